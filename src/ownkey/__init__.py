@@ -1,0 +1,1 @@
+"""Ownkey: your own keys for every language-model provider, behind one door."""

@@ -1,0 +1,104 @@
+"""The schema of one provider's TOML. Told apart by these data and never by name."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from msgspec import Struct, field
+
+Ability = Literal["chat", "stream", "tools", "json", "vision", "reasoning", "embeddings"]
+Kind = Literal["cloud", "local", "demo"]
+
+
+class Auth(Struct, frozen=True, forbid_unknown_fields=True):
+    """The header that carries the key: `header: scheme key`, or the bare key where `scheme` is empty."""
+
+    header: str = "authorization"
+    scheme: str = "Bearer"
+
+
+class Keys(Struct, frozen=True, forbid_unknown_fields=True):
+    """`env`: variables to look in, in order. `page`: where a person makes a key. `looks_like`: a regular expression."""
+
+    env: tuple[str, ...] = ()
+    page: str | None = None
+    looks_like: str | None = None
+    required: bool = True
+
+
+class Field(Struct, frozen=True, forbid_unknown_fields=True):
+    """A setting of this provider that is not secret: goes into `header`, or into `{its name}` in a path or the query."""
+
+    required: bool = False
+    header: str | None = None
+    default: str | None = None
+    help: str | None = None
+
+
+class Quirks(Struct, frozen=True, forbid_unknown_fields=True):
+    """How this provider differs from its wire's inventor.
+
+    `max_tokens`: the field of an output cap. `usage_in_stream`: `ask` by `stream_options`, `always` sent, `never` sent.
+    `system_role`: what an instruction is called. `json_schema`: whether a schema is taken, or only `json_object`.
+    `reasoning_effort`, `seed`, `parallel_tools`: whether the field is taken.
+    """
+
+    max_tokens: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
+    usage_in_stream: Literal["ask", "always", "never"] = "ask"
+    system_role: Literal["system", "developer"] = "system"
+    json_schema: bool = True
+    reasoning_effort: bool = True
+    seed: bool = True
+    parallel_tools: bool = True
+
+
+class Price(Struct, frozen=True, forbid_unknown_fields=True):
+    """The owner's own, in USD per million tokens, as decimal text: `input = "2.50"`."""
+
+    input: str
+    output: str
+    cached: str | None = None
+    cache_write: str | None = None
+
+
+class Model(Struct, frozen=True, forbid_unknown_fields=True):
+    """What is known of a model. `context` and `max_output` in tokens."""
+
+    id: str
+    name: str | None = None
+    context: int | None = None
+    max_output: int | None = None
+    does: tuple[Ability, ...] = ()
+    aliases: tuple[str, ...] = ()
+    price: Price | None = None
+
+
+class Provider(Struct, frozen=True, forbid_unknown_fields=True):
+    """One provider.
+
+    `base_url` may hold `{field}`. `paths` replaces a wire's own path for an operation (`chat`, `stream`, `models`);
+    `query` is added to every URL. `prices` names it in the price catalogue; `free` says that nothing is paid.
+    `check` is the operation that Test Connection asks for.
+    """
+
+    id: str
+    name: str
+    kind: Kind
+    wire: str
+    base_url: str
+    auth: Auth | None = None
+    keys: Keys = field(default_factory=Keys)
+    fields: dict[str, Field] = field(default_factory=dict[str, Field])
+    paths: dict[str, str] = field(default_factory=dict[str, str])
+    query: dict[str, str] = field(default_factory=dict[str, str])
+    headers: dict[str, str] = field(default_factory=dict[str, str])
+    check: str = "models"
+    prices: str | None = None
+    free: bool = False
+    quirks: Quirks = field(default_factory=Quirks)
+    default: str | None = None
+    models: tuple[Model, ...] = ()
+
+    def model(self, name: str) -> Model | None:
+        """The model of that id or alias, where the manifest has it."""
+        return next((model for model in self.models if name == model.id or name in model.aliases), None)

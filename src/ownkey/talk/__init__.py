@@ -1,0 +1,1 @@
+"""The words everything else is said in: chat, reply, money, secret, errors. Imports nothing of Ownkey's."""

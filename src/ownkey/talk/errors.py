@@ -1,0 +1,230 @@
+"""What can go wrong, in one tree.
+
+OwnkeyError
+├── RequestError                the request itself; the caller can mend it
+│   ├── InvalidRequest              malformed body, wrong type, unknown field
+│   ├── Unsupported                 asked of a target that cannot carry it
+│   ├── UnknownModel                no provider here has it, or more than one has
+│   └── TooLarge                    over a limit in bytes
+├── AccessError                 who asks
+│   ├── InvalidToken                no token, or not a good one
+│   └── PermissionDenied            a good one, for something else
+├── KeyProblem                   the provider key that would be used
+│   ├── KeyMissing                  none stored
+│   └── KeyUnreadable               stored, but it cannot be opened here
+├── ConsentRequired             a person has to say yes first
+│   └── PriceUnknown                what it costs is not known
+├── ProviderError               what came of a try at a provider
+│   ├── InvalidCredentials          the provider refuses the key
+│   ├── RateLimitExceeded           too many requests or tokens a minute
+│   ├── QuotaExceeded               the account there is used up
+│   ├── ModelNotAvailable           the provider has no such model, or not for this key
+│   ├── ContextTooLong              more input than the model takes
+│   ├── ContentRefused              the provider will not answer this content
+│   ├── RequestRefused              the provider calls the request wrong
+│   ├── ProviderUnavailable         5xx, overloaded
+│   ├── NetworkError                refused, reset, name not found, TLS
+│   ├── ProviderTimeout             too slow, in a named phase
+│   ├── UnexpectedResponse          an answer that cannot be read
+│   └── StreamCut                   the answer began and did not end
+└── HouseError                  Ownkey's own state
+    ├── EndpointNotAllowed          an address that no key may go to
+    ├── VaultSealed                 no root key, or the wrong one
+    ├── StorageUnavailable          the database does not answer
+    ├── Overloaded                  too much at once
+    └── BadConfiguration            a setting or a manifest that cannot be read
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class OwnkeyError(Exception):
+    """Every error of Ownkey's.
+
+    `code` names it for programs; `message` says what happened and to whom, `hint` what to do next.
+    `again`: the same target may be tried again. `move_on`: another target may answer.
+    No secret stands in any of them.
+    """
+
+    code: ClassVar[str] = "error"
+    again: ClassVar[bool] = False
+    move_on: ClassVar[bool] = False
+
+    def __init__(self, message: str, hint: str = "", *, param: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.param = param
+
+    def __str__(self) -> str:
+        return f"{self.message} {self.hint}" if self.hint else self.message
+
+
+class RequestError(OwnkeyError):
+    code = "invalid_request"
+
+
+class InvalidRequest(RequestError):
+    """`param` names the field."""
+
+
+class Unsupported(RequestError):
+    """`param` names what cannot be carried. Another target may carry it."""
+
+    code = "unsupported"
+    move_on = True
+
+
+class UnknownModel(RequestError):
+    code = "model_not_found"
+
+
+class TooLarge(RequestError):
+    code = "request_too_large"
+
+
+class AccessError(OwnkeyError):
+    code = "permission_denied"
+
+
+class InvalidToken(AccessError):
+    code = "invalid_api_key"
+
+
+class PermissionDenied(AccessError):
+    pass
+
+
+class KeyProblem(OwnkeyError):
+    code = "key_missing"
+    move_on = True
+
+
+class KeyMissing(KeyProblem):
+    pass
+
+
+class KeyUnreadable(KeyProblem):
+    code = "key_unreadable"
+
+
+class ConsentRequired(OwnkeyError):
+    code = "consent_required"
+
+
+class PriceUnknown(ConsentRequired):
+    code = "price_unknown"
+    move_on = True
+
+
+class ProviderError(OwnkeyError):
+    """One try that failed. `status` is the provider's own, where it gave one; `retry_after_s` what it asked for."""
+
+    code = "upstream_error"
+
+    def __init__(
+        self,
+        message: str,
+        hint: str = "",
+        *,
+        param: str | None = None,
+        provider: str | None = None,
+        model: str | None = None,
+        status: int | None = None,
+        retry_after_s: float | None = None,
+    ) -> None:
+        super().__init__(message, hint, param=param)
+        self.provider = provider
+        self.model = model
+        self.status = status
+        self.retry_after_s = retry_after_s
+
+
+class InvalidCredentials(ProviderError):
+    code = "upstream_auth"
+    move_on = True
+
+
+class RateLimitExceeded(ProviderError):
+    code = "rate_limited"
+    again = True
+    move_on = True
+
+
+class QuotaExceeded(ProviderError):
+    code = "quota_exceeded"
+    move_on = True
+
+
+class ModelNotAvailable(ProviderError):
+    code = "model_not_available"
+    move_on = True
+
+
+class ContextTooLong(ProviderError):
+    code = "context_length_exceeded"
+    move_on = True
+
+
+class ContentRefused(ProviderError):
+    code = "content_refused"
+
+
+class RequestRefused(ProviderError):
+    code = "upstream_refused"
+
+
+class ProviderUnavailable(ProviderError):
+    code = "upstream_unavailable"
+    again = True
+    move_on = True
+
+
+class NetworkError(ProviderError):
+    code = "upstream_unreachable"
+    again = True
+    move_on = True
+
+
+class ProviderTimeout(ProviderError):
+    code = "upstream_timeout"
+    move_on = True
+
+
+class UnexpectedResponse(ProviderError):
+    code = "upstream_invalid"
+    again = True
+    move_on = True
+
+
+class StreamCut(ProviderError):
+    code = "upstream_cut"
+    again = True
+    move_on = True
+
+
+class HouseError(OwnkeyError):
+    code = "unavailable"
+
+
+class EndpointNotAllowed(HouseError):
+    code = "endpoint_not_allowed"
+    move_on = True
+
+
+class VaultSealed(HouseError):
+    code = "vault_sealed"
+
+
+class StorageUnavailable(HouseError):
+    code = "storage_unavailable"
+
+
+class Overloaded(HouseError):
+    code = "overloaded"
+
+
+class BadConfiguration(HouseError):
+    code = "bad_configuration"

@@ -1,0 +1,191 @@
+"""What a wire is. Everything in it is pure: bytes to words and back.
+
+Outward a wire speaks to a provider, inward to a client; one that does both can pass a request and its answer through
+untouched where the two sides match. The table of wires is at the end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from typing import Protocol, cast, runtime_checkable
+
+from msgspec import Raw, Struct
+
+from ownkey.catalog.manifest import Model, Quirks
+from ownkey.talk.chat import Chat
+from ownkey.talk.errors import BadConfiguration, OwnkeyError, ProviderError
+from ownkey.talk.reply import Event, Reply, Usage
+
+Headers = Mapping[bytes, bytes]
+"""Header names in lower case."""
+
+
+class Written(Struct, frozen=True):
+    """A request body for a provider, and the settings that it could not honour."""
+
+    body: bytes
+    warnings: tuple[str, ...] = ()
+
+
+class Listed(Struct, frozen=True):
+    """One page of a provider's models; `next_query` asks for the following one."""
+
+    models: tuple[Model, ...]
+    next_query: Mapping[str, str] | None = None
+
+
+class Reader(Protocol):
+    """Reads one provider's stream. Events are the same wherever the bytes were cut."""
+
+    @property
+    def ended(self) -> bool:
+        """Whether the provider has said that the answer is whole."""
+        ...
+
+    def feed(self, data: bytes) -> list[Event]:
+        """Events that are whole by now. Raises ProviderError where the stream tells of one or cannot be read."""
+        ...
+
+    def close(self) -> list[Event]:
+        """Called at the end of the body. Raises StreamCut where the answer is not whole."""
+        ...
+
+
+class Writer(Protocol):
+    """Writes one client's stream."""
+
+    def write(self, event: Event) -> bytes: ...
+
+    def end(self) -> bytes:
+        """What comes after a whole answer."""
+        ...
+
+    def fail(self, error: OwnkeyError) -> bytes:
+        """What ends a stream that broke; never what ends a whole one."""
+        ...
+
+
+class Relay(Protocol):
+    """Passes a provider's stream on to a client of the same wire, whole events only, and reads what passes."""
+
+    began: bool
+    """Whether something of the answer itself has passed: from then on nobody else may answer."""
+    ended: bool
+    usage: Usage
+    finish: str | None
+    text_bytes: int
+    """How much the model wrote, in UTF-8 bytes, so far."""
+
+    def feed(self, data: bytes) -> bytes:
+        """What can be passed on by now. Raises ProviderError where the stream tells of one or cannot be read."""
+        ...
+
+    def close(self) -> bytes:
+        """The rest, at the end of the body. Raises StreamCut where the answer is not whole."""
+        ...
+
+
+class Passed(Struct, frozen=True):
+    """A whole answer that is passed on as it came, and what was read from it."""
+
+    body: bytes
+    usage: Usage
+    finish: str | None
+    text_bytes: int = 0
+
+
+class Ask(Struct):
+    """A client's request as its own wire brought it.
+
+    `fields` are the members of the body, each with its bytes untouched. `max_output` is the output cap that the
+    client asked for, `choices` how many answers. `usage_in_stream`: whether the client wants to be told.
+    `text_only`: nothing but text goes in, so that its bytes bound its tokens.
+    """
+
+    model: str
+    stream: bool
+    fields: dict[str, Raw]
+    max_output: int | None = None
+    choices: int = 1
+    usage_in_stream: bool = True
+    text_only: bool = True
+
+
+@runtime_checkable
+class Wire(Protocol):
+    """Outward: how a provider is spoken to."""
+
+    name: str
+    paths: Mapping[str, str]
+    """Path and query of each operation after the base URL: `chat`, `stream`, `models`. `{model}` is the model."""
+    headers: Mapping[str, str]
+
+    def write_request(self, chat: Chat, model: str, *, stream: bool, max_output: int | None, quirks: Quirks) -> Written:
+        """`max_output` is the cap that is sent, whatever the chat says. Raises Unsupported, naming the field."""
+        ...
+
+    def read_reply(self, body: bytes) -> Reply:
+        """Raises UnexpectedResponse, or the error that the body tells of."""
+        ...
+
+    def reader(self) -> Reader: ...
+
+    def read_error(self, status: int, headers: Headers, body: bytes) -> ProviderError:
+        """The error for an answer that is not a success. Its text is fit to be shown."""
+        ...
+
+    def read_models(self, body: bytes) -> Listed:
+        """Raises UnexpectedResponse."""
+        ...
+
+
+@runtime_checkable
+class Door(Wire, Protocol):
+    """Inward too: a wire that clients speak to Ownkey."""
+
+    def read_ask(self, body: bytes) -> Ask:
+        """The request as far as the hot path needs it. Raises InvalidRequest, naming the field."""
+        ...
+
+    def read_chat(self, ask: Ask) -> Chat:
+        """The whole request. Raises InvalidRequest or Unsupported, naming the field."""
+        ...
+
+    def forward(self, ask: Ask, model: str, *, max_output: int | None, quirks: Quirks) -> bytes:
+        """The request for a provider of the same wire: every field with its own bytes but the model, the cap,
+        and what makes a stream tell its usage."""
+        ...
+
+    def relay(self, ask: Ask) -> Relay: ...
+
+    def pass_reply(self, body: bytes) -> Passed:
+        """Raises UnexpectedResponse, or the error that the body tells of."""
+        ...
+
+    def write_reply(self, reply: Reply, model: str) -> bytes: ...
+
+    def writer(self, ask: Ask, model: str) -> Writer: ...
+
+    def write_error(self, error: OwnkeyError) -> dict[str, object]:
+        """The error in this wire's own form; its HTTP status is the server's to choose."""
+        ...
+
+
+TABLE: Mapping[str, str] = {
+    "openai-chat": "ownkey.wires.openai_chat:OpenAIChat",
+    "anthropic-messages": "ownkey.wires.anthropic_messages:AnthropicMessages",
+    "gemini": "ownkey.wires.gemini:Gemini",
+}
+
+_loaded: dict[str, Wire] = {}
+
+
+def wire(name: str) -> Wire:
+    """The wire of that name, loaded when it is first asked for. Raises BadConfiguration where there is none."""
+    if name not in _loaded:
+        if name not in TABLE:
+            raise BadConfiguration(f"There is no wire named {name!r}.", f"Wires: {', '.join(sorted(TABLE))}.")
+        module, _, attribute = TABLE[name].partition(":")
+        _loaded[name] = cast("Callable[[], Wire]", getattr(import_module(module), attribute))()
+    return _loaded[name]
