@@ -62,6 +62,9 @@ class Splitter:
         return self._events(whole.split(b"\n\n"))
 
     def _events(self, blocks: list[bytes]) -> list[bytes]:
+        if not self._begun:
+            self._begun = True
+            blocks[0] = blocks[0].removeprefix(_BOM)
         events: list[bytes] = []
         for block in blocks:
             if len(block) > EVENT_BYTES:
@@ -69,13 +72,9 @@ class Splitter:
             payload = block[6:] if block.startswith(b"data: ") and b"\n" not in block else self._data(block)
             if payload:
                 events.append(payload)
-        self._begun = True
         return events
 
     def _data(self, block: bytes) -> bytes:
-        if not self._begun:
-            self._begun = True
-            block = block.removeprefix(_BOM)
         if block.count(b"\n") >= EVENT_LINES:
             raise _too_large()
         if block.lstrip().startswith(b"{"):
@@ -83,8 +82,9 @@ class Splitter:
             if len(self._plain) > EVENT_BYTES:
                 raise _too_large()
             return b""
-        lines = [line[5:].removeprefix(b" ") for line in block.split(b"\n") if line.startswith(b"data:")]
-        return b"\n".join(lines).strip(b"\n")
+        lines = block.split(b"\n")
+        data = [line[5:].removeprefix(b" ") for line in lines if line.startswith(b"data:") or line == b"data"]
+        return b"\n".join(data) if any(data) else b""
 
     def _wait(self, added: bytes | bytearray) -> list[bytes]:
         self._lines += added.count(b"\n")
