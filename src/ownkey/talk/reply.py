@@ -188,7 +188,9 @@ class Collector:
             case TextDelta() | ReasoningDelta() | RefusalDelta():
                 self._extend(type(event), event.text)
             case ReasoningSeal(signature=signature, sealed=sealed):
-                text = self._close() if self._open is ReasoningDelta else ""
+                if self._open is not ReasoningDelta:
+                    self._settle()
+                text = self._close() if self._open else ""
                 self._parts.append(Reasoning(text, signature, sealed))
             case ToolCallStart(index=index):
                 self._settle()
