@@ -12,7 +12,7 @@ from ownkey.engine.targets import Targets
 from ownkey.routing.plan import Policy
 from ownkey.settings import Settings
 from ownkey.simulate.demo import demo
-from ownkey.spending.price import Prices
+from ownkey.spending.catalogue import Prices
 from ownkey.store.db import Store
 from ownkey.talk.errors import OwnkeyError
 from ownkey.talk.origin import Origin

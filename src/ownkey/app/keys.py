@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from ownkey.engine.target import locate
+from ownkey.store.keys import KeyRow
 from ownkey.talk.errors import InvalidRequest
 from ownkey.talk.secret import Secret
-from ownkey.wires.wire import wire
 
 if TYPE_CHECKING:
     from ownkey.app.house import House
-    from ownkey.store.keys import KeyRow
 
 
 class Stored(Struct, frozen=True):
@@ -46,8 +45,7 @@ class KeyRing:
             raise InvalidRequest(
                 f"This is not a key: {error}.", "Nothing was stored. Copy the whole key and try again."
             ) from None
-        path = wire(manifest.wire).paths["chat"]
-        origin, _ = locate(manifest, path, "model", self._house.store.choices.get(manifest.id))
+        origin, _ = locate(manifest, "models", self._house.store.choices.get(manifest.id))
         row = self._house.vault.put(self._owner, manifest.id, origin, secret)
         pattern = manifest.keys.looks_like
         doubt = None

@@ -110,6 +110,7 @@ class Providers:
         return Money(cost(rates, Usage(input_tokens=input_tokens, output_tokens=output_tokens)))
 
     def _priced(self, asked: str) -> tuple[Provider, Rates | None]:
+        """Who sells it, and at what rates: the provider that is named, else the first whose file or prices have it."""
         now = datetime.now(UTC)
         name, slash, model = asked.partition("/")
         providers = {one.id: one for one in self._house.catalogue.all()}

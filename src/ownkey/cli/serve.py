@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import typer
 
 from ownkey.settings import load
@@ -14,5 +16,5 @@ def serve(
     """Run the gateway until it is told to stop."""
     from ownkey.server.run import run
 
-    chosen = {name: value for name, value in {"host": host, "port": port}.items() if value is not None}
-    run(load(**chosen), announce=typer.echo)
+    chosen: dict[str, Any] = {"host": host, "port": port}
+    run(load(**{name: value for name, value in chosen.items() if value is not None}), announce=typer.echo)

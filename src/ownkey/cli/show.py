@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 
@@ -17,7 +17,7 @@ JsonOption = typer.Option(False, "--json", help="Print JSON, for scripts.")
 
 
 @contextmanager
-def opened() -> Iterator[Ownkey]:
+def opened() -> Generator[Ownkey]:
     """Ownkey for a command that asks no provider."""
     ownkey = Ownkey()
     try:

@@ -26,12 +26,12 @@ def usage(
             print_json({"totals": totals, "rows": last})
             return
         print_table(
-            ("PROVIDER", "MODEL", "CALLS", "TOKENS IN", "TOKENS OUT", "COST", "PENDING"),
+            ("PROVIDER", "MODEL", "TRIES", "TOKENS IN", "TOKENS OUT", "COST", "PENDING"),
             [
                 (
-                    total.provider or "",
-                    total.model or "",
-                    str(total.calls),
+                    total.group["provider"] or "",
+                    total.group["model"] or "",
+                    str(total.attempts),
                     str(total.input_tokens),
                     str(total.output_tokens),
                     usd(total.cost_nano),

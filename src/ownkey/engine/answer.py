@@ -27,6 +27,7 @@ from ownkey.transport import Incoming
 from ownkey.wires.wire import Reader
 
 Piece = TypeVar("Piece", bytes, list[Event])
+Given = TypeVar("Given", bytes, list[Event], covariant=True)
 
 
 class Whole(Struct, frozen=True):
@@ -37,18 +38,20 @@ class Whole(Struct, frozen=True):
     reply: Reply | None = None
 
 
-class Tap(Protocol[Piece]):
+class Tap(Protocol[Given]):
     """Turns a provider's bytes into what the caller gets, and reads what passes."""
 
     began: bool
-    ended: bool
     usage: Usage
     finish: str | None
     text_bytes: int
 
-    def feed(self, data: bytes) -> Piece: ...
+    @property
+    def ended(self) -> bool: ...
 
-    def close(self) -> Piece: ...
+    def feed(self, data: bytes) -> Given: ...
+
+    def close(self) -> Given: ...
 
 
 class EventTap:
@@ -192,3 +195,4 @@ class Stream(Generic[Piece]):
 
 ByteStream = Stream[bytes]
 EventStream = Stream[list[Event]]
+Answer = Whole | ByteStream | EventStream

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import time
+from typing import Literal
 
 import msgspec
 from msgspec import Struct
 
-from ownkey.spending.price import Rates, cost, counted
+from ownkey.spending.count import counted
+from ownkey.spending.price import Rates, cost
 from ownkey.store.book import Book, Ending, Hold
 from ownkey.talk.errors import OwnkeyError, ProviderError
 from ownkey.talk.money import Money
 from ownkey.talk.reply import Usage
+
+State = Literal["exact", "counted", "assumed", "released"]
 
 _encode = msgspec.json.encode
 _price_text: dict[int, tuple[Rates, str]] = {}
@@ -47,7 +51,7 @@ class Attempt:
 
     def answered(self, usage: Usage, finish: str | None, *, text_bytes: int, status: int = 200) -> None:
         """The answer, or as much as came of it, has been given: exact where the provider counted, else counted here."""
-        state = "exact"
+        state: State = "exact"
         if not usage.known:
             state = "counted"
             usage = counted(usage, size_bytes=self._made.size_bytes, text_bytes=text_bytes)
@@ -82,7 +86,7 @@ class Attempt:
         return int((time.monotonic() - self._started_s) * 1000)
 
     def _end(
-        self, state: str, nano: int, usage: Usage, finish: str | None, error: OwnkeyError | None, status: int | None
+        self, state: State, nano: int, usage: Usage, finish: str | None, error: OwnkeyError | None, status: int | None
     ) -> None:
         if self._ended:
             return

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 
 from ownkey.catalog.manifest import Model, Provider
-from ownkey.engine.target import field_values, headers, key_header, locate
+from ownkey.engine.target import headers, key_header, locate
 from ownkey.store.db import Store
-from ownkey.talk.errors import InvalidRequest, OwnkeyError, ProviderError
+from ownkey.talk.errors import OwnkeyError, ProviderError
 from ownkey.talk.origin import Origin
 from ownkey.talk.secret import Secret
 from ownkey.transport import Deadlines, Outgoing, Transport
@@ -30,26 +31,23 @@ class Discovery:
         self._transport = transport
 
     async def refresh(self, owner: str, provider: Provider) -> list[Model]:
-        """The provider's models, asked for now. Raises what the provider answers, KeyMissing, or InvalidRequest."""
+        """The provider's models, asked for now. Raises what the provider answers, KeyMissing, or BadConfiguration."""
         spoken = wire(provider.wire)
         choice = self._store.choices.get(provider.id)
-        path = provider.paths.get("models", spoken.paths["models"])
-        if not path:
-            raise InvalidRequest(f"{provider.name} does not list its models.", "Name one in its file or in a request.")
-        origin, target = locate(provider, path, "", choice)
+        origin, _ = locate(provider, "models", choice)
         key_id, key = self._key(owner, provider, origin)
-        fixed = headers(provider, spoken, field_values(provider, choice))
-        sent = [*fixed, key_header(provider, key.reveal())] if key is not None else [*fixed]
+        sent = [*headers(provider, spoken, choice)]
+        if key is not None:
+            sent.append(key_header(provider, key.reveal()))
         models: list[Model] = []
-        query = b""
+        query: Mapping[str, str] | None = None
         for _ in range(MAX_PAGES):
-            page = await self._page(Outgoing(b"GET", origin, target + query, sent, b"", key_id), provider)
-            listed = spoken.read_models(page)
+            _, target = locate(provider, "models", choice, query=query)
+            listed = spoken.read_models(await self._page(Outgoing(b"GET", origin, target, sent, b"", key_id), provider))
             models += listed.models
-            if not listed.next_query:
+            query = listed.next_query
+            if not query:
                 break
-            joined = "&".join(f"{name}={value}" for name, value in listed.next_query.items())
-            query = (b"&" if b"?" in target else b"?") + joined.encode("ascii")
         self._store.models.replace(provider.id, models, time.time_ns() // 1_000_000)
         return models
 

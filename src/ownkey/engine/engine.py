@@ -8,28 +8,26 @@ import time
 from datetime import UTC, datetime
 
 from ownkey.catalog.manifest import Provider
-from ownkey.engine.answer import ByteStream, EventStream, EventTap, Stream, Whole
+from ownkey.engine.answer import Answer
 from ownkey.engine.attempt import Attempt, Made, price_text
+from ownkey.engine.read import Sent, read
 from ownkey.engine.request import Request, new_id
 from ownkey.engine.target import Target, key_header
 from ownkey.engine.targets import Targets
 from ownkey.routing.plan import Plan, Policy
-from ownkey.spending.price import Prices, bound_input, ceiling
+from ownkey.spending.catalogue import Prices
+from ownkey.spending.price import bound_input, ceiling
 from ownkey.store.book import Book, Hold
 from ownkey.talk.errors import OwnkeyError, PriceUnknown, ProviderError
-from ownkey.talk.reply import Receipt
 from ownkey.talk.secret import Secret, clean
 from ownkey.transport import Deadlines, Incoming, Outgoing, Transport
 from ownkey.vault.vault import Vault
-from ownkey.wires.wire import Door, Written
+from ownkey.wires.wire import Written
 
-MAX_REPLY_BYTES = 64 << 20
 MAX_ERROR_BYTES = 64 << 10
 
 # What is set aside for an output that nobody bounded: neither the caller, nor the wire, nor what is known of the model.
 UNBOUNDED_OUTPUT_TOKENS = 131_072
-
-Answer = Whole | ByteStream | EventStream
 
 
 class Engine:
@@ -110,7 +108,7 @@ class Engine:
         except BaseException:
             attempt.abandoned()
             raise
-        return await _read(request, target, attempt, incoming, written, number, passes=passes)
+        return await read(Sent(request, target, attempt, incoming, written.warnings, number, passes))
 
     def _key(self, owner: str, target: Target) -> tuple[str | None, Secret | None]:
         if target.provider.kind != "cloud" and not self._vault.has(owner, target.provider.id):
@@ -172,73 +170,6 @@ def _write(request: Request, target: Target, *, passes: bool) -> tuple[Written, 
         return Written(request.door.forward(request.ask, target.model, max_output=cap, quirks=quirks)), cap
     chat = request.as_chat()
     return target.wire.write_request(chat, target.model, stream=request.stream, max_output=cap, quirks=quirks), cap
-
-
-async def _read(
-    request: Request,
-    target: Target,
-    attempt: Attempt,
-    incoming: Incoming,
-    written: Written,
-    number: int,
-    *,
-    passes: bool,
-) -> Answer:
-    try:
-        if not request.stream:
-            return await _read_whole(request, target, attempt, incoming, written, number, passes=passes)
-        stream = _open(request, target, attempt, incoming, number, passes=passes)
-    except OwnkeyError as error:
-        attempt.failed(error)
-        incoming.close()
-        raise
-    except BaseException:
-        attempt.abandoned()
-        incoming.close()
-        raise
-    try:
-        await stream.begin()
-    except BaseException:
-        stream.close()
-        raise
-    return stream
-
-
-async def _read_whole(
-    request: Request,
-    target: Target,
-    attempt: Attempt,
-    incoming: Incoming,
-    written: Written,
-    number: int,
-    *,
-    passes: bool,
-) -> Whole:
-    data = await incoming.read(MAX_REPLY_BYTES)
-    attempt.first()
-    if passes and request.door is not None:
-        passed = request.door.pass_reply(data)
-        attempt.answered(passed.usage, passed.finish, text_bytes=passed.text_bytes)
-        return Whole(_receipt(attempt, number), body=passed.body)
-    reply = target.wire.read_reply(data)
-    attempt.answered(reply.usage, reply.finish.raw or reply.finish.unified, text_bytes=len(data))
-    receipt = _receipt(attempt, number)
-    warnings = (*reply.warnings, *written.warnings)
-    kept = {name: getattr(reply, name) for name in ("parts", "finish", "usage", "id", "model", "created")}
-    return Whole(receipt, reply=type(reply)(**kept, warnings=warnings, receipt=receipt))
-
-
-def _open(
-    request: Request, target: Target, attempt: Attempt, incoming: Incoming, number: int, *, passes: bool
-) -> ByteStream | EventStream:
-    if passes and isinstance(request.door, Door) and request.ask is not None:
-        return Stream[bytes](target, attempt, incoming, request.door.relay(request.ask), number)
-    return Stream(target, attempt, incoming, EventTap(target.wire.reader()), number)
-
-
-def _receipt(attempt: Attempt, number: int) -> Receipt:
-    hold = attempt.hold
-    return Receipt(hold.request_id, hold.provider, hold.model, number, attempt.cost)
 
 
 def _tidy(error: OwnkeyError, key: Secret | None) -> None:

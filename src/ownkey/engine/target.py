@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 
-from ownkey.catalog.address import endpoint
+from ownkey.catalog.address import endpoint, operation_path, setting_headers
 from ownkey.catalog.manifest import Model, Provider
 from ownkey.store.choices import Choice
 from ownkey.talk.origin import Origin
@@ -32,40 +32,39 @@ class Target(Struct, frozen=True):
 def make_target(provider: Provider, model: str, facts: Model, choice: Choice | None) -> Target:
     """Raises where the provider's address cannot be made: a field is missing, or the endpoint is not allowed."""
     spoken = wire(provider.wire)
-    fields = field_values(provider, choice)
-    origin: Origin | None = None
-    paths: dict[str, bytes] = {}
-    for operation in ("chat", "stream"):
-        path = provider.paths.get(operation, spoken.paths[operation])
-        origin, paths[operation] = locate(provider, path, model, choice)
-    assert origin is not None
-    return Target(provider, model, facts, spoken, origin, paths, headers(provider, spoken, fields))
+    origin, chat = locate(provider, "chat", choice, model)
+    _, stream = locate(provider, "stream", choice, model)
+    return Target(
+        provider, model, facts, spoken, origin, {"chat": chat, "stream": stream}, headers(provider, spoken, choice)
+    )
 
 
-def locate(provider: Provider, path: str, model: str, choice: Choice | None) -> tuple[Origin, bytes]:
-    """The origin and request target of one operation."""
-    override = choice.endpoint if choice else None
-    url = endpoint(provider, path, model=model, base_url_override=override, fields=field_values(provider, choice))
+def locate(
+    provider: Provider,
+    operation: str,
+    choice: Choice | None,
+    model: str | None = None,
+    query: Mapping[str, str] | None = None,
+) -> tuple[Origin, bytes]:
+    """The origin and request target of one operation: `chat`, `stream` or `models`."""
+    url = endpoint(
+        provider,
+        operation_path(provider, operation, wire(provider.wire).paths),
+        model=model,
+        base_url_override=choice.endpoint if choice else None,
+        fields=choice.fields if choice else None,
+        query=query,
+    )
     base, _, query = url.partition("?")
     origin, path = Origin.parse(base)
     return origin, (f"{path}?{query}" if query else path).encode("ascii")
 
 
-def field_values(provider: Provider, choice: Choice | None) -> dict[str, str]:
-    chosen = choice.fields if choice else {}
-    defaults = {name: field.default for name, field in provider.fields.items() if field.default is not None}
-    return defaults | {name: value for name, value in chosen.items() if name in provider.fields}
-
-
-def headers(provider: Provider, spoken: Wire, fields: Mapping[str, str]) -> tuple[tuple[bytes, bytes], ...]:
+def headers(provider: Provider, spoken: Wire, choice: Choice | None) -> tuple[tuple[bytes, bytes], ...]:
     """What every request to this provider carries, but the key."""
     named = {"content-type": "application/json", "accept": "*/*", "user-agent": "ownkey"}
-    named |= {name.lower(): value for name, value in {**spoken.headers, **provider.headers}.items()}
-    named |= {
-        field.header.lower(): fields[name]
-        for name, field in provider.fields.items()
-        if field.header is not None and name in fields
-    }
+    named |= {name.lower(): value for name, value in spoken.headers.items()}
+    named |= setting_headers(provider, choice.fields if choice else None)
     return tuple((name.encode("ascii"), value.encode("ascii")) for name, value in named.items())
 
 

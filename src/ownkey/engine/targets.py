@@ -9,7 +9,7 @@ from ownkey.catalog.facts import facts
 from ownkey.catalog.load import Catalogue
 from ownkey.engine.target import Target, make_target
 from ownkey.routing.route import Candidate, Pick, route
-from ownkey.spending.price import Prices
+from ownkey.spending.catalogue import Prices
 from ownkey.store.db import Store
 from ownkey.talk.errors import OwnkeyError, UnknownModel
 from ownkey.vault.vault import Vault

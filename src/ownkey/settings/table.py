@@ -79,6 +79,13 @@ TABLE: tuple[Setting, ...] = (
         (),
         "What is tried, in this order, after the model that was asked for: `provider/model,…`.",
     ),
+    Setting(
+        "order",
+        "OWNKEY_ORDER",
+        "targets",
+        ("gemini", "deepseek", "openai", "anthropic"),
+        "Which providers `auto` asks first: `provider,…`; those with a key that are not named come after.",
+    ),
     Setting("retries", "OWNKEY_RETRIES", "integer", 2, "How many more times one target is tried.", most=10),
     Setting("retry_delay_s", "OWNKEY_RETRY_DELAY_S", "number", 0.5, "Wait before the first retry.", most=60),
     Setting("retry_max_delay_s", "OWNKEY_RETRY_MAX_DELAY_S", "number", 8.0, "The longest wait.", most=60),

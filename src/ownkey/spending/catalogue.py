@@ -72,7 +72,7 @@ class Prices:
     ) -> Rates | None:
         """The rates at `at` (aware); None where nobody knows them.
 
-        The owner's price in the manifest goes first, then nothing where the provider is free, then the catalogue.
+        The owner's price in the manifest goes first, then 0 where the provider is free or local, then the catalogue.
         `asked` are fields of the request that change its price: `service_tier`, `speed`.
         """
         key = (provider.id, model, frozenset(asked.items()) if asked else _PLAIN)
@@ -96,7 +96,7 @@ class Prices:
         said = provider.model(model)
         if said is not None and said.price is not None:
             return (*_FOREVER, owner_rates(said.price))
-        if provider.free:
+        if provider.free or provider.kind != "cloud":
             return (*_FOREVER, Rates(input=0, output=0, source="free"))
         found = self._listed(provider.prices, _priced_name(provider, model))
         if found is None:

@@ -126,7 +126,6 @@ class ProviderError(OwnkeyError):
     """
 
     code = "upstream_error"
-    perhaps_billed = False
 
     def __init__(
         self,
@@ -138,12 +137,14 @@ class ProviderError(OwnkeyError):
         model: str | None = None,
         status: int | None = None,
         retry_after_s: float | None = None,
+        perhaps_billed: bool = False,
     ) -> None:
         super().__init__(message, hint, param=param)
         self.provider = provider
         self.model = model
         self.status = status
         self.retry_after_s = retry_after_s
+        self.perhaps_billed = perhaps_billed
 
 
 class InvalidCredentials(ProviderError):

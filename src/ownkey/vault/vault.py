@@ -101,6 +101,10 @@ class Vault:
             "Enter the key again for the new endpoint.",
         )
 
+    def has(self, owner: str, provider: str) -> bool:
+        """Whether a key is stored, opened or not; known to the second."""
+        return bool(self._stored(owner, provider))
+
     def listed(self, owner: str) -> list[KeyRow]:
         """The keys of an owner, masked. Opens none of them, and answers while sealed."""
         return self._store.keys.all(owner)
