@@ -41,6 +41,7 @@ class Quirks(Struct, frozen=True, forbid_unknown_fields=True):
     `max_tokens`: the field of an output cap. `usage_in_stream`: `ask` by `stream_options`, `always` sent, `never` sent.
     `system_role`: what an instruction is called. `json_schema`: whether a schema is taken, or only `json_object`.
     `reasoning_effort`, `seed`, `parallel_tools`: whether the field is taken.
+    `reasoning_back`: the field of an assistant's message that carries its reasoning back, where it has to be sent.
     """
 
     max_tokens: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
@@ -50,6 +51,7 @@ class Quirks(Struct, frozen=True, forbid_unknown_fields=True):
     reasoning_effort: bool = True
     seed: bool = True
     parallel_tools: bool = True
+    reasoning_back: Literal["reasoning_content", "reasoning"] | None = None
 
 
 class Price(Struct, frozen=True, forbid_unknown_fields=True):
