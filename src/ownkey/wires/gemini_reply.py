@@ -42,7 +42,7 @@ _FINISHES: Mapping[str, Unified] = {
     "1": "stop",
     "MAX_TOKENS": "length",
     "2": "length",
-    **{name: "content_filter" for name in _REFUSED.split()},
+    **dict.fromkeys(_REFUSED.split(), "content_filter"),
 }
 
 
