@@ -102,11 +102,12 @@ def check_usage(reply: Reply, found: list[dict[str, Any]]) -> None:
         assert not usage.known
         return
     last = counted[-1]
-    thoughts = last.get("thoughtsTokenCount", 0)
-    assert usage.input_tokens == last["promptTokenCount"] + last.get("toolUsePromptTokenCount", 0)
-    assert usage.output_tokens == last.get("candidatesTokenCount", 0) + thoughts
+    count = {name: value or 0 for name, value in last.items() if name.endswith("TokenCount")}
+    thoughts = count.get("thoughtsTokenCount", 0)
+    assert usage.input_tokens == count["promptTokenCount"] + count.get("toolUsePromptTokenCount", 0)
+    assert usage.output_tokens == count.get("candidatesTokenCount", 0) + thoughts
     assert (usage.reasoning_tokens or 0) == thoughts
-    assert (usage.cached_tokens or 0) == last.get("cachedContentTokenCount", 0)
+    assert (usage.cached_tokens or 0) == count.get("cachedContentTokenCount", 0)
 
 
 def read(pieces: Iterable[bytes]) -> list[Event]:

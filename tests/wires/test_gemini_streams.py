@@ -159,6 +159,13 @@ def test_a_stream_without_a_reason_is_cut(data: bytes) -> None:
     assert outcome(data) is StreamCut
 
 
+def test_events_without_blank_lines_between_them_are_read_too() -> None:
+    data = sse(*ANSWER, end=b"\n")
+    assert read(data) == read(sse(*ANSWER))
+    assert outcome(data[:-3]) is StreamCut
+    assert outcome(data[:-3] + b"\n\n") is UnexpectedResponse
+
+
 ERROR = {"error": {"code": 429, "message": "Exhausted.", "status": "RESOURCE_EXHAUSTED"}}
 
 

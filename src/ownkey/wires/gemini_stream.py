@@ -32,20 +32,27 @@ class GeminiReader:
 
     def feed(self, data: bytes) -> list[Event]:
         """Raises UnexpectedResponse, or the error that the stream tells of."""
-        return [event for chunk in self._cut(data) for event in self._reading.chunk(decoded(chunk))]
+        return [event for payload in self._cut(data) for event in self._read(payload)]
 
     def close(self) -> list[Event]:
         """Raises StreamCut where the answer is not whole."""
         events: list[Event] = []
-        for chunk in self._last():
-            try:
-                value = decoded(chunk)
-            except UnexpectedResponse:
-                raise cut() from None
-            events += self._reading.chunk(value)
+        for payload in self._last():
+            events += self._read(payload, last=True)
         if self._array is not None and not self._array.closed:
             raise cut()
         return [*events, *self._reading.end()]
+
+    def _read(self, payload: bytes, *, last: bool = False) -> list[Event]:
+        """One event; or several, where a server between has dropped the blank lines: Gemini's JSON is on one line."""
+        try:
+            try:
+                values = [decoded(payload)]
+            except UnexpectedResponse:
+                values = [decoded(line) for line in payload.split(b"\n")]
+        except UnexpectedResponse:
+            raise cut() if last else unreadable() from None
+        return [event for value in values for event in self._reading.chunk(value)]
 
     def _cut(self, data: bytes) -> list[bytes]:
         if self._events is None and self._array is None:
