@@ -109,14 +109,25 @@ def test_a_stream_that_breaks_off_after_its_reason_is_cut() -> None:
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_it_has_ended_only_once_the_provider_gave_a_reason(form: str) -> None:
+def test_it_has_ended_only_once_nothing_can_follow(form: str) -> None:
+    """Counts may follow the reason: events have ended with the body, an array with its own end."""
     reader = Gemini().reader()
     data = FORMS[form]
-    reason = data.index(b"finishReason")
     for at in range(len(data)):
-        assert not (reader.ended and at < reason)
+        assert not reader.ended
         reader.feed(data[at : at + 1])
+    assert reader.ended == (form == "array")
+    reader.close()
     assert reader.ended
+
+
+def test_it_has_not_ended_where_it_broke_off() -> None:
+    for data in (sse(chunk({"text": "a"})), array(chunk({"text": "a"}))):
+        reader = Gemini().reader()
+        reader.feed(data)
+        with pytest.raises(StreamCut):
+            reader.close()
+        assert not reader.ended
 
 
 def test_the_finish_comes_last_even_where_every_chunk_gives_a_reason() -> None:
