@@ -68,7 +68,7 @@ def _model(item: Object) -> Model | None:
     if name is None:
         return None
     methods = as_list(item.get("supportedGenerationMethods"))
-    does = [ability for method in methods for ability in _DOES.get(str(method), ())]
+    does: list[Ability] = [ability for method in methods for ability in _DOES.get(str(method), ())]
     if item.get("thinking") is True:
         does.append("reasoning")
     return Model(

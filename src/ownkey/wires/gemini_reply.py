@@ -42,7 +42,7 @@ _FINISHES: Mapping[str, Unified] = {
     "1": "stop",
     "MAX_TOKENS": "length",
     "2": "length",
-    **{name: "content_filter" for name in _REFUSED.split()},
+    **dict.fromkeys(_REFUSED.split(), "content_filter"),
 }
 
 
@@ -58,6 +58,11 @@ class Reading:
         self._calls = 0
         self._pieces: Pieces | None = None
         self._usage = Usage()
+
+    @property
+    def told(self) -> bool:
+        """Whether a reason to finish, or to refuse the prompt, was given."""
+        return self.finish is not None or self.blocked is not None
 
     def chunk(self, value: object) -> list[Event]:
         """Raises the error that a chunk tells of, and UnexpectedResponse where it is none."""
@@ -89,7 +94,7 @@ class Reading:
 
         Raises StreamCut where the provider gave no reason.
         """
-        if self.finish is None and self.blocked is None:
+        if not self.told:
             raise cut()
         return [*self._close_call(), self._finish()]
 

@@ -51,7 +51,7 @@ _MODES = {"auto": "AUTO", "none": "NONE", "required": "ANY", "named": "ANY"}
 _NEEDED = (
     "n best_of logprobs top_logprobs logit_bias modalities audio functions function_call web_search_options "
     "mcp_servers container context_management previous_response_id suffix echo grammar guided_json guided_regex"
-).split()
+)
 # Values that ask for what Gemini does anyway.
 _USUAL: Mapping[str, tuple[object, ...]] = {"n": (1,), "best_of": (1,), "modalities": (["text"],)}
 
@@ -88,7 +88,7 @@ def _others(chat: Chat) -> list[str]:
     for name, value in chat.other.items():
         if not value or value in _USUAL.get(name, ()):
             continue
-        if name in _NEEDED:
+        if name in _NEEDED.split():
             raise Unsupported(
                 f"Gemini's wire cannot carry {name!r}.", "Leave it out, or use another model.", param=name
             )

@@ -17,35 +17,46 @@ class GeminiReader:
     """Reads one stream of either form; the first byte that is no blank tells which it is.
 
     An answer is whole where a reason to finish was given and the body ended with a whole event, or with the array's
-    own end. `ended` alone is no proof: older models give a reason with every chunk.
+    own end. The reason alone is no proof: older models give one with every chunk, and counts may follow it.
     """
 
     def __init__(self) -> None:
         self._reading = Reading()
         self._events: Splitter | None = None
         self._array: Elements | None = None
+        self._whole = False
 
     @property
     def ended(self) -> bool:
-        told = self._reading.finish is not None or self._reading.blocked is not None
-        return told and (self._array is None or self._array.closed)
+        return self._whole
 
     def feed(self, data: bytes) -> list[Event]:
         """Raises UnexpectedResponse, or the error that the stream tells of."""
-        return [event for chunk in self._cut(data) for event in self._reading.chunk(decoded(chunk))]
+        events = [event for payload in self._cut(data) for event in self._read(payload)]
+        self._whole = self._array is not None and self._array.closed and self._reading.told
+        return events
 
     def close(self) -> list[Event]:
         """Raises StreamCut where the answer is not whole."""
         events: list[Event] = []
-        for chunk in self._last():
-            try:
-                value = decoded(chunk)
-            except UnexpectedResponse:
-                raise cut() from None
-            events += self._reading.chunk(value)
+        for payload in self._last():
+            events += self._read(payload, last=True)
         if self._array is not None and not self._array.closed:
             raise cut()
-        return [*events, *self._reading.end()]
+        events += self._reading.end()
+        self._whole = True
+        return events
+
+    def _read(self, payload: bytes, *, last: bool = False) -> list[Event]:
+        """One event; or several, where a server between has dropped the blank lines: Gemini's JSON is on one line."""
+        try:
+            try:
+                values = [decoded(payload)]
+            except UnexpectedResponse:
+                values = [decoded(line) for line in payload.split(b"\n")]
+        except UnexpectedResponse:
+            raise cut() if last else unreadable() from None
+        return [event for value in values for event in self._reading.chunk(value)]
 
     def _cut(self, data: bytes) -> list[bytes]:
         if self._events is None and self._array is None:
