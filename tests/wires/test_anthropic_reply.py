@@ -155,7 +155,12 @@ def test_U17_an_error_in_a_good_answer_is_raised() -> None:
         (402, "billing_error", "no credit", QuotaExceeded),
         (400, "invalid_request_error", "max_tokens: must be positive", RequestRefused),
         (400, "invalid_request_error", "prompt is too long: 210000 tokens > 200000 maximum", ContextTooLong),
-        (400, "invalid_request_error", "input length and `max_tokens` exceed context limit: 9 + 9 > 10", ContextTooLong),
+        (
+            400,
+            "invalid_request_error",
+            "input length and `max_tokens` exceed context limit: 9 + 9 > 10",
+            ContextTooLong,
+        ),
         (400, "invalid_request_error", "Your credit balance is too low to access the API.", QuotaExceeded),
         (400, "invalid_request_error", "Output blocked by content filtering policy", ContentRefused),
     ],
@@ -174,7 +179,12 @@ def test_an_error_is_told_by_its_type_and_status(
     ("status", "body", "expected", "says"),
     [
         (404, b'{"error":"model not found"}', ModelNotAvailable, "model not found"),
-        (400, b'{"error":{"code":400,"message":"too big","type":"exceed_context_size_error"}}', ContextTooLong, "too big"),
+        (
+            400,
+            b'{"error":{"code":400,"message":"too big","type":"exceed_context_size_error"}}',
+            ContextTooLong,
+            "too big",
+        ),
         (403, b'[{"error":{"code":403,"message":"no","status":"PERMISSION_DENIED"}}]', InvalidCredentials, "no"),
         (403, b'{"message":"not yours"}', InvalidCredentials, "not yours"),
         (502, b"<html>internal host 10.0.0.1</html>", ProviderUnavailable, "502"),
@@ -194,7 +204,9 @@ def test_U04_errors_in_other_forms_are_read_and_pages_are_not_quoted(
 
 
 def test_U04_a_key_in_an_error_is_not_repeated() -> None:
-    body = json.dumps({"error": {"type": "authentication_error", "message": "bad key sk-ant-api03-abcdefghijkl"}}).encode()
+    body = json.dumps(
+        {"error": {"type": "authentication_error", "message": "bad key sk-ant-api03-abcdefghijkl"}}
+    ).encode()
     assert "abcdefghijkl" not in str(WIRE.read_error(401, {}, body))
 
 
