@@ -20,7 +20,7 @@ from ownkey.talk.errors import (
     RequestRefused,
     UnexpectedResponse,
 )
-from ownkey.talk.reply import Finish, Reply, Usage
+from ownkey.talk.reply import Finish, Reply, Unified, Usage
 from ownkey.wires.wire import Wire, wire
 
 WIRE = wire("anthropic-messages")
@@ -77,8 +77,8 @@ def test_a_whole_answer_keeps_every_piece_in_order() -> None:
         (None, "unknown"),
     ],
 )
-def test_why_it_ended_is_kept_in_both_words(raw: str | None, unified: str) -> None:
-    assert read(stop_reason=raw).finish == Finish(unified, raw)  # pyright: ignore[reportArgumentType]
+def test_why_it_ended_is_kept_in_both_words(raw: str | None, unified: Unified) -> None:
+    assert read(stop_reason=raw).finish == Finish(unified, raw)
 
 
 def test_U13_input_holds_what_a_cache_gave_and_took() -> None:
