@@ -271,6 +271,11 @@ def test_text_on_both_sides_of_sealed_reasoning_is_kept() -> None:
     assert reply.parts == (Text("before"), Reasoning("", sealed="d"), Text("after"))
 
 
+def test_an_answer_that_began_with_its_first_block_is_whole() -> None:
+    reply = read(*text(0, "a"), *end())
+    assert (reply.text, reply.finish.unified, reply.usage) == ("a", "stop", Usage(output_tokens=5))
+
+
 def test_a_block_without_its_stop_is_closed_by_the_end() -> None:
     call = block(0, {"type": "tool_use", "id": "t", "name": "f", "input": {}})[:-1]
     assert read(start(), *call, *end("tool_use")).tool_calls == (ToolCall("t", "f", "{}"),)

@@ -146,6 +146,9 @@ class MessagesReader:
             case "message_start":
                 self._begin(said.message or Head(), events)
             case "content_block_start":
+                if not self._began:
+                    # llama.cpp leaves `message_start` out where the first token is half a character.
+                    self._begin(Head(), events)
                 self._begin_block(said, events)
             case "content_block_stop":
                 self._end_block(said.index, events)
