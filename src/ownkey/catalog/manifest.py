@@ -27,7 +27,7 @@ class Keys(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Field(Struct, frozen=True, forbid_unknown_fields=True):
-    """A setting of this provider that is not secret: goes into `header`, or into `{its name}` in a path or the query."""
+    """A setting of this provider that is not secret: goes into `header`, or into `{its name}` in a URL."""
 
     required: bool = False
     header: str | None = None
@@ -62,7 +62,10 @@ class Price(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Model(Struct, frozen=True, forbid_unknown_fields=True):
-    """What is known of a model. `context` and `max_output` in tokens."""
+    """What is known of a model. `context` and `max_output` in tokens.
+
+    `priced_as`: its name in the price catalogue, where that is another one (an Azure deployment has its owner's name).
+    """
 
     id: str
     name: str | None = None
@@ -71,6 +74,7 @@ class Model(Struct, frozen=True, forbid_unknown_fields=True):
     does: tuple[Ability, ...] = ()
     aliases: tuple[str, ...] = ()
     price: Price | None = None
+    priced_as: str | None = None
 
 
 class Provider(Struct, frozen=True, forbid_unknown_fields=True):

@@ -120,9 +120,13 @@ class PriceUnknown(ConsentRequired):
 
 
 class ProviderError(OwnkeyError):
-    """One try that failed. `status` is the provider's own, where it gave one; `retry_after_s` what it asked for."""
+    """One try that failed. `status` is the provider's own, where it gave one; `retry_after_s` what it asked for.
+
+    `perhaps_billed`: the request was taken, and nobody knows what became of it.
+    """
 
     code = "upstream_error"
+    perhaps_billed = False
 
     def __init__(
         self,
