@@ -13,8 +13,9 @@ from ownkey.talk.chat import Chat
 from ownkey.talk.errors import ProviderError
 from ownkey.talk.reply import Reply
 from ownkey.wires import anthropic_reply, anthropic_request
-from ownkey.wires.anthropic_reply import NAME, UNREADABLE, error_in, unreadable
+from ownkey.wires.anthropic_reply import NAME, error_in, unreadable
 from ownkey.wires.anthropic_stream import MessagesReader
+from ownkey.wires.anthropic_usage import UNREADABLE
 from ownkey.wires.status import by_status
 from ownkey.wires.wire import Headers, Listed, Written
 

@@ -73,9 +73,12 @@ def _left_out(name: str) -> str:
 
 
 def _other(chat: Chat, warnings: list[str]) -> None:
-    for name in ("seed", "frequency_penalty", "presence_penalty"):
-        if getattr(chat, name):
-            warnings.append(_left_out(name))
+    settings = {
+        "seed": chat.seed is not None,
+        "frequency_penalty": chat.frequency_penalty,
+        "presence_penalty": chat.presence_penalty,
+    }
+    warnings += [_left_out(name) for name, asked in settings.items() if asked]
     for name, value in chat.other.items():
         if value is None or name == "stream_options" or value in _IDLE.get(name, ()):
             continue

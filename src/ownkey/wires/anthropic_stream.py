@@ -6,10 +6,7 @@ with the stop reason and the usage, then `message_stop`. `ping` and what is unkn
 
 from __future__ import annotations
 
-from typing import Any, cast
-
-from msgspec import Raw, Struct
-from msgspec.json import Decoder, decode
+from typing import Any
 
 from ownkey.talk.chat import Opaque
 from ownkey.talk.errors import ProviderError, StreamCut
@@ -26,69 +23,37 @@ from ownkey.talk.reply import (
     UsageReport,
     WholePart,
 )
+from ownkey.wires.anthropic_event import Delta, Head, Said, merge, said_in, unwrapped, whole
 from ownkey.wires.anthropic_reply import (
     CITED,
     NAME,
-    UNREADABLE,
     Block,
-    StopDetails,
     arguments,
-    counts,
     error_in,
+    explanation,
     finish,
     read_block,
     unreadable,
-    usage_of,
 )
+from ownkey.wires.anthropic_usage import UNREADABLE, counts, usage_of
 from ownkey.wires.sse import Splitter
 
 
-class _Delta(Struct, gc=False):
-    type: str = ""
-    text: str | None = None
-    thinking: str | None = None
-    partial_json: str | None = None
-    signature: str | None = None
-    stop_reason: str | None = None
-    stop_details: StopDetails | None = None
-
-
-class _Head(Struct):
-    id: str | None = None
-    model: str | None = None
-    usage: Raw = Raw(b"{}")
-
-
-class _Said(Struct):
-    """One event's data."""
-
-    type: str = ""
-    index: int = 0
-    delta: _Delta | None = None
-    content_block: Raw = Raw()
-    message: _Head | None = None
-    usage: Raw = Raw(b"{}")
-    error: Raw = Raw()
-
-
-_said = Decoder(_Said)
-
-_EVENTS = frozenset(
-    {"message_start", "content_block_start", "content_block_delta", "content_block_stop", "message_delta"}
-    | {"message_stop", "error"}
-)
-
-
 class _Open:
-    """A block that has begun: a tool call (`call` is its number), reasoning, or something opaque (`raw`)."""
+    """A block that has begun: a tool call, reasoning, or something opaque.
 
-    __slots__ = ("block", "call", "raw", "written")
+    `call` is the number of a tool call, `input` what it began with, `filled` whether any arguments followed.
+    `raw` is an opaque block as it began. `pieces` are texts that grow: a signature, or fields of an opaque block.
+    """
 
-    def __init__(self, *, block: Block | None = None, call: int = 0, raw: dict[str, Any] | None = None) -> None:
-        self.block = block
+    __slots__ = ("call", "filled", "input", "pieces", "raw")
+
+    def __init__(self, *, call: int | None = None, input: str = "", raw: dict[str, Any] | None = None) -> None:
         self.call = call
+        self.input = input
+        self.filled = False
         self.raw = raw
-        self.written: list[str] = []
+        self.pieces: dict[str, list[str]] = {}
 
 
 class MessagesReader:
@@ -137,25 +102,26 @@ class MessagesReader:
 
     def _read(self, payload: bytes, events: list[Event]) -> None:
         try:
-            said = _said.decode(payload)
-        except UNREADABLE as error:
-            inner = _unwrapped(payload)
+            said = said_in(payload)
+        except UNREADABLE:
+            inner = unwrapped(payload)
             if inner is None:
+                return
+            try:
+                said = said_in(payload := inner)
+            except UNREADABLE as error:
                 raise unreadable() from error
-            if inner:
-                self._read(inner, events)
-            return
         delta = said.delta
         if said.type == "content_block_delta" and delta is not None:
             block = self._open.get(said.index)
             if block is None or block.raw is None:
                 self._extend(block, delta, events)
             else:
-                _merge(block, payload)
+                merge(block.raw, block.pieces, payload)
         else:
             self._step(said, payload, events)
 
-    def _extend(self, block: _Open | None, delta: _Delta, events: list[Event]) -> None:
+    def _extend(self, block: _Open | None, delta: Delta, events: list[Event]) -> None:
         kind = delta.type
         if kind == "text_delta":
             if delta.text:
@@ -164,22 +130,25 @@ class MessagesReader:
             if delta.thinking:
                 events.append(ReasoningDelta(delta.thinking))
         elif kind == "input_json_delta":
-            if block is None or block.block is None or block.block.type != "tool_use":
+            if block is None or block.call is None:
                 raise unreadable()
             if delta.partial_json:
-                block.written.append("")
+                block.filled = True
                 events.append(ToolCallDelta(block.call, delta.partial_json))
         elif kind == "signature_delta":
             if block is not None and delta.signature:
-                block.written.append(delta.signature)
+                block.pieces.setdefault("signature", []).append(delta.signature)
         elif kind == "citations_delta":
             self._cite(events)
 
-    def _step(self, said: _Said, payload: bytes, events: list[Event]) -> None:
+    def _step(self, said: Said, payload: bytes, events: list[Event]) -> None:
         match said.type:
             case "message_start":
-                self._begin(said.message or _Head(), events)
+                self._begin(said.message or Head(), events)
             case "content_block_start":
+                if not self._began:
+                    # llama.cpp leaves `message_start` out where the first token is half a character.
+                    self._begin(Head(), events)
                 self._begin_block(said, events)
             case "content_block_stop":
                 self._end_block(said.index, events)
@@ -195,56 +164,56 @@ class MessagesReader:
             case _:
                 pass
 
-    def _begin(self, message: _Head, events: list[Event]) -> None:
+    def _begin(self, message: Head, events: list[Event]) -> None:
         self._began = True
         events.append(Start(message.id, message.model))
         # What is called output here is a placeholder: its count comes with `message_delta`.
         said = {name: value for name, value in counts(message.usage).items() if name != "output_tokens"}
         self._report(said, events)
 
-    def _begin_block(self, said: _Said, events: list[Event]) -> None:
+    def _begin_block(self, said: Said, events: list[Event]) -> None:
         self._end_block(said.index, events)
         try:
             block = read_block(said.content_block)
+            input = arguments(block) if isinstance(block, Block) else ""
         except UNREADABLE as error:
             raise unreadable() from error
         if not isinstance(block, Block):
             self._open[said.index] = _Open(raw=block)
-            return
-        if block.text:
-            events.append(TextDelta(block.text))
-        if block.citations:
-            self._cite(events)
-        if block.type == "redacted_thinking":
+        elif block.type == "text":
+            if block.text:
+                events.append(TextDelta(block.text))
+            if block.citations:
+                self._cite(events)
+        elif block.type == "redacted_thinking":
             events.append(ReasoningSeal(sealed=block.data))
         elif block.type == "thinking":
-            self._open[said.index] = opened = _Open(block=block)
+            self._open[said.index] = opened = _Open()
             if block.thinking:
                 events.append(ReasoningDelta(block.thinking))
             if block.signature:
-                opened.written.append(block.signature)
-        elif block.type == "tool_use":
-            self._open[said.index] = _Open(block=block, call=self._calls)
+                opened.pieces["signature"] = [block.signature]
+        else:
+            self._open[said.index] = _Open(call=self._calls, input=input)
             events.append(ToolCallStart(self._calls, block.id, block.name))
             self._calls += 1
 
     def _end_block(self, index: int, events: list[Event]) -> None:
-        opened = self._open.pop(index, None)
-        if opened is None:
+        block = self._open.pop(index, None)
+        if block is None:
             return
-        if opened.raw is not None:
-            events.append(WholePart(Opaque(NAME, _whole(opened.raw, opened.written))))
-        elif opened.block is not None and opened.block.type == "thinking":
-            if opened.written:
-                events.append(ReasoningSeal("".join(opened.written)))
-        elif opened.block is not None and not opened.written:
-            events.append(ToolCallDelta(opened.call, arguments(opened.block)))
+        if block.raw is not None:
+            events.append(WholePart(Opaque(NAME, whole(block.raw, block.pieces))))
+        elif block.call is None:
+            if block.pieces:
+                events.append(ReasoningSeal("".join(block.pieces["signature"])))
+        elif not block.filled:
+            events.append(ToolCallDelta(block.call, block.input))
 
-    def _note(self, said: _Said, events: list[Event]) -> None:
+    def _note(self, said: Said, events: list[Event]) -> None:
         if said.delta is not None:
             self._stop_reason = said.delta.stop_reason or self._stop_reason
-            if said.delta.stop_details is not None:
-                self._refusal = said.delta.stop_details.explanation
+            self._refusal = explanation(said.delta.stop_details) or self._refusal
         self._report(counts(said.usage), events)
 
     def _report(self, said: dict[str, Any], events: list[Event]) -> None:
@@ -267,44 +236,3 @@ class MessagesReader:
         if not self._cited:
             self._cited = True
             events.append(Notice(CITED))
-
-
-def _unwrapped(payload: bytes) -> bytes | None:
-    """What stands in data that are no event: None where that is an error, nothing where it is to be passed over.
-
-    Some relays put `data:` before every line of a stream that had it already, and end it with OpenAI's `[DONE]`.
-    """
-    if payload.startswith(b"data:"):
-        return payload[5:].lstrip()
-    if payload.startswith(b"event:") or payload == b"[DONE]":
-        return b""
-    try:
-        said = decode(payload)
-    except UNREADABLE:
-        return None
-    kind = cast("dict[str, object]", said).get("type") if isinstance(said, dict) else None
-    return b"" if isinstance(kind, str) and kind not in _EVENTS else None
-
-
-def _merge(opened: _Open, payload: bytes) -> None:
-    """A delta of an opaque block: its JSON input comes in pieces, any other text grows, the rest is set."""
-    delta = cast("dict[str, Any]", decode(payload)["delta"])
-    if delta.get("type") == "input_json_delta":
-        opened.written.append(str(delta.get("partial_json") or ""))
-        return
-    raw = opened.raw if opened.raw is not None else {}
-    for name, value in delta.items():
-        if name != "type":
-            before = raw.get(name)
-            raw[name] = before + value if isinstance(before, str) and isinstance(value, str) else value
-
-
-def _whole(raw: dict[str, Any], written: list[str]) -> dict[str, Any]:
-    """An answer that ran into its cap may leave the input unfinished: then the one it began with stands."""
-    text = "".join(written)
-    if not text:
-        return raw
-    try:
-        return {**raw, "input": decode(text)}
-    except UNREADABLE:
-        return raw
