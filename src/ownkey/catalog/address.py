@@ -17,6 +17,7 @@ from ownkey.talk.secret import clean
 TEMPLATE = re.compile(r"\{([^{}]*)\}")
 HEADER_VALUE = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]{0,1022}[\x21-\x7e])?")
 
+_VISIBLE = re.compile(r"[\x21-\x7e]{1,2048}")
 _SCHEMES = frozenset({"http", "https", "inside"})
 _LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?", re.IGNORECASE)
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?", re.IGNORECASE)
@@ -93,6 +94,9 @@ def base_url_problem(url: str) -> str | None:
 
     Which addresses a key may go to is decided where the connection is made, not here.
     """
+    # urlsplit drops line breaks and tabs before it looks.
+    if not _VISIBLE.fullmatch(url):
+        return "must be visible ASCII without blanks"
     try:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port

@@ -179,7 +179,8 @@ def read_manifest(data: bytes, file: str, *, wires: Set[str]) -> Provider | Prob
         provider = msgspec.convert(tomllib.loads(text), Provider)
     except tomllib.TOMLDecodeError as error:
         found = _TOML_LINE.search(str(error))
-        return Problem(file, _TOML_LINE.sub("", clean(str(error))), int(found.group(1)) if found else None)
+        line = int(found.group(1)) if found else text.count("\n") + 1
+        return Problem(file, _TOML_LINE.sub("", clean(str(error))), line)
     except RecursionError:
         return Problem(file, "is nested too deep")
     except msgspec.ValidationError as error:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import os
 import sys
+import tempfile
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from importlib.metadata import version
@@ -30,13 +31,13 @@ def compiled() -> File:
 def main(target: Path) -> None:
     """Writes the file whole or not at all, for its owner only."""
     target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    draft = target.with_name(f".{target.name}.{os.getpid()}")
+    handle, draft = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
     try:
-        with open(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
+        with open(handle, "wb") as file:
             file.write(msgspec.msgpack.encode(compiled()))
         os.replace(draft, target)
     finally:
-        draft.unlink(missing_ok=True)
+        Path(draft).unlink(missing_ok=True)
 
 
 def _seller(provider: genai.Provider) -> Seller:
