@@ -11,7 +11,7 @@ from ownkey.talk.errors import EndpointNotAllowed, NetworkError, OwnkeyError
 from ownkey.talk.origin import Origin
 from ownkey.transport.addresses import is_global, parse
 from ownkey.transport.connection import Connection, too_slow
-from ownkey.transport.tls import make_context, untrusted
+from ownkey.transport.tls import checked, make_context, untrusted
 
 Resolver = Callable[[str, int], Awaitable[Sequence[str]]]
 """The addresses of a host, best first, as text."""
@@ -36,7 +36,7 @@ class Dialler:
     ) -> None:
         self._allow_private = frozenset((host.lower(), port) for host, port in allow_private)
         self._resolve = resolver
-        self._context = context
+        self._context = None if context is None else checked(context)
         self._cache: dict[tuple[str, int], tuple[float, tuple[str, ...]]] = {}
 
     async def dial(self, origin: Origin, make: Callable[[], Connection], timeout_s: float) -> Connection:
