@@ -114,7 +114,7 @@ async def serve(
             await script(peer)
         except (ConnectionError, asyncio.CancelledError, ssl.SSLError):
             pass
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - raised again when the server closes
             errors.append(error)
         finally:
             peer.gone.set()

@@ -56,7 +56,7 @@ def test_U08_an_answer_split_at_every_byte_reads_the_same(run) -> None:
         async with at(script) as (server, transport):
             for cut in range(len(MIXED)):
                 incoming = await transport.send(asking(server.port))
-                assert incoming.status == 200
+                assert incoming.status == 200, cut
                 assert incoming.headers == {
                     b"content-type": b"text/event-stream",
                     b"x-empty": b"",
@@ -180,7 +180,7 @@ def test_U05_U06_U23_an_answer_that_is_ambiguous_or_encoded_is_refused(run, raw:
     ids=["many", "long", "endless value", "endless name", "endless reason", "extension", "trailer", "trailers"],
 )
 def test_U16_headers_without_end_are_refused(run, raw: bytes) -> None:
-    with pytest.raises(UnexpectedResponse, match="headers|HTTP/1.1"):
+    with pytest.raises(UnexpectedResponse, match=r"headers|HTTP/1\.1"):
         run(once(raw))
 
 
@@ -209,11 +209,11 @@ def test_a_body_that_ends_too_early_gives_what_came_and_then_StreamCut(run, raw:
         got = b""
         async with at(script) as (server, transport):
             incoming = await transport.send(asking(server.port))
-            with pytest.raises(StreamCut):
-                while piece := await incoming.next():
-                    got += piece
-            with pytest.raises(StreamCut):
-                await incoming.next()
+            if b"half" in raw:
+                got = await incoming.next()
+            for _ in range(2):
+                with pytest.raises(StreamCut):
+                    await incoming.next()
         return got
 
     assert run(main()) == (b"half" if b"half" in raw else b"")

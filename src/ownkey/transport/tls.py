@@ -51,16 +51,17 @@ def make_context() -> ssl.SSLContext:
 
 
 def checked(context: ssl.SSLContext) -> ssl.SSLContext:
-    """Raises BadConfiguration where `context` would not check certificate and name, or writes its keys to a file."""
-    if not context.check_hostname or context.verify_mode != ssl.CERT_REQUIRED or context.keylog_filename is not None:
+    """Raises BadConfiguration where `context` does not check all that `make_context` checks, or tells its keys."""
+    strict = context.check_hostname and context.verify_mode == ssl.CERT_REQUIRED
+    if not strict or context.minimum_version < ssl.TLSVersion.TLSv1_2 or context.keylog_filename:
         raise BadConfiguration(
-            "A TLS context for providers checks certificate and name, and keeps its keys to itself.",
+            "A TLS context for providers checks certificate and name, speaks TLS 1.2 or later and logs no keys.",
             "Load your authority's certificate into it instead of switching the check off.",
         )
     return context
 
 
-def untrusted(host: str, error: ssl.SSLError) -> NetworkError:
+def no_handshake(host: str, error: OSError) -> NetworkError:
     """What to say of a handshake that failed."""
     if isinstance(error, ssl.SSLCertVerificationError):
         why = _WHY.get(error.verify_code, "it is not valid")
