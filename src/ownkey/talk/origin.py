@@ -15,11 +15,11 @@ from ownkey.talk.errors import EndpointNotAllowed
 DEFAULT_PORTS = {"https": 443, "http": 80, "inside": 0}
 
 _URL = re.compile(
-    r"(?P<scheme>https|http|inside)://"
+    r"(?P<scheme>(?i:https|http|inside))://"
     r"(?:\[(?P<v6>[0-9a-fA-F:.]{2,45})\]|(?P<host>[^\x00-\x20\x7f/?#@:\\\[\]%]{1,253}))"
     r"(?::(?P<port>[1-9][0-9]{0,4}))?"
     r"(?P<path>(?:/[A-Za-z0-9._~!$&'()*+,;=:@-]*)*)",
-    re.IGNORECASE,
+    re.ASCII,
 )
 _LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
 
@@ -54,8 +54,8 @@ class Origin(Struct, frozen=True):
         scheme = found["scheme"].lower()
         host = _ipv6(found["v6"]) if found["v6"] else _name(found["host"])
         origin = cls(scheme, host, _port(scheme, found["port"]))
-        path = found["path"].rstrip("/")
-        if "//" in path or {".", ".."} & set(path.split("/")):
+        path = found["path"].removesuffix("/")
+        if {"", ".", ".."} & set(path.split("/")[1:]):
             _refuse("its path has an empty, `.` or `..` segment")
         if not _read_alike(url, origin, found["path"]):
             _refuse("it can be read in more than one way")
@@ -81,7 +81,7 @@ def _refuse(why: str) -> NoReturn:
 def _oddity(url: str) -> str:
     if re.search(r"[\x00-\x20\x7f\\]", url):
         return "it holds a blank, a control character or a backslash"
-    if not re.match(r"(?:https?|inside)://", url, re.IGNORECASE):
+    if not re.match(r"(?i:https?|inside)://", url, re.ASCII):
         return "it does not begin with https:// or http://"
     if "#" in url or "?" in url:
         return "it holds a query or a fragment"
@@ -101,6 +101,8 @@ def _ipv6(text: str) -> str:
 
 def _name(text: str) -> str:
     """A DNS name or an IPv4 address of four plain decimal numbers, as RFC 6943 section 3.1.1 calls strict."""
+    if normalize("NFKC", text) != text:
+        _refuse("its host holds characters that stand for others")
     host = text.lower()
     if not host.isascii():
         host = _idna(host)
@@ -118,12 +120,12 @@ def _name(text: str) -> str:
 
 
 def _idna(host: str) -> str:
-    """Names whose letters would be mapped to others are refused: IDNA 2003 and 2008 differ about them."""
+    """Names whose letters are mapped to others are refused: IDNA 2003 and 2008 differ about them."""
     try:
         encoded = host.encode("idna").decode("ascii")
     except UnicodeError:
         _refuse("its host is not a name")
-    if normalize("NFKC", host) != host or (not host.isascii() and _unicode(encoded) != host):
+    if not host.isascii() and _unicode(encoded) != host:
         _refuse("its host holds characters that stand for others")
     return encoded
 

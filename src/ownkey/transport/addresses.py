@@ -55,7 +55,7 @@ _NOT_GLOBAL_V6 = tuple(
 
 @lru_cache(maxsize=1024)
 def is_global(address: str) -> bool:
-    """Whether `address` (IPv4 or IPv6 text, without a zone) is one of the public internet. False where it is no address."""
+    """Whether `address` (IPv4 or IPv6 text, without a zone) is of the public internet; False where it is none."""
     parsed = parse(address)
     if isinstance(parsed, IPv4Address):
         return not any(parsed in network for network in _NOT_GLOBAL_V4)

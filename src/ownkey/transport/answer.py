@@ -90,9 +90,12 @@ class Received(Incoming):
         return data
 
     def close(self) -> None:
-        self._pieces.clear()
+        closed = StreamCut("The answer was closed before its end.", status=self.status or None)
         if self._connection is not None:
-            self._connection.fail(StreamCut("The answer was closed before its end.", status=self.status or None))
+            self._connection.fail(closed)
+        elif self._pieces:
+            self._error = closed
+        self._pieces.clear()
 
     def add(self, piece: bytes) -> None:
         self._pieces.append(piece)

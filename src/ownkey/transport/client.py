@@ -22,7 +22,7 @@ class Transport:
     """Serves one event loop.
 
     `allow_private`: host and port of the places on private addresses that may be reached, and without TLS.
-    `inside`: providers in this process by the host of their origin. No proxy and no setting of the environment is obeyed.
+    `inside`: providers in this process by the host of their origin. No proxy of the environment is obeyed.
     """
 
     def __init__(

@@ -23,7 +23,7 @@ _NEVER = float("inf")
 
 
 class Limits(Struct, frozen=True):
-    """`idle_s`: how long an unused connection is kept, less where the provider says so. Sizes of one answer in bytes."""
+    """`idle_s`: how long an unused connection is kept, less where the provider says so. Sizes are of one answer."""
 
     idle_s: float = 50.0
     idle_per_key: int = 128
@@ -259,7 +259,7 @@ class Connection(Protocol):
             answer.fail(StreamCut(f"{host} closed the connection before its answer was whole.", status=answer.status))
 
     def _watch(self, due: float) -> None:
-        """One timer serves all deadlines: it is set anew only for an earlier one, and looks what is due when it fires."""
+        """One timer serves all deadlines: set anew only for an earlier one, it looks what is due when it fires."""
         if due < self._timer_at:
             if self._timer is not None:
                 self._timer.cancel()

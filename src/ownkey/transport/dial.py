@@ -11,7 +11,7 @@ from ownkey.talk.errors import EndpointNotAllowed, NetworkError, OwnkeyError
 from ownkey.talk.origin import Origin
 from ownkey.transport.addresses import is_global, parse
 from ownkey.transport.connection import Connection, too_slow
-from ownkey.transport.tls import make_context, untrusted
+from ownkey.transport.tls import checked, make_context, no_handshake
 
 Resolver = Callable[[str, int], Awaitable[Sequence[str]]]
 """The addresses of a host, best first, as text."""
@@ -36,7 +36,7 @@ class Dialler:
     ) -> None:
         self._allow_private = frozenset((host.lower(), port) for host, port in allow_private)
         self._resolve = resolver
-        self._context = context
+        self._context = None if context is None else checked(context)
         self._cache: dict[tuple[str, int], tuple[float, tuple[str, ...]]] = {}
 
     async def dial(self, origin: Origin, make: Callable[[], Connection], timeout_s: float) -> Connection:
@@ -56,13 +56,8 @@ class Dialler:
                     return await self._connect(origin, address, make())
             except TimeoutError:
                 trouble = too_slow(origin, f"to connect, {timeout_s:g} s")
-            except ssl.SSLError as error:
-                trouble = untrusted(origin.host, error)
-            except OSError:
-                trouble = NetworkError(
-                    f"{origin.host} could not be reached on port {origin.port}.",
-                    "Check the network and the provider's base URL.",
-                )
+            except OSError as error:
+                trouble = _unreachable(origin, error)
         self._cache.pop((origin.host, origin.port), None)
         raise trouble from None
 
@@ -128,6 +123,15 @@ class Dialler:
             connection.abort()
             raise EndpointNotAllowed(f"The connection to {origin.host} went to another address than the one checked.")
         return connection
+
+
+def _unreachable(origin: Origin, error: OSError) -> NetworkError:
+    """A reset or an early end comes after TCP has connected, in the handshake of TLS."""
+    if isinstance(error, ssl.SSLError | ConnectionResetError | ConnectionAbortedError):
+        return no_handshake(origin.host, error)
+    return NetworkError(
+        f"{origin.host} could not be reached on port {origin.port}.", "Check the network and the provider's base URL."
+    )
 
 
 def _not_private(origin: Origin, why: str) -> EndpointNotAllowed:

@@ -7,7 +7,7 @@ import ssl
 import sys
 from pathlib import Path
 
-from ownkey.talk.errors import NetworkError
+from ownkey.talk.errors import BadConfiguration, NetworkError
 
 # Where the systems keep the certificates that they trust, beside what OpenSSL was built with.
 _BUNDLES = (
@@ -20,13 +20,13 @@ _BUNDLES = (
 
 # OpenSSL's x509_vfy.h
 _WHY = {
-    10: "its certificate has expired",
-    9: "its certificate is not valid yet",
-    18: "its certificate is signed by itself",
-    19: "its certificate is not signed by an authority that this machine trusts",
-    20: "its certificate is not signed by an authority that this machine trusts",
-    62: "its certificate is for another name",
-    64: "its certificate is for another address",
+    10: "it has expired",
+    9: "it is not valid yet",
+    18: "it is signed by itself",
+    19: "it is not signed by an authority that this machine trusts",
+    20: "it is not signed by an authority that this machine trusts",
+    62: "it is for another name",
+    64: "it is for another address",
 }
 
 
@@ -50,10 +50,21 @@ def make_context() -> ssl.SSLContext:
     return context
 
 
-def untrusted(host: str, error: ssl.SSLError) -> NetworkError:
+def checked(context: ssl.SSLContext) -> ssl.SSLContext:
+    """Raises BadConfiguration where `context` does not check all that `make_context` checks, or tells its keys."""
+    strict = context.check_hostname and context.verify_mode == ssl.CERT_REQUIRED
+    if not strict or context.minimum_version < ssl.TLSVersion.TLSv1_2 or context.keylog_filename:
+        raise BadConfiguration(
+            "A TLS context for providers checks certificate and name, speaks TLS 1.2 or later and logs no keys.",
+            "Load your authority's certificate into it instead of switching the check off.",
+        )
+    return context
+
+
+def no_handshake(host: str, error: OSError) -> NetworkError:
     """What to say of a handshake that failed."""
     if isinstance(error, ssl.SSLCertVerificationError):
-        why = _WHY.get(error.verify_code, "its certificate is not valid")
+        why = _WHY.get(error.verify_code, "it is not valid")
         hint = "Check the base URL. Where a company's own authority signs it, let this machine trust that authority."
         return NetworkError(f"The TLS certificate of {host} was refused: {why}. Nothing was sent.", hint)
     return NetworkError(f"TLS with {host} failed. Nothing was sent.", "Check that the base URL's port speaks TLS 1.2+.")
