@@ -1,0 +1,225 @@
+"""The book: every attempt, with the money held for it before it was sent and the one way in which it ended."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import weakref
+from collections.abc import Sequence
+from functools import partial
+from threading import Lock
+from typing import Any, Literal
+
+from msgspec import Struct
+from sqlalchemy import ColumnElement, func, select, update
+
+from ownkey.store.connect import BUSY_S, Database, unavailable
+from ownkey.store.holder import Holder, dead, left_locks
+from ownkey.store.pen import Ending, Hold, Pen
+from ownkey.store.tables import book as table
+from ownkey.store.writer import Waiting, Writer, now_ms
+from ownkey.talk.errors import StorageUnavailable
+
+__all__ = ["Book", "BookRow", "Ending", "Hold", "Total"]
+
+Group = Literal["owner", "token_id", "key_id", "provider", "model", "wire", "state", "finish", "error"]
+
+
+class BookRow(Hold, frozen=True, kw_only=True):
+    """One attempt. While `state` is `held` its money is pending and `cost_nano` is 0; without `priced` both are 0."""
+
+    state: Literal["held", "exact", "counted", "assumed", "released"]
+    cost_nano: int
+    input_tokens: int | None
+    output_tokens: int | None
+    cached_tokens: int | None
+    cache_write_tokens: int | None
+    reasoning_tokens: int | None
+    finish: str | None
+    error: str | None
+    status: int | None
+    first_ms: int | None
+    total_ms: int | None
+    ended_at_ms: int | None
+
+
+class Total(Struct, frozen=True):
+    """Sums over the attempts that agree in `group`. `unpriced` counts those whose cost is not known."""
+
+    group: dict[str, str | None]
+    attempts: int
+    cost_nano: int
+    pending_nano: int
+    unpriced: int
+    input_tokens: int
+    output_tokens: int
+
+
+class Book:
+    """One for each process and database. Its thread starts with the first hold or ending."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._holder = Holder(database)
+        self._starting = Lock()
+        self._writer: Writer | None = None
+        self._closed = False
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=partial(_after_fork, weakref.ref(self)))
+
+    async def hold(self, hold: Hold) -> None:
+        """Committed and on disk when this returns. Raises StorageUnavailable, and then nothing is held.
+
+        Cancelled while it waits, it lets the money go.
+        """
+        future = asyncio.get_running_loop().create_future()
+        self._put((hold, future))
+        try:
+            await future
+        except asyncio.CancelledError:
+            self.settle(Ending(hold.id, "released", ended_at_ms=now_ms()))
+            raise
+
+    def settle(self, ending: Ending) -> None:
+        """End a hold. Enqueued when this returns, written soon after, and only where the hold has not ended yet."""
+        self._put(ending)
+
+    async def drain(self) -> None:
+        """Everything enqueued before is on disk when this returns, however long the database does not answer."""
+        if self._writer is not None:
+            future = asyncio.get_running_loop().create_future()
+            self._put((None, future))
+            await future
+
+    def close(self) -> None:
+        """Writes what is enqueued. Where the database does not let it, `sweep` ends those holds later."""
+        self._closed = True
+        if self._writer is not None:
+            self._writer.stop(2 * BUSY_S)
+        self._holder.release()
+
+    def sweep(self) -> int:
+        """End, at the amount held, what processes that are no more have left open; how many there were."""
+        with self._database.reading() as connection:
+            open_ = connection.execute(select(table.c.holder).where(table.c.state == "held").distinct())
+            holders = set(open_.scalars()) | left_locks(self._database)
+        return sum(map(self._sweep, holders))
+
+    def _sweep(self, holder: str) -> int:
+        ended = (
+            update(table)
+            .where(table.c.holder == holder, table.c.state == "held")
+            .values(state="assumed", cost_nano=table.c.held_nano, ended_at_ms=now_ms())
+        )
+        try:
+            with self._database.writing() as connection, dead(self._database, connection, holder) as is_dead:
+                return connection.execute(ended).rowcount if is_dead else 0
+        except OSError as error:
+            raise unavailable(error) from None
+
+    def rows(
+        self,
+        *,
+        limit: int = 100,
+        since_ms: int | None = None,
+        until_ms: int | None = None,
+        request_id: str | None = None,
+        owner: str | None = None,
+        provider: str | None = None,
+        model: str | None = None,
+    ) -> list[BookRow]:
+        """Attempts that began in [since, until), newest first."""
+        where = _began(since_ms, until_ms)
+        asked = {"request_id": request_id, "owner": owner, "provider": provider, "model": model}
+        where += [table.c[name] == value for name, value in asked.items() if value is not None]
+        query = _ROWS.where(*where).order_by(table.c.started_at_ms.desc(), table.c.id.desc()).limit(limit)
+        with self._database.reading() as connection:
+            found = connection.execute(query).mappings().all()
+        return [_book_row(dict(row)) for row in found]
+
+    def totals(
+        self,
+        by: Sequence[Group] = ("provider", "model"),
+        *,
+        since_ms: int | None = None,
+        until_ms: int | None = None,
+        owner: str | None = None,
+    ) -> list[Total]:
+        """Sums over attempts that began in [since, until), dearest first."""
+        where = _began(since_ms, until_ms)
+        if owner is not None:
+            where.append(table.c.owner == owner)
+        groups = [table.c[name] for name in by]
+        query = select(*groups, *_SUMS).where(*where).group_by(*groups).order_by(_SUMS[1].desc(), *groups)
+        with self._database.reading() as connection:
+            found = connection.execute(query).all()
+        width = len(groups)
+        return [Total(dict(zip(by, row[:width], strict=True)), *(int(n or 0) for n in row[width:])) for row in found]
+
+    def _put(self, item: Waiting | Ending) -> None:
+        writer = self._writer or self._start()
+        writer.put(item)
+
+    def _start(self) -> Writer:
+        with self._starting:
+            if self._closed:
+                raise StorageUnavailable("The book is closed.", "Open the store again.")
+            if self._writer is None:
+                self._writer = Writer(partial(_open_pen, self._database, self._holder))
+                weakref.finalize(self, self._writer.stop, BUSY_S)
+            return self._writer
+
+    def _forget(self) -> None:
+        """In a forked child: nothing of the parent's is used, closed or written."""
+        if self._writer is not None:
+            _PARENTS.append(self._writer)
+        self._holder.forget()
+        self._holder = Holder(self._database)
+        self._starting = Lock()
+        self._writer = None
+
+
+_PARENTS: list[Writer] = []
+
+
+def _after_fork(book: weakref.ref[Book]) -> None:
+    if (mine := book()) is not None:
+        mine._forget()  # pyright: ignore[reportPrivateUsage]
+
+
+def _open_pen(database: Database, holder: Holder) -> Pen:
+    """Drivers are loaded when they are needed."""
+    holder.lock()
+    if database.file is not None:
+        from ownkey.store.pen_sqlite import SqlitePen
+
+        return SqlitePen(database.file, holder.id)
+    from ownkey.store.pen_postgres import PostgresPen
+
+    return PostgresPen(database.url, holder.id)
+
+
+def _began(since_ms: int | None, until_ms: int | None) -> list[ColumnElement[bool]]:
+    began = table.c.started_at_ms
+    where: list[ColumnElement[bool]] = []
+    if since_ms is not None:
+        where.append(began >= since_ms)
+    if until_ms is not None:
+        where.append(began < until_ms)
+    return where
+
+
+def _book_row(values: dict[str, Any]) -> BookRow:
+    values["stream"], values["priced"] = bool(values["stream"]), bool(values["priced"])
+    return BookRow(**values)
+
+
+_ROWS = select(*(table.c[name] for name in BookRow.__struct_fields__))
+_SUMS = (
+    func.count().label("attempts"),
+    func.sum(table.c.cost_nano).label("cost_nano"),
+    func.sum(table.c.held_nano).filter(table.c.state == "held").label("pending_nano"),
+    func.count().filter(table.c.priced.is_(False), table.c.state.not_in(("held", "released"))).label("unpriced"),
+    func.sum(table.c.input_tokens).label("input_tokens"),
+    func.sum(table.c.output_tokens).label("output_tokens"),
+)

