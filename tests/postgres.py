@@ -49,17 +49,26 @@ def server() -> Iterator[Postgres]:
         data = home / "data"
         subprocess.run(
             [bin / "initdb", "--no-sync", "--auth=trust", "--encoding=utf8", "-U", "postgres", "-D", data],
-            check=True, capture_output=True, cwd="/", **_USER,
+            check=True,
+            capture_output=True,
+            cwd="/",
+            **_USER,
         )
         log = home / "log"
         subprocess.run(
             [bin / "pg_ctl", "-w", "-D", data, "-l", log, "-o", f"-h '' -k {home}", "start"],
-            check=True, stdout=subprocess.DEVNULL, cwd="/", **_USER,
+            check=True,
+            stdout=subprocess.DEVNULL,
+            cwd="/",
+            **_USER,
         )
         try:
             yield Postgres(home)
         finally:
             subprocess.run(
                 [bin / "pg_ctl", "-D", data, "-m", "immediate", "stop"],
-                check=True, stdout=subprocess.DEVNULL, cwd="/", **_USER,
+                check=True,
+                stdout=subprocess.DEVNULL,
+                cwd="/",
+                **_USER,
             )

@@ -8,7 +8,7 @@ import weakref
 from collections.abc import Sequence
 from functools import partial
 from threading import Lock
-from typing import Literal
+from typing import Any, Literal
 
 from msgspec import Struct
 from sqlalchemy import ColumnElement, func, select, update
@@ -135,8 +135,7 @@ class Book:
         query = _ROWS.where(*where).order_by(table.c.started_at_ms.desc(), table.c.id.desc()).limit(limit)
         with self._database.reading() as connection:
             found = connection.execute(query).mappings().all()
-        flags = ("stream", "priced")
-        return [BookRow(**dict(row) | {flag: bool(row[flag]) for flag in flags}) for row in found]
+        return [_book_row(dict(row)) for row in found]
 
     def totals(
         self,
@@ -208,6 +207,11 @@ def _began(since_ms: int | None, until_ms: int | None) -> list[ColumnElement[boo
     if until_ms is not None:
         where.append(began < until_ms)
     return where
+
+
+def _book_row(values: dict[str, Any]) -> BookRow:
+    values["stream"], values["priced"] = bool(values["stream"]), bool(values["priced"])
+    return BookRow(**values)
 
 
 _ROWS = select(*(table.c[name] for name in BookRow.__struct_fields__))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 from msgspec import Struct, field, structs
-from sqlalchemy import select, text
+from sqlalchemy import Row, select, text
 
 from ownkey.store import tables
 from ownkey.store.connect import Database
@@ -30,16 +32,17 @@ class Choices:
     def all(self) -> dict[str, Choice]:
         with self._database.reading() as connection:
             found = connection.execute(_ALL).all()
-        chosen = (
-            Choice(provider, bool(enabled), endpoint, msgspec.json.decode(fields, type=dict[str, str]), model)
-            for provider, enabled, endpoint, fields, model in found
-        )
-        return {choice.provider: choice for choice in chosen}
+        return {row.provider: _choice(row) for row in found}
 
     def set(self, choice: Choice) -> None:
         values = structs.asdict(choice) | {"fields": msgspec.json.encode(choice.fields).decode()}
         with self._database.writing() as connection:
             connection.execute(_SET, values)
+
+
+def _choice(row: Row[Any]) -> Choice:
+    fields = msgspec.json.decode(row.fields, type=dict[str, str])
+    return Choice(row.provider, bool(row.enabled), row.endpoint, fields, row.default_model)
 
 
 _ALL = select(*(tables.choices.c[name] for name in Choice.__struct_fields__)).order_by(tables.choices.c.provider)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import weakref
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -34,13 +34,13 @@ class Database:
             os.register_at_fork(after_in_child=partial(_after_fork, weakref.ref(self.engine)))
 
     @contextmanager
-    def reading(self) -> Iterator[Connection]:
+    def reading(self) -> Generator[Connection]:
         """Statements that only read. Raises StorageUnavailable."""
         with _as_unavailable(), self.engine.connect() as connection:
             yield connection
 
     @contextmanager
-    def writing(self) -> Iterator[Connection]:
+    def writing(self) -> Generator[Connection]:
         """One transaction, whole or not at all. Raises StorageUnavailable."""
         with _as_unavailable(), self.engine.begin() as connection:
             if self.file is not None:
@@ -92,7 +92,7 @@ def _after_fork(engine: weakref.ref[Engine]) -> None:
 
 
 @contextmanager
-def _as_unavailable() -> Iterator[None]:
+def _as_unavailable() -> Generator[None]:
     try:
         yield
     except IntegrityError:
@@ -122,8 +122,8 @@ def _engine(url: URL) -> Engine:
     return create_engine(url, connect_args=postgres_settings(url), hide_parameters=True, pool_pre_ping=True)
 
 
-def postgres_settings(url: URL) -> dict[str, str | int]:
+def postgres_settings(url: URL) -> dict[str, str]:
     """What is asked of every connection to PostgreSQL beside the URL: a limit to each wait."""
     own = url.query.get("options", "")
     given = own if isinstance(own, str) else " ".join(own)
-    return {"connect_timeout": BUSY_S, "options": f"{given} -c lock_timeout={BUSY_S}s".strip()}
+    return {"connect_timeout": str(BUSY_S), "options": f"{given} -c lock_timeout={BUSY_S}s".strip()}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -53,7 +53,7 @@ def left_locks(database: Database) -> set[str]:
 
 
 @contextmanager
-def dead(database: Database, connection: Connection, holder: str) -> Iterator[bool]:
+def dead(database: Database, connection: Connection, holder: str) -> Generator[bool]:
     """Whether that holder's process has ended. While it is so, nobody else finds the same."""
     here = folder(database)
     if here is None:

@@ -42,7 +42,9 @@ class Install:
         column = tables.install.c.root_check
         same = column.is_(None) if was is None else column == was
         with self._database.writing() as connection:
-            changed = connection.execute(update(tables.install).where(same).values(root_source=source, root_check=check))
+            changed = connection.execute(
+                update(tables.install).where(same).values(root_source=source, root_check=check)
+            )
         return changed.rowcount == 1
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -52,7 +52,7 @@ def drop(path: Path, fd: int) -> None:
 
 
 @contextmanager
-def alone(path: Path) -> Iterator[None]:
+def alone(path: Path) -> Generator[None]:
     """One process at a time. Raises StorageUnavailable where another is inside for too long."""
     deadline = time.monotonic() + BUSY_S
     while (fd := take(path)) is None:

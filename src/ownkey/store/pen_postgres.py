@@ -9,6 +9,7 @@ from typing import LiteralString, cast
 import msgspec
 import psycopg
 from msgspec import Struct, structs
+from psycopg.conninfo import make_conninfo
 from sqlalchemy.engine import URL
 
 from ownkey.store.connect import postgres_settings, unavailable
@@ -23,9 +24,9 @@ class PostgresPen:
     def __init__(self, url: URL, holder: str) -> None:
         self._holder = holder
         try:
-            target = url.set(drivername="postgresql").difference_update_query(["options"])
-            target = target.render_as_string(hide_password=False)
-            self._connection = psycopg.connect(target, autocommit=True, **postgres_settings(url))
+            asked = url.set(drivername="postgresql").difference_update_query(["options"])
+            asked = make_conninfo(asked.render_as_string(hide_password=False), **postgres_settings(url))
+            self._connection = psycopg.connect(asked, autocommit=True)
             # A server may be set to answer before a commit is on disk; a hold has to be there.
             self._connection.execute(
                 "SELECT set_config('synchronous_commit', 'on', false)"
@@ -79,8 +80,7 @@ _UPDATE = cast(
     "LiteralString",
     "UPDATE book SET "  # noqa: S608
     + ", ".join(
-        f"{name} = {value}"
-        for name, value in zip(COLUMNS_OF_AN_ENDING, _fields(COLUMNS_OF_AN_ENDING, 1), strict=True)
+        f"{name} = {value}" for name, value in zip(COLUMNS_OF_AN_ENDING, _fields(COLUMNS_OF_AN_ENDING, 1), strict=True)
     )
     + " FROM jsonb_array_elements(%s::jsonb) AS row WHERE id = row ->> 0 AND state = 'held'",
 )

@@ -106,7 +106,9 @@ def _make(file: Path) -> None:
     with closing(sqlite_connection(fresh)) as connection:
         mode = connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
     if mode != "wal":
-        raise StorageUnavailable("SQLite cannot keep a write-ahead log in this folder.", "Use a folder on a local disk.")
+        raise StorageUnavailable(
+            "SQLite cannot keep a write-ahead log in this folder.", "Use a folder on a local disk."
+        )
     fresh.rename(file)
     _sync_folder(file.parent)
 

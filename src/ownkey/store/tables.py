@@ -153,8 +153,7 @@ GUARDS: dict[str, tuple[str, ...]] = {
     "sqlite": (
         f"CREATE TRIGGER book_stays BEFORE UPDATE ON book WHEN {_ENDED_OR_FORGED}"
         " BEGIN SELECT RAISE(ABORT, 'the book is not rewritten'); END",
-        "CREATE TRIGGER book_keeps BEFORE DELETE ON book"
-        " BEGIN SELECT RAISE(ABORT, 'the book is not rewritten'); END",
+        "CREATE TRIGGER book_keeps BEFORE DELETE ON book BEGIN SELECT RAISE(ABORT, 'the book is not rewritten'); END",
     ),
     "postgresql": (
         "CREATE FUNCTION book_refuses() RETURNS trigger LANGUAGE plpgsql AS"

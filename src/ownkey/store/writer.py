@@ -1,4 +1,4 @@
-"""The one thread of a process that writes the book: whatever waits goes into one transaction, and all are told at once."""
+"""The one thread of a process that writes the book: what waits goes into one transaction, and all are told at once."""
 
 from __future__ import annotations
 
@@ -55,6 +55,7 @@ class Writer:
                 self._give_up(error)
         if self._pen is not None:
             self._pen.close()
+        self._tell([(future, "The book was closed before it could write.") for future in self._drains])
 
     def _collect(self) -> None:
         """Wait for something to do, and take all that is there."""
@@ -122,7 +123,7 @@ class Writer:
         return told
 
     def _give_up(self, error: StorageUnavailable) -> None:
-        """Every hold that waits by now fails. One whose commit was cut off may be there all the same: it is released."""
+        """Every hold that waits by now fails. One whose commit was cut off may be there yet: it is released."""
         while not self._queue.empty():
             self._take(self._queue.get_nowait())
         if self._pen is not None:

@@ -9,12 +9,9 @@ from concurrent.futures import Future
 from importlib import import_module
 from threading import Thread
 from time import monotonic
-from typing import TYPE_CHECKING, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from ownkey.talk.errors import VaultSealed
-
-if TYPE_CHECKING:
-    from keyring.backend import KeyringBackend
 
 T = TypeVar("T")
 
@@ -33,9 +30,17 @@ ALLOWED = (
 )
 
 
-def backend() -> KeyringBackend | None:
+class Backend(Protocol):
+    """What is used of a backend of keyring's."""
+
+    def get_password(self, service: str, username: str) -> str | None: ...
+    def set_password(self, service: str, username: str, password: str) -> None: ...
+    def delete_password(self, service: str, username: str) -> None: ...
+
+
+def backend() -> Backend | None:
     """The best real backend that works on this system."""
-    kinds: list[type[KeyringBackend]] = [getattr(import_module(module), name) for module, name in ALLOWED]
+    kinds: list[Any] = [getattr(import_module(module), name) for module, name in ALLOWED]
     viable = [kind for kind in kinds if kind.viable]
     return max(viable, key=lambda kind: kind.priority)() if viable else None
 
@@ -46,7 +51,7 @@ class Keychain:
     Every call raises VaultSealed where the keychain is locked, hangs, or does not give back what it was given.
     """
 
-    def __init__(self, choose: Callable[[], KeyringBackend | None] = backend, deadline_s: float = DEADLINE_S) -> None:
+    def __init__(self, choose: Callable[[], Backend | None] = backend, deadline_s: float = DEADLINE_S) -> None:
         self._until = monotonic() + deadline_s
         self._backend = self._ask(choose)
 
@@ -76,12 +81,13 @@ class Keychain:
         self._ask(lambda: self._real.delete_password(SERVICE, name))
 
     def _keep(self, name: str, raw: bytes) -> None:
-        self._ask(lambda: self._real.set_password(SERVICE, name, base64.b64encode(raw).decode()))
+        text = base64.b64encode(raw).decode()
+        self._ask(lambda: self._real.set_password(SERVICE, name, text))
         if self.read(name) != raw:
             raise VaultSealed("The keychain does not give back what it is given.", _HINT)
 
     @property
-    def _real(self) -> KeyringBackend:
+    def _real(self) -> Backend:
         if self._backend is None:
             raise VaultSealed("This system has no keychain that can be used.", _HINT)
         return self._backend

@@ -30,9 +30,11 @@ def read(path: Path) -> Root:
     except OSError as wrong:
         why = "is a symbolic link" if path.is_symlink() else f"cannot be read ({type(wrong).__name__})"
         raise BadConfiguration(f"The root key file {path} {why}.", "Name the file itself.") from None
-    with os.fdopen(descriptor, "rb") as file:
+    try:
         _must_be_private(path, os.fstat(descriptor))
-        raw = _decoded(file.read(_LONGEST + 1))
+        raw = _decoded(os.read(descriptor, _LONGEST + 1))
+    finally:
+        os.close(descriptor)
     if raw is None:
         hint = "It holds 32 random bytes, as they are, in hex or in base64: openssl rand -hex 32"
         raise BadConfiguration(f"The root key file {path} holds no root key.", hint)

@@ -79,6 +79,7 @@ class Vault:
             row = self._next(owner, provider, str(origin), label, secret.masked())
             row = replace(row, sealed=seal(root, _bound(install_id, row), secret.reveal()))
             if self._store.keys.put(row):
+                self._newest[row.id] = row.version
                 self._rows.pop((owner, provider), None)
                 return row
         raise StorageUnavailable(f"The key for {provider} is being replaced by others all the time.", "Try again.")
@@ -124,15 +125,16 @@ class Vault:
         return KeyRow(key_id, owner, provider, origin, version, b"", masked, label, now_ms)
 
     def _opened(self, root: Root, install_id: str, row: KeyRow) -> Secret:
-        if row.version < self._newest.setdefault(row.id, row.version):
+        if row.version < self._newest.get(row.id, 0):
             _unreadable(row, "is an older version put back")
-        self._newest[row.id] = row.version
         try:
-            return Secret(unseal(root, _bound(install_id, row), row.sealed))
+            secret = Secret(unseal(root, _bound(install_id, row), row.sealed))
         except KeyUnreadable as wrong:
             raise KeyUnreadable(f"{row.provider}: {wrong.message}", wrong.hint) from None
         except ValueError:
             _unreadable(row, "holds no key")
+        self._newest[row.id] = row.version
+        return secret
 
     def _stored(self, owner: str, provider: str) -> list[KeyRow]:
         """The sealed rows, at most a second old; the plain text of a key is never kept."""
