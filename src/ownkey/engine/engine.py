@@ -29,6 +29,9 @@ MAX_ERROR_BYTES = 64 << 10
 # What is set aside for an output that nobody bounded: neither the caller, nor the wire, nor what is known of the model.
 UNBOUNDED_OUTPUT_TOKENS = 131_072
 
+# What is asked for where the wire wants a cap and the caller set none: a long answer, for a model known to give it.
+LONG_OUTPUT_TOKENS = 16_384
+
 
 class Engine:
     """Everything that one request needs, built once."""
@@ -161,8 +164,10 @@ class Engine:
 def _write(request: Request, target: Target, *, passes: bool) -> tuple[Written, int | None]:
     """The body that is sent, and the output cap in it."""
     cap, limit = request.max_output, target.facts.max_output
-    if cap is None:
-        cap = target.wire.default_output
+    if cap is None and target.wire.default_output is not None:
+        thinking = request.as_chat().thinking
+        cap = LONG_OUTPUT_TOKENS if limit is not None else target.wire.default_output
+        cap += thinking.budget_tokens or 0 if thinking else 0
     if cap is not None and limit is not None:
         cap = min(cap, limit)
     quirks = target.provider.quirks

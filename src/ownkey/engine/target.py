@@ -55,9 +55,9 @@ def locate(
         fields=choice.fields if choice else None,
         query=query,
     )
-    base, _, query = url.partition("?")
+    base, _, asked = url.partition("?")
     origin, path = Origin.parse(base)
-    return origin, (f"{path}?{query}" if query else path).encode("ascii")
+    return origin, (f"{path}?{asked}" if asked else path).encode("ascii")
 
 
 def headers(provider: Provider, spoken: Wire, choice: Choice | None) -> tuple[tuple[bytes, bytes], ...]:

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from ownkey.app import House
+from ownkey.app.house import House
 from ownkey.engine.request import new_id
 from ownkey.server.gateway import Gateway
 from ownkey.server.guard import LOOPBACK, HeaderList, caller_of, host_allowed

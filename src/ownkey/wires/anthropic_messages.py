@@ -14,6 +14,7 @@ from ownkey.talk.errors import ProviderError
 from ownkey.talk.reply import Reply
 from ownkey.wires import anthropic_reply, anthropic_request
 from ownkey.wires.anthropic_reply import NAME, error_in, unreadable
+from ownkey.wires.anthropic_request import DEFAULT_CAP
 from ownkey.wires.anthropic_stream import MessagesReader
 from ownkey.wires.anthropic_usage import UNREADABLE
 from ownkey.wires.status import by_status
@@ -43,6 +44,7 @@ class AnthropicMessages:
     name = NAME
     paths: Mapping[str, str] = {"chat": "/messages", "stream": "/messages", "models": "/models?limit=1000"}
     headers: Mapping[str, str] = {"anthropic-version": "2023-06-01"}
+    default_output: int | None = DEFAULT_CAP
 
     def write_request(self, chat: Chat, model: str, *, stream: bool, max_output: int | None, quirks: Quirks) -> Written:
         return anthropic_request.write(chat, model, stream=stream, max_output=max_output, quirks=quirks)

@@ -34,6 +34,7 @@ class Gemini:
         "models": "/models?pageSize=1000",
     }
     headers: Mapping[str, str] = {}
+    default_output: int | None = None
 
     def write_request(self, chat: Chat, model: str, *, stream: bool, max_output: int | None, quirks: Quirks) -> Written:
         """The body is the same for both operations: the path says whether the answer streams."""

@@ -21,6 +21,7 @@ class OpenAIChat:
     name: str = "openai-chat"
     paths: Mapping[str, str] = {"chat": "/chat/completions", "stream": "/chat/completions", "models": "/models"}
     headers: Mapping[str, str] = {}
+    default_output: int | None = None
 
     def write_request(self, chat: Chat, model: str, *, stream: bool, max_output: int | None, quirks: Quirks) -> Written:
         return openai_request.write_request(chat, model, stream=stream, max_output=max_output, quirks=quirks)
