@@ -47,6 +47,7 @@ def pieces(reply: Reply) -> dict[str, Any]:
             reply.usage.cached_tokens,
             reply.usage.cache_write_tokens,
             reply.usage.reasoning_tokens,
+            reply.usage.cache_write_1h_tokens,
         ],
     }
 
@@ -58,8 +59,11 @@ def expected(message: dict[str, Any]) -> dict[str, Any]:
     usage = {name: value for name, value in message["usage"].items() if value is not None}
     extra = [entry for entry in usage.get("iterations", []) if entry["type"] == "compaction"]
     reads, writes = usage.get("cache_read_input_tokens"), usage.get("cache_creation_input_tokens")
-    if extra:
-        reads, writes = reads or 0, writes or 0
+    hour = (usage.get("cache_creation") or {}).get("ephemeral_1h_input_tokens")
+    for entry in extra:
+        reads = (reads or 0) + entry["cache_read_input_tokens"]
+        writes = (writes or 0) + entry["cache_creation_input_tokens"]
+        hour = (hour or 0) + entry["cache_creation"]["ephemeral_1h_input_tokens"]
     fresh = usage.get("input_tokens")
     total = None if fresh is None else fresh + (reads or 0) + (writes or 0) + sum(e["input_tokens"] for e in extra)
     output = usage.get("output_tokens")
@@ -78,7 +82,14 @@ def expected(message: dict[str, Any]) -> dict[str, Any]:
         "opaque": [block for block in blocks if block["type"] not in known],
         "refusal": (message.get("stop_details") or {}).get("explanation"),
         "finish": message["stop_reason"],
-        "usage": [total, output, reads, writes, (usage.get("output_tokens_details") or {}).get("thinking_tokens")],
+        "usage": [
+            total,
+            output,
+            reads,
+            writes,
+            (usage.get("output_tokens_details") or {}).get("thinking_tokens"),
+            hour,
+        ],
     }
 
 

@@ -84,6 +84,10 @@ def test_why_it_ended_is_kept_in_both_words(raw: str | None, unified: Unified) -
 def test_U13_input_holds_what_a_cache_gave_and_took() -> None:
     usage = {"input_tokens": 3, "cache_read_input_tokens": 100, "cache_creation_input_tokens": 20, "output_tokens": 4}
     assert read(usage=usage).usage == Usage(123, 4, cached_tokens=100, cache_write_tokens=20)
+    hour = {"cache_creation": {"ephemeral_5m_input_tokens": 5, "ephemeral_1h_input_tokens": 15}}
+    assert read(usage=usage | hour).usage == Usage(
+        123, 4, cached_tokens=100, cache_write_tokens=20, cache_write_1h_tokens=15
+    )
 
 
 def test_U13_compaction_is_counted_though_the_totals_leave_it_out() -> None:

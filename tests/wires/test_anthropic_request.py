@@ -354,6 +354,8 @@ def test_a_seed_of_zero_is_named_too() -> None:
         ("modalities", ["text", "audio"]),
         ("functions", [{"name": "f"}]),
         ("web_search_options", {}),
+        ("mcp_servers", [{"url": "https://example.org"}]),
+        ("previous_response_id", "r"),
     ],
 )
 def test_G08_what_would_change_the_answer_is_refused_by_name(name: str, value: object) -> None:

@@ -32,6 +32,16 @@ _REFUSED: Mapping[str, tuple[object, ...]] = {
     "functions": ([],),
     "function_call": (),
     "web_search_options": (),
+    "best_of": (1,),
+    "echo": (False,),
+    "suffix": (),
+    "previous_response_id": (),
+    "grammar": (),
+    "guided_json": (),
+    "guided_regex": (),
+    "mcp_servers": ([],),
+    "container": (),
+    "context_management": (),
 }
 _IDLE: Mapping[str, tuple[object, ...]] = {"store": (False,), "service_tier": ("auto", "default")}
 

@@ -39,15 +39,13 @@ def usage_of(said: Mapping[str, Any]) -> Usage:
     parts = {name: _count(said[name]) for name in _INPUTS if name in said}
     fresh = parts.get("input_tokens")
     known = fresh is not None and None not in parts.values()
-    details = said.get("output_tokens_details")
     usage = Usage(
         input_tokens=sum(count or 0 for count in parts.values()) if known else None,
         output_tokens=_count(said.get("output_tokens")),
         cached_tokens=parts.get("cache_read_input_tokens"),
         cache_write_tokens=parts.get("cache_creation_input_tokens"),
-        reasoning_tokens=_count(cast("dict[str, Any]", details).get("thinking_tokens"))
-        if isinstance(details, dict)
-        else None,
+        cache_write_1h_tokens=_within(said.get("cache_creation"), "ephemeral_1h_input_tokens"),
+        reasoning_tokens=_within(said.get("output_tokens_details"), "thinking_tokens"),
     )
     for compaction in _compactions(said.get("iterations")):
         usage = _added(usage, usage_of(compaction))
@@ -56,6 +54,10 @@ def usage_of(said: Mapping[str, Any]) -> Usage:
 
 def _count(value: object) -> int | None:
     return value if type(value) is int and 0 <= value <= MOST_TOKENS else None
+
+
+def _within(details: object, name: str) -> int | None:
+    return _count(cast("dict[str, object]", details).get(name)) if isinstance(details, dict) else None
 
 
 def _compactions(iterations: object) -> list[dict[str, Any]]:
@@ -70,13 +72,19 @@ def _compactions(iterations: object) -> list[dict[str, Any]]:
 
 
 def _added(usage: Usage, more: Usage) -> Usage:
-    def both(a: int | None, b: int | None) -> int | None:
+    """The totals are unknown where either is; a kind of input that neither names stays unnamed."""
+
+    def total(a: int | None, b: int | None) -> int | None:
         return None if a is None or b is None else a + b
 
+    def kind(a: int | None, b: int | None) -> int | None:
+        return None if a is None and b is None else (a or 0) + (b or 0)
+
     return Usage(
-        input_tokens=both(usage.input_tokens, more.input_tokens),
-        output_tokens=both(usage.output_tokens, more.output_tokens),
-        cached_tokens=both(usage.cached_tokens or 0, more.cached_tokens or 0),
-        cache_write_tokens=both(usage.cache_write_tokens or 0, more.cache_write_tokens or 0),
+        input_tokens=total(usage.input_tokens, more.input_tokens),
+        output_tokens=total(usage.output_tokens, more.output_tokens),
+        cached_tokens=kind(usage.cached_tokens, more.cached_tokens),
+        cache_write_tokens=kind(usage.cache_write_tokens, more.cache_write_tokens),
+        cache_write_1h_tokens=kind(usage.cache_write_1h_tokens, more.cache_write_1h_tokens),
         reasoning_tokens=usage.reasoning_tokens,
     )
