@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
-from threading import Event
+from threading import Barrier, Event, Thread
 
 import pytest
 from keyring.backend import KeyringBackend
@@ -21,6 +21,7 @@ from ownkey.store.db import Store
 from ownkey.talk.errors import BadConfiguration, VaultSealed
 from ownkey.talk.origin import Origin
 from ownkey.talk.secret import Secret
+from ownkey.vault import keyfile
 from ownkey.vault.envelope import Root
 from ownkey.vault.keychain import ALLOWED, Keychain
 from ownkey.vault.root import find
@@ -133,11 +134,11 @@ def test_V16_a_recorded_root_key_without_its_entry_leaves_the_vault_sealed(home:
     for gone in (chain(entries), chain(None)):
         with pytest.raises(VaultSealed, match="keychain"):
             find(with_chain(home), store.install, gone)
-    with pytest.raises(VaultSealed, match="OWNKEY_KEYCHAIN"):
-        find(load({}, home=home, keychain=False), store.install)
     assert entries.kept == {}
     assert everything_in(home) == {}
     entries.kept.update(kept)
+    with pytest.raises(VaultSealed, match="leave OWNKEY_KEYCHAIN on"):
+        find(load({}, home=home, keychain=False), store.install, chain(entries))
     find(with_chain(home), store.install, chain(entries))
 
 
@@ -390,3 +391,21 @@ def test_S14_of_two_keychains_that_start_at_once_one_root_key_stays(home: Path, 
     loser = find(with_chain(home), store.install, late)
     assert loser.kek_id == winner[0].kek_id
     assert len(entries.kept) == 1
+
+
+def test_S14_of_many_that_make_the_file_at_the_same_moment_all_hold_the_same_root_key(tmp_path: Path) -> None:
+    for round_ in range(40):
+        path = tmp_path / f"home{round_}" / "root.key"
+        start, made = Barrier(6), list[bytes]()
+
+        def make(path: Path, start: Barrier, made: list[bytes]) -> None:
+            start.wait()
+            made.append(keyfile.read_or_make(path).kek_id)
+
+        threads = [Thread(target=make, args=(path, start, made)) for _ in range(6)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert made == [keyfile.read(path).kek_id] * 6
+        assert os.listdir(path.parent) == ["root.key"]
