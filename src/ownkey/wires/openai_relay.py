@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ownkey.talk.reply import Usage
 from ownkey.wires import openai_form as form
+from ownkey.wires.openai_error import unreadable
 from ownkey.wires.openai_stream import DONE, cut, last_of
 from ownkey.wires.openai_usage import failed, usage_of
 from ownkey.wires.sse import Splitter
@@ -18,7 +19,18 @@ class ChatRelay:
     Where one event of several fed at once tells of an error, none of them goes on, and `began` stays as it was.
     """
 
-    __slots__ = ("_choices", "_done", "_splitter", "_wants_usage", "began", "ended", "finish", "text_bytes", "usage")
+    __slots__ = (
+        "_choices",
+        "_done",
+        "_opened",
+        "_splitter",
+        "_wants_usage",
+        "began",
+        "ended",
+        "finish",
+        "text_bytes",
+        "usage",
+    )
 
     def __init__(self, ask: Ask) -> None:
         self.began = False
@@ -28,6 +40,7 @@ class ChatRelay:
         self.text_bytes = 0
         self._wants_usage = ask.usage_in_stream
         self._choices = ask.choices
+        self._opened = False
         self._done: set[int] = set()
         self._splitter = Splitter()
 
@@ -38,6 +51,8 @@ class ChatRelay:
         kept: list[bytes] = []
         for payload in self._splitter.feed(data):
             if payload.startswith(DONE):
+                if not self._opened:
+                    raise unreadable("it holds no choice")
                 self.ended = True
                 kept.append(DONE)
                 break
@@ -50,6 +65,8 @@ class ChatRelay:
                 told = form.fault(payload)
                 if told is not None:
                     raise told
+            if choices:
+                self._opened = True
             for choice in choices or ():
                 said = choice.delta
                 if said is not None and (size := form.written(said)):
