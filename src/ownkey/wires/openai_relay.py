@@ -49,6 +49,7 @@ class ChatRelay:
             return b""
         began = self.began
         kept: list[bytes] = []
+        decode, written = form.passing.decode, form.written
         for payload in self._splitter.feed(data):
             if payload.startswith(DONE):
                 if not self._opened:
@@ -57,19 +58,16 @@ class ChatRelay:
                 kept.append(DONE)
                 break
             try:
-                chunk = form.passing.decode(payload)
+                chunk = decode(payload)
             except (ValueError, RecursionError):
                 raise form.broken(payload) from None
             choices = chunk.choices
-            if chunk.error or choices is None:
-                told = form.fault(payload)
-                if told is not None:
-                    raise told
-            if choices:
-                self._opened = True
+            if (choices is None or chunk.error) and (told := form.fault(payload)) is not None:
+                raise told
             for choice in choices or ():
+                self._opened = True
                 said = choice.delta
-                if said is not None and (size := form.written(said)):
+                if said is not None and (size := written(said)):
                     self.text_bytes += size
                     began = True
                 if choice.finish_reason or choice.error:
