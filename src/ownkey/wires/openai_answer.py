@@ -42,7 +42,7 @@ def write_reply(reply: Reply, model: str) -> bytes:
         message["images"] = pictures
     if calls := [_call(part) for part in reply.tool_calls]:
         message["tool_calls"] = calls
-    choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": _reason(reply.finish)}
+    choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": _reason(reply.finish, bool(calls))}
     body: dict[str, Any] = {
         "id": reply.id or _NO_ID,
         "object": "chat.completion",
@@ -69,6 +69,7 @@ class ChatWriter:
         self._opened = False
         self._usage = Usage()
         self._thought: list[str] = []
+        self._called = False
 
     def write(self, event: Event) -> bytes:
         match event:
@@ -79,7 +80,7 @@ class ChatWriter:
                 self._usage = self._usage.merged(usage)
                 return b""
             case Finish():
-                return self._open() + self._chunk({}, _reason(event))
+                return self._open() + self._chunk({}, _reason(event, self._called))
             case _:
                 delta = self._delta(event)
                 return self._open() + self._chunk(delta) if delta else b""
@@ -113,6 +114,7 @@ class ChatWriter:
             case RefusalDelta(text=text):
                 return {"refusal": text}
             case ToolCallStart():
+                self._called = True
                 call = _call(ToolCall(event.id, event.name, "", event.signature))
                 return {"tool_calls": [{"index": event.index, **call}]}
             case ToolCallDelta(index=index, arguments=arguments):
@@ -131,8 +133,11 @@ def _event(data: dict[str, Any]) -> bytes:
     return b"data: " + json.encode(data) + b"\n\n"
 
 
-def _reason(finish: Finish) -> str:
-    return "stop" if finish.unified == "unknown" else finish.unified
+def _reason(finish: Finish, called: bool) -> str:
+    """One of OpenAI's own; where the provider gave none that is known, what the answer itself shows."""
+    if finish.unified != "unknown":
+        return finish.unified
+    return "tool_calls" if called else "stop"
 
 
 def _whole(part: Part) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ownkey.talk.reply import Usage
 from ownkey.wires import openai_form as form
+from ownkey.wires.openai_error import unreadable
 from ownkey.wires.openai_stream import DONE, cut, last_of
 from ownkey.wires.openai_usage import failed, usage_of
 from ownkey.wires.sse import Splitter
@@ -18,7 +19,18 @@ class ChatRelay:
     Where one event of several fed at once tells of an error, none of them goes on, and `began` stays as it was.
     """
 
-    __slots__ = ("_choices", "_done", "_splitter", "_wants_usage", "began", "ended", "finish", "text_bytes", "usage")
+    __slots__ = (
+        "_choices",
+        "_done",
+        "_opened",
+        "_splitter",
+        "_wants_usage",
+        "began",
+        "ended",
+        "finish",
+        "text_bytes",
+        "usage",
+    )
 
     def __init__(self, ask: Ask) -> None:
         self.began = False
@@ -28,6 +40,7 @@ class ChatRelay:
         self.text_bytes = 0
         self._wants_usage = ask.usage_in_stream
         self._choices = ask.choices
+        self._opened = False
         self._done: set[int] = set()
         self._splitter = Splitter()
 
@@ -36,23 +49,25 @@ class ChatRelay:
             return b""
         began = self.began
         kept: list[bytes] = []
+        decode, written = form.passing.decode, form.written
         for payload in self._splitter.feed(data):
             if payload.startswith(DONE):
+                if not self._opened:
+                    raise unreadable("it holds no choice")
                 self.ended = True
                 kept.append(DONE)
                 break
             try:
-                chunk = form.passing.decode(payload)
+                chunk = decode(payload)
             except (ValueError, RecursionError):
                 raise form.broken(payload) from None
             choices = chunk.choices
-            if chunk.error or choices is None:
-                told = form.fault(payload)
-                if told is not None:
-                    raise told
+            if (choices is None or chunk.error) and (told := form.fault(payload)) is not None:
+                raise told
             for choice in choices or ():
+                self._opened = True
                 said = choice.delta
-                if said is not None and (size := form.written(said)):
+                if said is not None and (size := written(said)):
                     self.text_bytes += size
                     began = True
                 if choice.finish_reason or choice.error:

@@ -15,6 +15,7 @@ from ownkey.talk.chat import (
     JsonOutput,
     Message,
     Opaque,
+    Part,
     Reasoning,
     Refusal,
     Text,
@@ -111,7 +112,8 @@ def _messages(messages: tuple[Message, ...], quirks: Quirks) -> Iterator[dict[st
     for place, message in enumerate(messages):
         where = f"messages[{place}]"
         results = [part for part in message.parts if isinstance(part, ToolResult)]
-        yield from (_result(result, where) for result in results)
+        for result in results:
+            yield {"role": "tool", "tool_call_id": result.call_id, "content": _content(result.parts, where)}
         if results and len(results) == len(message.parts):
             continue
         if message.role == "assistant":
@@ -119,15 +121,7 @@ def _messages(messages: tuple[Message, ...], quirks: Quirks) -> Iterator[dict[st
             continue
         role = quirks.system_role if message.role in ("system", "developer") else "user"
         named = {"name": message.name} if message.name else {}
-        yield {"role": role, "content": _content(message, where), **named}
-
-
-def _result(result: ToolResult, where: str) -> dict[str, Any]:
-    """OpenAI takes text alone as a tool's result."""
-    if any(isinstance(part, Image) for part in result.parts):
-        raise Unsupported("A tool's result cannot hold an image here.", param=where)
-    text = "\n\n".join(part.text for part in result.parts if isinstance(part, Text))
-    return {"role": "tool", "tool_call_id": result.call_id, "content": text}
+        yield {"role": role, "content": _content(message.parts, where), **named}
 
 
 def _assistant(message: Message, quirks: Quirks, where: str) -> dict[str, Any]:
@@ -160,9 +154,9 @@ def _assistant(message: Message, quirks: Quirks, where: str) -> dict[str, Any]:
     return made
 
 
-def _content(message: Message, where: str) -> str | list[dict[str, Any]]:
+def _content(given: tuple[Part, ...], where: str) -> str | list[dict[str, Any]]:
     """One string where there is nothing but text: not every server takes a list."""
-    parts = [part for part in message.parts if not isinstance(part, ToolResult | Reasoning)]
+    parts = [part for part in given if not isinstance(part, ToolResult | Reasoning)]
     if all(isinstance(part, Text) for part in parts):
         return "\n\n".join(part.text for part in parts if isinstance(part, Text))
     made: list[dict[str, Any]] = []

@@ -115,7 +115,7 @@ class Reader:
             return events
         for payload in self._splitter.feed(data):
             if payload.startswith(DONE):
-                self.ended = True
+                self._end(events)
                 break
             self._take(payload, events)
         return events
@@ -128,6 +128,13 @@ class Reader:
             raise cut()
         self.ended = True
         return events
+
+    def _end(self, events: list[Event]) -> None:
+        if self._speech is None:
+            raise unreadable("it holds no choice")
+        if not self._finished:
+            events.append(finish_of(None))
+        self.ended = self._finished = True
 
     def _take(self, payload: bytes, events: list[Event]) -> None:
         try:

@@ -59,31 +59,27 @@ class Splitter:
         self._lines = 0
         if pending:
             self._wait(pending)
-        return self._events(whole.split(b"\n\n"))
-
-    def _events(self, blocks: list[bytes]) -> list[bytes]:
         if not self._begun:
             self._begun = True
-            blocks[0] = blocks[0].removeprefix(_BOM)
-        events: list[bytes] = []
-        for block in blocks:
-            if len(block) > EVENT_BYTES:
-                raise _too_large()
-            payload = block[6:] if block.startswith(b"data: ") and b"\n" not in block else self._data(block)
-            if payload:
-                events.append(payload)
-        return events
+            whole = whole.removeprefix(_BOM)
+        if whole.startswith(b"data: ") and len(whole) <= EVENT_BYTES:
+            # The common case: each event is one `data: ` line, and no other line feed is left.
+            events = whole[6:].split(b"\n\ndata: ")
+            if whole.count(b"\n") == 2 * (len(events) - 1) and b"" not in events:
+                return events
+        return [data for block in whole.split(b"\n\n") if (data := self._data(block))]
 
     def _data(self, block: bytes) -> bytes:
+        if len(block) > EVENT_BYTES:
+            raise _too_large()
         if block.count(b"\n") >= EVENT_LINES:
             raise _too_large()
-        if block.lstrip().startswith(b"{"):
-            self._plain += block
-            if len(self._plain) > EVENT_BYTES:
-                raise _too_large()
-            return b""
         lines = block.split(b"\n")
         data = [line[5:].removeprefix(b" ") for line in lines if line.startswith(b"data:") or line == b"data"]
+        if not data and (self._plain or block.lstrip().startswith(b"{")):
+            self._plain += block + b"\n"
+            if len(self._plain) > EVENT_BYTES:
+                raise _too_large()
         return b"\n".join(data) if any(data) else b""
 
     def _wait(self, added: bytes | bytearray) -> list[bytes]:
