@@ -33,8 +33,12 @@ def _column(name: str, kind: type[Text | LargeBinary] | BigInteger | Boolean) ->
     return Column(name, kind, nullable=False)
 
 
-def _at_least_0(table: str, *columns: str) -> list[CheckConstraint]:
-    return [CheckConstraint(f"{column} >= 0", name=f"{table}_{column}_at_least_0") for column in columns]
+def _amounts(table: str, *columns: str) -> list[CheckConstraint]:
+    """Below 2**53, what JSON carries exactly: sums of a thousand of the greatest still fit into 64 bits."""
+    return [
+        CheckConstraint(f"{column} BETWEEN 0 AND 9007199254740991", name=f"{table}_{column}_amount")
+        for column in columns
+    ]
 
 
 install = Table(
@@ -136,8 +140,8 @@ book = Table(
     Column("ended_at_ms", _Int),
     CheckConstraint("state IN ('held', 'exact', 'counted', 'assumed', 'released')", name="book_state_known"),
     CheckConstraint("(state = 'held') = (ended_at_ms IS NULL)", name="book_ended_has_a_time"),
-    *_at_least_0("book", "held_nano", "cost_nano"),
-    *_at_least_0("book", "input_tokens", "output_tokens", "cached_tokens", "cache_write_tokens", "reasoning_tokens"),
+    *_amounts("book", "held_nano", "cost_nano"),
+    *_amounts("book", "input_tokens", "output_tokens", "cached_tokens", "cache_write_tokens", "reasoning_tokens"),
     Index("book_by_time", "started_at_ms"),
     Index("book_by_request", "request_id"),
     Index("book_open", "holder", sqlite_where=text("state = 'held'"), postgresql_where=text("state = 'held'")),

@@ -125,7 +125,7 @@ def _book() -> None:
         CheckConstraint("state IN ('held', 'exact', 'counted', 'assumed', 'released')", name="book_state_known"),
         CheckConstraint("(state = 'held') = (ended_at_ms IS NULL)", name="book_ended_has_a_time"),
         *(
-            CheckConstraint(f"{name} >= 0", name=f"book_{name}_at_least_0")
+            CheckConstraint(f"{name} BETWEEN 0 AND 9007199254740991", name=f"book_{name}_amount")
             for name in ("held_nano", "cost_nano", *tokens)
         ),
         sqlite_strict=True,
