@@ -66,8 +66,12 @@ class House:
         )
 
     async def start(self) -> None:
-        """End the holds of processes that died."""
+        """End the holds of processes that died, and open the vault, which may take seconds.
+
+        A sealed vault is no reason not to start: what needs no key works, and the rest says what is wrong.
+        """
         await asyncio.to_thread(self.store.book.sweep)
+        await asyncio.to_thread(lambda: self.vault.status)
 
     async def aclose(self) -> None:
         """Write down what is still to be written, and let go of everything."""
