@@ -241,6 +241,25 @@ def test_U10_a_reset_before_the_headers_is_NetworkError_and_after_them_StreamCut
     run(main())
 
 
+def test_a_reset_in_a_body_without_length_is_not_its_end(run) -> None:
+    async def main() -> None:
+        async def script(peer: Peer) -> None:
+            await peer.request()
+            await peer.send(b"HTTP/1.1 200 OK\r\n\r\none")
+            await reset.wait()
+            peer.reset()
+
+        reset = asyncio.Event()
+        async with at(script) as (server, transport):
+            incoming = await transport.send(asking(server.port))
+            assert await incoming.next() == b"one"
+            reset.set()
+            with pytest.raises(StreamCut):
+                await incoming.next()
+
+    run(main())
+
+
 def test_an_answer_larger_than_asked_for_or_than_the_limit_is_refused(run) -> None:
     async def main() -> None:
         async def script(peer: Peer) -> None:
