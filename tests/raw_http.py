@@ -108,6 +108,10 @@ class Line:
             reader.came.ended = "whole"
         return reader.came
 
+    async def rest(self) -> bytes:
+        """Every byte until the connection ends."""
+        return await asyncio.wait_for(self._reader.read(), 10)
+
     async def close(self) -> None:
         self._writer.close()
         with contextlib.suppress(ConnectionError):
