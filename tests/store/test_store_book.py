@@ -135,9 +135,11 @@ def test_a_hold_whose_caller_is_cancelled_lets_the_money_go(store: Store) -> Non
 def test_settle_is_kept_though_its_event_loop_ends_at_once(url: str) -> None:
     store = Store.open(url)
     mine = hold()
+    held = asyncio.Event()
 
     async def hang_up() -> None:
         await store.book.hold(mine)
+        held.set()
         try:
             await asyncio.sleep(60)
         finally:
@@ -145,8 +147,7 @@ def test_settle_is_kept_though_its_event_loop_ends_at_once(url: str) -> None:
 
     async def main() -> None:
         task = asyncio.create_task(hang_up())
-        while not store.book.rows():
-            await asyncio.sleep(0.01)
+        await held.wait()
         task.cancel()
 
     asyncio.run(main())

@@ -172,6 +172,7 @@ class Book:
     def _forget(self) -> None:
         """In a forked child: nothing of the parent's is used, closed or written."""
         if self._writer is not None:
+            self._writer.leave()
             _PARENTS.append(self._writer)
         self._holder.forget()
         self._holder = Holder(self._database)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import LiteralString, cast
@@ -59,6 +60,10 @@ class PostgresPen:
     def close(self) -> None:
         with suppress(psycopg.Error):
             self._connection.close()
+
+    def leave(self) -> None:
+        """The server ends a session, and its lock, when the last copy of its socket is closed."""
+        os.close(self._connection.fileno())
 
 
 def _json(rows: Sequence[Struct]) -> str:

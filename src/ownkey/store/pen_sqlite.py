@@ -59,6 +59,9 @@ class SqlitePen:
     def close(self) -> None:
         self._connection.close()
 
+    def leave(self) -> None:
+        """Nothing to do: SQLite's locks are not inherited. A connection that is closed here would drop the parent's."""
+
     def _roll_back(self) -> None:
         if self._connection.in_transaction:
             with suppress(sqlite3.Error):

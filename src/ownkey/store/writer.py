@@ -46,6 +46,11 @@ class Writer:
         self.put(None)
         self._thread.join(wait_s)
 
+    def leave(self) -> None:
+        """In a forked child, where this thread does not run: nothing here is used, closed or written."""
+        if self._pen is not None:
+            self._pen.leave()
+
     def _run(self) -> None:
         while not self._stopping:
             self._collect()
