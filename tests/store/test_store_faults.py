@@ -17,10 +17,10 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
-from attempts import exact, hold
 from sqlalchemy import create_engine, text
 from sqlalchemy.pool import NullPool
 
+from attempts import exact, hold
 from ownkey.store.db import Store
 from ownkey.talk.errors import StorageUnavailable
 

@@ -70,7 +70,7 @@ class Book:
     async def hold(self, hold: Hold) -> None:
         """Committed and on disk when this returns. Raises StorageUnavailable, and then nothing is held.
 
-        Cancelled while it waits, it lets the money go.
+        Cancelled while it waits, it lets the money go. An id serves one hold, also where it failed.
         """
         future = asyncio.get_running_loop().create_future()
         self._put((hold, future))

@@ -54,6 +54,8 @@ class PostgresPen:
     def assume(self, id: str, at_ms: int) -> None:
         try:
             self._connection.execute(_ASSUME, (at_ms, id))
+        except _BAD_ROW:
+            raise
         except psycopg.Error as error:
             raise unavailable(error) from None
 

@@ -53,6 +53,8 @@ class SqlitePen:
     def assume(self, id: str, at_ms: int) -> None:
         try:
             self._connection.execute(_ASSUME, (at_ms, id))
+        except _BAD_ROW:
+            raise
         except sqlite3.Error as error:
             raise unavailable(error) from None
 
