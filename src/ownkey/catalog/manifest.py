@@ -27,7 +27,7 @@ class Keys(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Field(Struct, frozen=True, forbid_unknown_fields=True):
-    """A setting of this provider that is not secret: goes into `header`, or into `{its name}` in a path or the query."""
+    """A setting of this provider that is not secret: goes into `header`, or into `{its name}` in a URL."""
 
     required: bool = False
     header: str | None = None
@@ -41,6 +41,7 @@ class Quirks(Struct, frozen=True, forbid_unknown_fields=True):
     `max_tokens`: the field of an output cap. `usage_in_stream`: `ask` by `stream_options`, `always` sent, `never` sent.
     `system_role`: what an instruction is called. `json_schema`: whether a schema is taken, or only `json_object`.
     `reasoning_effort`, `seed`, `parallel_tools`: whether the field is taken.
+    `reasoning_back`: the field of an assistant's message that carries its reasoning back, where it has to be sent.
     """
 
     max_tokens: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
@@ -50,6 +51,7 @@ class Quirks(Struct, frozen=True, forbid_unknown_fields=True):
     reasoning_effort: bool = True
     seed: bool = True
     parallel_tools: bool = True
+    reasoning_back: Literal["reasoning_content", "reasoning"] | None = None
 
 
 class Price(Struct, frozen=True, forbid_unknown_fields=True):
@@ -62,7 +64,10 @@ class Price(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Model(Struct, frozen=True, forbid_unknown_fields=True):
-    """What is known of a model. `context` and `max_output` in tokens."""
+    """What is known of a model. `context` and `max_output` in tokens.
+
+    `priced_as`: its name in the price catalogue, where that is another one (an Azure deployment has its owner's name).
+    """
 
     id: str
     name: str | None = None
@@ -71,6 +76,7 @@ class Model(Struct, frozen=True, forbid_unknown_fields=True):
     does: tuple[Ability, ...] = ()
     aliases: tuple[str, ...] = ()
     price: Price | None = None
+    priced_as: str | None = None
 
 
 class Provider(Struct, frozen=True, forbid_unknown_fields=True):

@@ -120,7 +120,10 @@ class PriceUnknown(ConsentRequired):
 
 
 class ProviderError(OwnkeyError):
-    """One try that failed. `status` is the provider's own, where it gave one; `retry_after_s` what it asked for."""
+    """One try that failed. `status` is the provider's own, where it gave one; `retry_after_s` what it asked for.
+
+    `perhaps_billed`: the request was taken, and nobody knows what became of it.
+    """
 
     code = "upstream_error"
 
@@ -134,12 +137,14 @@ class ProviderError(OwnkeyError):
         model: str | None = None,
         status: int | None = None,
         retry_after_s: float | None = None,
+        perhaps_billed: bool = False,
     ) -> None:
         super().__init__(message, hint, param=param)
         self.provider = provider
         self.model = model
         self.status = status
         self.retry_after_s = retry_after_s
+        self.perhaps_billed = perhaps_billed
 
 
 class InvalidCredentials(ProviderError):

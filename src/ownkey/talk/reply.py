@@ -17,7 +17,8 @@ class Usage(Struct, frozen=True):
     """Tokens, as the provider counted them. None is unknown, and not 0.
 
     `input_tokens` is all input: `cached_tokens` (read from a cache) and `cache_write_tokens` are parts of it,
-    and so is `input_audio_tokens`. `output_tokens` is all output: `reasoning_tokens` and
+    and so is `input_audio_tokens`; `cache_write_1h_tokens` are the part of `cache_write_tokens` that was asked to
+    last an hour, which Anthropic charges more for. `output_tokens` is all output: `reasoning_tokens` and
     `output_audio_tokens` are parts of it.
     """
 
@@ -28,6 +29,7 @@ class Usage(Struct, frozen=True):
     reasoning_tokens: int | None = None
     input_audio_tokens: int | None = None
     output_audio_tokens: int | None = None
+    cache_write_1h_tokens: int | None = None
 
     @property
     def known(self) -> bool:
@@ -186,7 +188,9 @@ class Collector:
             case TextDelta() | ReasoningDelta() | RefusalDelta():
                 self._extend(type(event), event.text)
             case ReasoningSeal(signature=signature, sealed=sealed):
-                text = self._close() if self._open is ReasoningDelta else ""
+                if self._open is not ReasoningDelta:
+                    self._settle()
+                text = self._close() if self._open else ""
                 self._parts.append(Reasoning(text, signature, sealed))
             case ToolCallStart(index=index):
                 self._settle()

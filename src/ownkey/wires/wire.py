@@ -120,6 +120,8 @@ class Wire(Protocol):
     paths: Mapping[str, str]
     """Path and query of each operation after the base URL: `chat`, `stream`, `models`. `{model}` is the model."""
     headers: Mapping[str, str]
+    default_output: int | None
+    """The output cap that is sent where none was asked for, by a wire that cannot do without."""
 
     def write_request(self, chat: Chat, model: str, *, stream: bool, max_output: int | None, quirks: Quirks) -> Written:
         """`max_output` is the cap that is sent, whatever the chat says. Raises Unsupported, naming the field."""

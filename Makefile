@@ -1,0 +1,45 @@
+# Two commands are all there is to know: `make run` and `make test`.
+# Both make `.venv` ready by themselves; they need Python 3.11 or later and make.
+
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: run test lint soak bench docs lock clean
+
+run:
+	@$(PYTHON) tools/prepare.py run
+	@$(BIN)/ownkey serve $(ARGS)
+
+test:
+	@$(PYTHON) tools/prepare.py test
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/lint-imports
+	@$(BIN)/pyright
+	@$(BIN)/python -m pytest -m "not soak" -n 2 --dist worksteal $(ARGS)
+
+lint:
+	@$(PYTHON) tools/prepare.py test
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/lint-imports
+	@$(BIN)/pyright
+
+soak:
+	@$(PYTHON) tools/prepare.py test
+	@$(BIN)/python -m pytest -m soak --timeout 3600 $(ARGS)
+
+bench:
+	@$(PYTHON) tools/prepare.py test
+	@$(BIN)/python -m bench $(ARGS)
+
+docs:
+	@$(PYTHON) tools/prepare.py test
+	@$(BIN)/python tools/write_docs.py
+
+lock:
+	uv pip compile --universal --generate-hashes --no-header --group build pyproject.toml -o requirements.lock
+	uv pip compile --universal --generate-hashes --no-header --group build --group dev pyproject.toml -o requirements-dev.lock -c requirements.lock
+
+clean:
+	rm -rf .venv build dist .pytest_cache .ruff_cache .hypothesis .import_linter_cache

@@ -1,0 +1,5 @@
+"""`python -m ownkey` is the command."""
+
+from ownkey.cli.main import main
+
+main()

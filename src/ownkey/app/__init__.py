@@ -1,0 +1,1 @@
+"""The door: builds everything once, and is what programs import."""

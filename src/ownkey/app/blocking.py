@@ -1,0 +1,89 @@
+"""Ownkey for scripts that have no event loop: a loop on a thread of its own, and the same calls."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Coroutine, Iterator
+from types import TracebackType
+from typing import Any, TypeVar
+
+from ownkey.app.keys import KeyRing, Tested
+from ownkey.app.ownkey import Messages, Ownkey
+from ownkey.app.providers import ModelView, Providers
+from ownkey.talk.money import Money
+from ownkey.talk.reply import Event, Receipt, Reply
+
+Result = TypeVar("Result")
+
+
+class Blocking:
+    """Made by `Ownkey.blocking()`. Close it, or use it in a `with`: what is still to be written is written then."""
+
+    def __init__(self, ownkey: Ownkey) -> None:
+        self._ownkey = ownkey
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="ownkey", daemon=True)
+        self._thread.start()
+        self.run(ownkey.__aenter__())
+
+    def run(self, work: Coroutine[Any, Any, Result]) -> Result:
+        """The result of any of Ownkey's coroutines."""
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+
+    def chat(self, messages: Messages, model: str = "auto", **options: Any) -> Reply:
+        """As `Ownkey.chat`."""
+        return self.run(self._ownkey.chat(messages, model, **options))
+
+    def stream(self, messages: Messages, model: str = "auto", **options: Any) -> Iterator[Event | Receipt]:
+        """As `Ownkey.stream`."""
+        events = self._ownkey.stream(messages, model, **options)
+        try:
+            while True:
+                try:
+                    yield self.run(anext_of(events))
+                except StopAsyncIteration:
+                    return
+        finally:
+            self.run(events.aclose())
+
+    def estimate_cost(self, model: str, input_tokens: int, output_tokens: int) -> Money:
+        """As `Ownkey.estimate_cost`."""
+        return self._ownkey.estimate_cost(model, input_tokens, output_tokens)
+
+    def test_key(self, provider: str) -> Tested:
+        """As `Ownkey.keys.test`."""
+        return self.run(self._ownkey.keys.test(provider))
+
+    def refresh_models(self, provider: str) -> list[ModelView]:
+        """As `Ownkey.providers.refresh_models`."""
+        return self.run(self._ownkey.providers.refresh_models(provider))
+
+    @property
+    def keys(self) -> KeyRing:
+        return self._ownkey.keys
+
+    @property
+    def providers(self) -> Providers:
+        return self._ownkey.providers
+
+    def close(self) -> None:
+        if self._loop.is_closed():
+            return
+        self.run(self._ownkey.aclose())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    def __enter__(self) -> Blocking:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+async def anext_of(events: Any) -> Event | Receipt:
+    """One event; a coroutine, as a loop on another thread wants it."""
+    return await anext(events)

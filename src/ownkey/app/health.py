@@ -1,0 +1,83 @@
+"""Is everything as it should be: what `ownkey doctor` looks at."""
+
+from __future__ import annotations
+
+import sqlite3
+import stat
+import sys
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Literal
+
+from msgspec import Struct
+
+from ownkey.engine.target import locate
+from ownkey.talk.errors import OwnkeyError
+
+if TYPE_CHECKING:
+    from ownkey.app.house import House
+
+
+class Finding(Struct, frozen=True):
+    """`state`: `ok`, `look` (worth a look), or `wrong`."""
+
+    about: str
+    state: Literal["ok", "look", "wrong"]
+    says: str
+
+
+def examine(house: House, owner: str) -> Iterator[Finding]:
+    """Looks at one thing after the other; nothing is changed, and nobody is asked."""
+    version = sys.version.split()[0]
+    yield Finding("python", "ok", f"{version}, SQLite {sqlite3.sqlite_version}")
+    yield _home(house)
+    yield from _database(house)
+    yield _vault(house)
+    yield from _provider_files(house)
+    yield from _keys(house, owner)
+
+
+def _home(house: House) -> Finding:
+    home = house.settings.home
+    mode = stat.S_IMODE(home.stat().st_mode)
+    if mode & 0o077:
+        return Finding("home", "wrong", f"{home} can be read by others. Mend it: chmod 700 '{home}'")
+    return Finding("home", "ok", str(home))
+
+
+def _database(house: House) -> Iterator[Finding]:
+    problems = house.store.problems()
+    if problems:
+        yield Finding("database", "wrong", "; ".join(problems[:3]))
+    else:
+        yield Finding("database", "ok", "whole")
+    pending = sum(total.pending_nano > 0 for total in house.store.book.totals())
+    yield Finding("book", "ok", f"{pending} models with money held at this moment" if pending else "nothing is held")
+
+
+def _vault(house: House) -> Finding:
+    reason = house.vault.sealed_reason
+    if reason:
+        return Finding("vault", "wrong", reason)
+    return Finding("vault", "ok", f"open; the root key comes from: {house.vault.root_source}")
+
+
+def _provider_files(house: House) -> Iterator[Finding]:
+    count = len(house.catalogue.all())
+    for problem in house.catalogue.problems:
+        yield Finding("provider file", "wrong", str(problem))
+    yield Finding("providers", "ok", f"{count} known")
+
+
+def _keys(house: House, owner: str) -> Iterator[Finding]:
+    rows = house.vault.listed(owner)
+    if not rows:
+        yield Finding("keys", "look", "none stored yet: ownkey keys set PROVIDER")
+    for row in rows:
+        try:
+            provider = house.catalogue.get(row.provider)
+            origin, _ = locate(provider, "models", house.store.choices.get(row.provider))
+            house.vault.open(owner, row.provider, origin)
+        except OwnkeyError as error:
+            yield Finding(f"key {row.provider}", "wrong", str(error))
+        else:
+            yield Finding(f"key {row.provider}", "ok", f"{row.masked} for {row.origin}")

@@ -1,0 +1,111 @@
+"""Everything, built once and put together."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, Iterator
+
+from ownkey.catalog.load import Catalogue
+from ownkey.engine.discover import Discovery
+from ownkey.engine.engine import Engine
+from ownkey.engine.targets import Targets
+from ownkey.routing.plan import Policy
+from ownkey.settings import Settings
+from ownkey.simulate.demo import demo
+from ownkey.spending.catalogue import Prices
+from ownkey.store.db import Store
+from ownkey.talk.errors import OwnkeyError
+from ownkey.talk.origin import Origin
+from ownkey.transport import Deadlines, Transport
+from ownkey.vault.tokens import Tokens
+from ownkey.vault.vault import Vault
+from ownkey.wires.wire import TABLE
+
+
+class House:
+    """Opens the store under `settings.home`. Raises StorageUnavailable or BadConfiguration where that cannot be."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.store = Store.open(settings.database_url)
+        self.catalogue = Catalogue(settings.home / "providers", wires=frozenset(TABLE))
+        self.vault = Vault(self.store, settings)
+        self.tokens = Tokens(self.store)
+        self.prices = Prices.load(settings.home / "cache")
+        self.transport = Transport(
+            allow_private=PrivateHosts(settings.allow_private_hosts, self.catalogue), inside={"demo": demo}
+        )
+        self.discovery = Discovery(store=self.store, vault=self.vault, transport=self.transport)
+        self.targets = Targets(
+            catalogue=self.catalogue,
+            store=self.store,
+            vault=self.vault,
+            prices=self.prices,
+            order=settings.order,
+            fallback=settings.fallback,
+        )
+        self.engine = Engine(
+            targets=self.targets,
+            vault=self.vault,
+            book=self.store.book,
+            transport=self.transport,
+            prices=self.prices,
+            policy=Policy(
+                retries=settings.retries,
+                delay_s=settings.retry_delay_s,
+                max_delay_s=settings.retry_max_delay_s,
+                multiplier=settings.retry_multiplier,
+                total_s=settings.total_timeout_s,
+            ),
+            deadlines=Deadlines(
+                connect_s=settings.connect_timeout_s,
+                headers_s=settings.headers_timeout_s,
+                idle_s=settings.idle_timeout_s,
+                total_s=settings.total_timeout_s,
+            ),
+        )
+
+    async def start(self) -> None:
+        """End the holds of processes that died, and open the vault, which may take seconds.
+
+        A sealed vault is no reason not to start: what needs no key works, and the rest says what is wrong.
+        """
+        await asyncio.to_thread(self.store.book.sweep)
+        await asyncio.to_thread(lambda: self.vault.status)
+
+    async def aclose(self) -> None:
+        """Write down what is still to be written, and let go of everything."""
+        await self.transport.aclose()
+        await self.store.book.drain()
+        self.store.close()
+
+
+class PrivateHosts(Collection[tuple[str, int]]):
+    """Private addresses that may be spoken to: those in the settings, and where local providers' files say they are.
+
+    A file in the providers folder is its owner's word; an endpoint set for a cloud provider is not enough.
+    """
+
+    def __init__(self, settled: Collection[tuple[str, int]], catalogue: Catalogue) -> None:
+        self._settled = settled
+        self._catalogue = catalogue
+
+    def _all(self) -> set[tuple[str, int]]:
+        found = set(self._settled)
+        for provider in self._catalogue.all():
+            if provider.kind == "local":
+                try:
+                    origin, _ = Origin.parse(provider.base_url)
+                except OwnkeyError:
+                    continue
+                found.add((origin.host, origin.port))
+        return found
+
+    def __contains__(self, host: object) -> bool:
+        return host in self._all()
+
+    def __iter__(self) -> Iterator[tuple[str, int]]:
+        return iter(self._all())
+
+    def __len__(self) -> int:
+        return len(self._all())

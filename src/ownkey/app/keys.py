@@ -1,0 +1,68 @@
+"""A person's provider keys, as the faces see them: stored, listed, tested, removed; never shown."""
+
+from __future__ import annotations
+
+import re
+import time
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from ownkey.engine.target import locate
+from ownkey.store.keys import KeyRow
+from ownkey.talk.errors import InvalidRequest
+from ownkey.talk.secret import Secret
+
+if TYPE_CHECKING:
+    from ownkey.app.house import House
+
+
+class Stored(Struct, frozen=True):
+    """A key that was stored, and a word of doubt where it does not look like this provider's."""
+
+    row: KeyRow
+    doubt: str | None
+
+
+class Tested(Struct, frozen=True):
+    """What Test Connection found: so many models after so long."""
+
+    models: int
+    took_ms: int
+
+
+class KeyRing:
+    def __init__(self, house: House, owner: str) -> None:
+        self._house = house
+        self._owner = owner
+
+    def set(self, provider: str, key: str) -> Stored:
+        """Seal the key for this provider, at the endpoint that is set for it now; one that was there is replaced."""
+        manifest = self._house.catalogue.get(provider)
+        try:
+            secret = Secret(key)
+        except ValueError as error:
+            raise InvalidRequest(
+                f"This is not a key: {error}.", "Nothing was stored. Copy the whole key and try again."
+            ) from None
+        origin, _ = locate(manifest, "models", self._house.store.choices.get(manifest.id))
+        row = self._house.vault.put(self._owner, manifest.id, origin, secret)
+        pattern = manifest.keys.looks_like
+        doubt = None
+        if pattern and not re.search(pattern, key):
+            doubt = f"It does not look like a key of {manifest.name}'s; it was stored all the same."
+        return Stored(row, doubt)
+
+    def listed(self) -> list[KeyRow]:
+        return self._house.vault.listed(self._owner)
+
+    def remove(self, provider: str) -> int:
+        """How many were removed."""
+        return self._house.vault.remove(self._owner, provider)
+
+    async def test(self, provider: str) -> Tested:
+        """Ask the provider for its models with the stored key. Raises what came of it."""
+        started_s = time.monotonic()
+        manifest = self._house.catalogue.get(provider)
+        models = await self._house.discovery.refresh(self._owner, manifest)
+        return Tested(len(models), int((time.monotonic() - started_s) * 1000))

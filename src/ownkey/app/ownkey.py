@@ -1,0 +1,146 @@
+"""`Ownkey`: the whole of it, as a library."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from ownkey.app.house import House
+from ownkey.app.keys import KeyRing
+from ownkey.app.providers import Providers
+from ownkey.engine.answer import Whole
+from ownkey.engine.request import Request, new_id
+from ownkey.settings import load
+from ownkey.talk.chat import Chat, Message, user
+from ownkey.talk.errors import InvalidRequest
+from ownkey.talk.money import Money
+from ownkey.talk.reply import Event, Receipt, Reply
+from ownkey.wires.wire import Door, wire
+
+if TYPE_CHECKING:
+    from ownkey.app.blocking import Blocking
+
+OWNER = "owner"
+
+Messages = str | Chat | Sequence[Message] | Sequence[Mapping[str, Any]]
+
+
+class Ownkey:
+    """Your keys, and everything that they open.
+
+    Use it as an async context, from one event loop; `ownkey.blocking()` gives the same to a script without one.
+    `settings` are those of `docs/settings.md`, by name. Raises OwnkeyError and nothing else.
+
+        async with Ownkey() as ownkey:
+            reply = await ownkey.chat("Say hello.", model="openai/gpt-4o")
+            print(reply.text, reply.receipt.cost)
+    """
+
+    def __init__(self, home: str | Path | None = None, *, owner: str = OWNER, **settings: Any) -> None:
+        if home is not None:
+            settings["home"] = Path(home)
+        self.settings = load(**settings)
+        self.owner = owner
+
+    @cached_property
+    def house(self) -> House:
+        """Everything inside; opened when it is first needed."""
+        return House(self.settings)
+
+    @cached_property
+    def keys(self) -> KeyRing:
+        return KeyRing(self.house, self.owner)
+
+    @cached_property
+    def providers(self) -> Providers:
+        return Providers(self.house, self.owner)
+
+    async def chat(
+        self, messages: Messages, model: str = "auto", *, accept_unknown_price: bool = False, **options: Any
+    ) -> Reply:
+        """The whole answer. `messages`: a text, messages in OpenAI's form, or of `ownkey.talk.chat`.
+
+        `model` is `provider/model`, a bare model, `auto`, or several with commas between, to be tried in order.
+        `options` are the fields of `Chat`. What it cost stands in `reply.receipt`.
+        """
+        request = self._request(messages, model, options, stream=False, price_accepted=accept_unknown_price)
+        answer = await self.house.engine.run(request)
+        assert isinstance(answer, Whole)
+        assert answer.reply is not None
+        return answer.reply
+
+    async def stream(
+        self, messages: Messages, model: str = "auto", *, accept_unknown_price: bool = False, **options: Any
+    ) -> AsyncGenerator[Event | Receipt, None]:
+        """The answer as it comes, event by event; last comes the `Receipt`. Raises where it breaks off."""
+        request = self._request(messages, model, options, stream=True, price_accepted=accept_unknown_price)
+        answer = await self.house.engine.run(request)
+        assert not isinstance(answer, Whole)
+        try:
+            while (events := await answer.next()) is not None:
+                assert not isinstance(events, bytes)
+                for event in events:
+                    yield event
+            yield answer.receipt()
+        finally:
+            answer.close()
+
+    def estimate_cost(self, model: str, input_tokens: int, output_tokens: int) -> Money:
+        """What so many tokens cost at this model, today. Raises PriceUnknown."""
+        return self.providers.estimate_cost(model, input_tokens, output_tokens)
+
+    def blocking(self) -> Blocking:
+        """The same for a script without an event loop."""
+        from ownkey.app.blocking import Blocking
+
+        return Blocking(self)
+
+    def close(self) -> None:
+        """For one that asked no provider: let go of the store."""
+        if "house" in self.__dict__:
+            self.house.store.close()
+
+    async def aclose(self) -> None:
+        """Write down what is still to be written. Nothing can be asked afterwards."""
+        if "house" in self.__dict__:
+            await self.house.aclose()
+
+    async def __aenter__(self) -> Ownkey:
+        await self.house.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    def _request(
+        self, messages: Messages, model: str, options: dict[str, Any], *, stream: bool, price_accepted: bool
+    ) -> Request:
+        chat = _chat(messages, options)
+        return Request(new_id(), self.owner, model, stream, chat=chat, price_accepted=price_accepted)
+
+
+def _chat(messages: Messages, options: Mapping[str, Any]) -> Chat:
+    try:
+        if isinstance(messages, Chat):
+            return msgspec.structs.replace(messages, **options)
+        return Chat(_messages(messages), **options)
+    except TypeError as error:
+        raise InvalidRequest(f"{error}".replace("Unexpected keyword argument", "There is no option")) from None
+
+
+def _messages(messages: str | Sequence[Message] | Sequence[Mapping[str, Any]]) -> tuple[Message, ...]:
+    if isinstance(messages, str):
+        return (user(messages),)
+    if all(isinstance(message, Message) for message in messages):
+        return tuple(message for message in messages if isinstance(message, Message))
+    door = wire("openai-chat")
+    assert isinstance(door, Door)
+    body = msgspec.json.encode({"model": "", "messages": messages})
+    return door.read_chat(door.read_ask(body)).messages

@@ -1,0 +1,154 @@
+"""Providers and models, as the faces see them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from ownkey.catalog.facts import facts
+from ownkey.catalog.manifest import Model, Provider
+from ownkey.engine.engine import price_unknown
+from ownkey.spending.price import Rates, cost
+from ownkey.store.choices import Choice
+from ownkey.talk.errors import InvalidRequest
+from ownkey.talk.money import Money
+from ownkey.talk.origin import Origin
+from ownkey.talk.reply import Usage
+
+if TYPE_CHECKING:
+    from ownkey.app.house import House
+
+
+class ProviderView(Struct, frozen=True):
+    """A provider with what was chosen for it. `keys`: how many are stored."""
+
+    provider: Provider
+    enabled: bool
+    endpoint: str
+    default: str | None
+    fields: Mapping[str, str]
+    keys: int
+
+
+class ModelView(Struct, frozen=True):
+    """A model with its price per million tokens, where it is known."""
+
+    provider: str
+    model: Model
+    rates: Rates | None
+
+
+class Providers:
+    def __init__(self, house: House, owner: str) -> None:
+        self._house = house
+        self._owner = owner
+
+    def listed(self) -> list[ProviderView]:
+        return [self._view(provider) for provider in self._house.catalogue.all()]
+
+    def get(self, provider: str) -> ProviderView:
+        return self._view(self._house.catalogue.get(provider))
+
+    def problems(self) -> list[str]:
+        """Providers' files that could not be read: which, where, and why."""
+        return [str(problem) for problem in self._house.catalogue.problems]
+
+    def set(
+        self,
+        provider: str,
+        *,
+        endpoint: str | None = None,
+        fields: Mapping[str, str] | None = None,
+        enabled: bool | None = None,
+        default: str | None = None,
+    ) -> ProviderView:
+        """Change what is given, and nothing else; `endpoint=""` goes back to the provider's own.
+
+        A key is bound to the endpoint it was entered for: after a change of endpoint it has to be entered again.
+        """
+        manifest = self._house.catalogue.get(provider)
+        old = self._house.store.choices.get(provider) or Choice(provider, True, None, {}, None)
+        unknown = [name for name in fields or {} if name not in manifest.fields]
+        if unknown:
+            takes = ", ".join(manifest.fields) or "none"
+            raise InvalidRequest(f"{manifest.name} has no field {unknown[0]!r}.", f"Its fields: {takes}.")
+        if endpoint:
+            Origin.parse(endpoint)
+            endpoint = endpoint.rstrip("/")
+        self._house.store.choices.set(
+            Choice(
+                provider=provider,
+                enabled=old.enabled if enabled is None else enabled,
+                endpoint=old.endpoint if endpoint is None else endpoint or None,
+                fields={**old.fields, **(fields or {})},
+                default_model=old.default_model if default is None else default or None,
+            )
+        )
+        return self.get(provider)
+
+    def models(self, provider: str | None = None) -> list[ModelView]:
+        """What is known of models: from the providers' files and from what was discovered."""
+        providers = [self._house.catalogue.get(provider)] if provider else self._house.catalogue.all()
+        return [view for one in providers for view in self._models(one)]
+
+    async def refresh_models(self, provider: str) -> list[ModelView]:
+        """The same, after asking the provider."""
+        manifest = self._house.catalogue.get(provider)
+        await self._house.discovery.refresh(self._owner, manifest)
+        return self._models(manifest)
+
+    def estimate_cost(self, model: str, input_tokens: int, output_tokens: int) -> Money:
+        """What so many tokens cost, at today's price. `model` is a bare name or `provider/model`."""
+        if input_tokens < 0 or output_tokens < 0:
+            raise InvalidRequest("A number of tokens is not negative.")
+        provider, rates = self._priced(model)
+        if rates is None:
+            raise price_unknown(provider, model)
+        return Money(cost(rates, Usage(input_tokens=input_tokens, output_tokens=output_tokens)))
+
+    def _priced(self, asked: str) -> tuple[Provider, Rates | None]:
+        """Who sells it, and at what rates: the provider that is named, else the first whose file or prices have it."""
+        now = datetime.now(UTC)
+        name, slash, model = asked.partition("/")
+        providers = {one.id: one for one in self._house.catalogue.all()}
+        if slash and name in providers:
+            return providers[name], self._house.prices.rates(providers[name], model, now)
+        listing = [one for one in providers.values() if one.model(asked)] or list(providers.values())
+        for one in listing:
+            rates = None if one.kind != "cloud" else self._house.prices.rates(one, asked, now)
+            if rates is not None:
+                return one, rates
+        return listing[0], None
+
+    def _models(self, provider: Provider) -> list[ModelView]:
+        now = datetime.now(UTC)
+        discovered = {model.id: model for model in self._house.store.models.of(provider.id)}
+        names = dict.fromkeys([*(model.id for model in provider.models), *discovered])
+        return [
+            ModelView(
+                provider.id,
+                facts(
+                    provider,
+                    name,
+                    discovered=discovered.get(name),
+                    context_from_prices=self._house.prices.context(provider, name),
+                ),
+                self._house.prices.rates(provider, name, now),
+            )
+            for name in names
+        ]
+
+    def _view(self, provider: Provider) -> ProviderView:
+        choice = self._house.store.choices.get(provider.id)
+        keys = [row for row in self._house.vault.listed(self._owner) if row.provider == provider.id]
+        return ProviderView(
+            provider,
+            choice.enabled if choice else True,
+            (choice.endpoint if choice else None) or provider.base_url,
+            (choice.default_model if choice else None) or provider.default,
+            dict(choice.fields) if choice else {},
+            len(keys),
+        )

@@ -1,0 +1,111 @@
+"""`ownkey chat`: an answer in the terminal, as it comes."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import Any
+
+import typer
+
+from ownkey.app.blocking import Blocking
+from ownkey.app.ownkey import Ownkey
+from ownkey.cli.show import print_json
+from ownkey.talk.chat import Chat, Message, system, user
+from ownkey.talk.errors import InvalidRequest, PriceUnknown
+from ownkey.talk.reply import Collector, Receipt, RefusalDelta, Reply, TextDelta
+
+
+def chat(
+    prompt: list[str] | None = typer.Argument(None, help="What to say; from standard input where it is left out."),  # noqa: B008
+    model: str = typer.Option("auto", "--model", "-m", help="PROVIDER/MODEL, a model, `auto`, or several with commas."),
+    instruction: str | None = typer.Option(None, "--system", "-s", help="An instruction that goes before."),
+    max_tokens: int | None = typer.Option(None, help="The longest answer, in tokens."),
+    temperature: float | None = typer.Option(None),
+    stream: bool = typer.Option(True, help="Print the answer as it comes."),
+    accept_unknown_price: bool = typer.Option(False, help="Go on where the price is not known."),
+    as_json: bool = typer.Option(False, "--json", help="Print the whole answer as JSON, for scripts."),
+) -> None:
+    """Ask a model."""
+    text = " ".join(prompt) if prompt else "" if sys.stdin.isatty() else sys.stdin.read()
+    if not text.strip():
+        raise InvalidRequest("There is nothing to ask.", 'For example: ownkey chat "What is a key for?"')
+    messages: tuple[Message, ...] = (system(instruction), user(text)) if instruction else (user(text),)
+    asked = Chat(messages, max_output_tokens=max_tokens, temperature=temperature)
+    with Ownkey().blocking() as ownkey:
+        try:
+            _answer(ownkey, asked, model, stream=stream and not as_json, as_json=as_json, accept=accept_unknown_price)
+        except PriceUnknown as error:
+            if accept_unknown_price or not (sys.stdin.isatty() and sys.stderr.isatty()):
+                raise
+            typer.confirm(f"{error.message} Ask all the same?", abort=True, err=True)
+            _answer(ownkey, asked, model, stream=stream and not as_json, as_json=as_json, accept=True)
+
+
+def _answer(ownkey: Blocking, asked: Chat, model: str, *, stream: bool, as_json: bool, accept: bool) -> None:
+    started_s = time.monotonic()
+    if stream:
+        reply = _streamed(ownkey, asked, model, accept=accept)
+    else:
+        reply = ownkey.chat(asked, model, accept_unknown_price=accept)
+        if as_json:
+            print_json(_plain(reply))
+            return
+        sys.stdout.write((reply.text or reply.refusal or "") + "\n")
+    _footer(reply, time.monotonic() - started_s)
+
+
+def _streamed(ownkey: Blocking, asked: Chat, model: str, *, accept: bool) -> Reply:
+    collector, receipt = Collector(), None
+    try:
+        for event in ownkey.stream(asked, model, accept_unknown_price=accept):
+            if isinstance(event, Receipt):
+                receipt = event
+                continue
+            collector.add(event)
+            if isinstance(event, TextDelta | RefusalDelta):
+                sys.stdout.write(event.text)
+                sys.stdout.flush()
+    finally:
+        sys.stdout.write("\n")
+    reply = collector.reply()
+    return Reply(reply.parts, reply.finish, reply.usage, reply.id, reply.model, reply.created, reply.warnings, receipt)
+
+
+def _footer(reply: Reply, took_s: float) -> None:
+    """Below the answer, for people: what it cost and who gave it."""
+    for call in reply.tool_calls:
+        typer.echo(f"{call.name}({call.arguments})")
+    for warning in reply.warnings:
+        typer.echo(warning, err=True)
+    if reply.finish.unified in ("length", "content_filter"):
+        typer.echo(f"The answer ends early: {reply.finish.raw}.", err=True)
+    if reply.receipt is None or not sys.stderr.isatty():
+        return
+    receipt, usage = reply.receipt, reply.usage
+    cost = "price unknown" if receipt.cost is None else str(receipt.cost)
+    tokens = f"{_count(usage.input_tokens)} in, {_count(usage.output_tokens)} out"
+    line = f"{cost} · {tokens} · {receipt.provider}/{receipt.model} · {took_s:.1f} s"
+    typer.secho(line, dim=True, err=True)
+
+
+def _count(tokens: int | None) -> str:
+    return "?" if tokens is None else str(tokens)
+
+
+def _plain(reply: Reply) -> dict[str, Any]:
+    receipt = reply.receipt
+    return {
+        "text": reply.text,
+        "refusal": reply.refusal,
+        "reasoning": reply.reasoning or None,
+        "tool_calls": [{"id": call.id, "name": call.name, "arguments": call.arguments} for call in reply.tool_calls],
+        "finish": reply.finish.unified,
+        "usage": {name: getattr(reply.usage, name) for name in reply.usage.__struct_fields__},
+        "provider": receipt.provider if receipt else None,
+        "model": receipt.model if receipt else None,
+        "cost_usd": str(receipt.cost)[1:] if receipt and receipt.cost is not None else None,
+        "request_id": receipt.request_id if receipt else None,
+        "attempts": receipt.attempts if receipt else None,
+        "warnings": list(reply.warnings),
+    }

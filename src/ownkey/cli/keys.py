@@ -1,0 +1,68 @@
+"""`ownkey keys`: stored from the prompt or standard input, and never shown again."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from ownkey.app.ownkey import Ownkey
+from ownkey.cli.show import JsonOption, opened, print_json, print_table, when
+from ownkey.talk.errors import InvalidRequest
+
+app = typer.Typer(no_args_is_help=True, help="Your providers' keys.")
+
+# A key is at most 4,096 characters; more on standard input is a file by mistake.
+MAX_INPUT = 8192
+
+
+@app.command("set")
+def set_key(provider: str = typer.Argument(help="A provider, as `ownkey providers list` names it.")) -> None:
+    """Store a key: from the prompt, or from standard input."""
+    with opened() as ownkey:
+        view = ownkey.providers.get(provider)
+        if sys.stdin.isatty():
+            page = view.provider.keys.page
+            typer.echo(f"A key for {view.provider.name}{f' is made at {page}' if page else ''}.")
+            key = typer.prompt("Key", hide_input=True, show_default=False)
+        else:
+            key = sys.stdin.read(MAX_INPUT)
+        stored = ownkey.keys.set(provider, key.strip("\r\n \t"))
+        typer.echo(f"Stored {stored.row.masked} for {view.provider.name}, to be sent to {stored.row.origin} only.")
+        if stored.doubt:
+            typer.echo(stored.doubt, err=True)
+
+
+@app.command("list")
+def list_keys(as_json: bool = JsonOption) -> None:
+    """Which keys there are, masked."""
+    with opened() as ownkey:
+        rows = ownkey.keys.listed()
+        if as_json:
+            fields = ("id", "provider", "label", "masked", "origin", "created_at_ms", "used_at_ms")
+            print_json([{name: getattr(row, name) for name in fields} for row in rows])
+            return
+        print_table(
+            ("PROVIDER", "KEY", "GOES TO", "STORED"),
+            [(row.provider, row.masked, row.origin, when(row.created_at_ms)) for row in rows],
+            empty="No keys yet. Store one: `ownkey keys set PROVIDER`.",
+        )
+
+
+@app.command("test")
+def test_key(provider: str) -> None:
+    """Ask the provider for its models with the stored key."""
+    with Ownkey().blocking() as ownkey:
+        name = ownkey.providers.get(provider).provider.name
+        tested = ownkey.test_key(provider)
+        typer.echo(f"{name} takes this key: {tested.models} models, in {tested.took_ms / 1000:.1f} s.")
+
+
+@app.command("remove")
+def remove_key(provider: str) -> None:
+    """Remove the stored key."""
+    with opened() as ownkey:
+        name = ownkey.providers.get(provider).provider.name
+        if not ownkey.keys.remove(provider):
+            raise InvalidRequest(f"There is no key for {name}.", "`ownkey keys list` shows those that there are.")
+        typer.echo(f"Removed the key for {name}.")

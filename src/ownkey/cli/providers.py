@@ -1,0 +1,102 @@
+"""`ownkey providers`: who can be asked, and how."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import typer
+
+from ownkey.app.providers import ProviderView
+from ownkey.cli.show import JsonOption, opened, print_json, print_table
+from ownkey.talk.errors import InvalidRequest
+
+app = typer.Typer(no_args_is_help=True, help="Providers, and what is set for them.")
+
+
+@app.command("list")
+def list_providers(as_json: bool = JsonOption) -> None:
+    """Every provider, and whether it can be used."""
+    with opened() as ownkey:
+        views = ownkey.providers.listed()
+        if as_json:
+            print_json([_plain(view) for view in views])
+        else:
+            rows = [(view.provider.id, view.provider.name, view.provider.kind, _state(view)) for view in views]
+            print_table(("PROVIDER", "NAME", "KIND", "STATE"), rows, empty="No providers.")
+        for problem in ownkey.providers.problems():
+            typer.echo(problem, err=True)
+
+
+@app.command("show")
+def show_provider(provider: str, as_json: bool = JsonOption) -> None:
+    """One provider: its endpoint, fields, key page and default model."""
+    with opened() as ownkey:
+        view = ownkey.providers.get(provider)
+        if as_json:
+            print_json(_plain(view))
+            return
+        manifest = view.provider
+        lines = {
+            "name": f"{manifest.name} ({manifest.kind})",
+            "state": _state(view),
+            "endpoint": view.endpoint,
+            "speaks": manifest.wire,
+            "default model": view.default or "none",
+            "keys are made at": manifest.keys.page or "",
+            **{f"field {name}": view.fields.get(name, field.default or "") for name, field in manifest.fields.items()},
+        }
+        for name, value in lines.items():
+            if value:
+                typer.echo(f"{name:<18}{value}")
+
+
+@app.command("set")
+def set_provider(
+    provider: str,
+    endpoint: str | None = typer.Option(None, help="Base URL to use instead of the provider's own; '' goes back."),
+    field: list[str] | None = typer.Option(None, help="NAME=VALUE, one of the provider's fields."),  # noqa: B008
+    enable: bool | None = typer.Option(None, "--enable/--disable", help="Whether it may be asked."),
+    default: str | None = typer.Option(None, help="The model where none is named."),
+) -> None:
+    """Change what is set for a provider."""
+    with opened() as ownkey:
+        pairs: dict[str, str] = {}
+        for text in field or ():
+            name, equals, value = text.partition("=")
+            if not equals:
+                raise InvalidRequest(f"{text!r} is not NAME=VALUE.", "For example: --field api_version=2024-10-21")
+            pairs[name] = value
+        before = ownkey.providers.get(provider)
+        view = ownkey.providers.set(provider, endpoint=endpoint, fields=pairs, enabled=enable, default=default)
+        typer.echo(f"{view.provider.name}: {_state(view)}, {view.endpoint}")
+        if view.endpoint != before.endpoint and view.keys:
+            typer.echo(
+                f"The stored key was entered for another address and does not go to this one. "
+                f"Enter it again: `ownkey keys set {provider}`.",
+                err=True,
+            )
+
+
+def _state(view: ProviderView) -> str:
+    if not view.enabled:
+        return "off"
+    if view.provider.kind != "cloud":
+        return "ready, no key needed"
+    return "ready" if view.keys else "no key"
+
+
+def _plain(view: ProviderView) -> dict[str, Any]:
+    manifest = view.provider
+    return {
+        "id": manifest.id,
+        "name": manifest.name,
+        "kind": manifest.kind,
+        "wire": manifest.wire,
+        "enabled": view.enabled,
+        "endpoint": view.endpoint,
+        "default_model": view.default,
+        "fields": dict(view.fields),
+        "keys": view.keys,
+        "key_required": manifest.kind == "cloud",
+        "key_page": manifest.keys.page,
+    }

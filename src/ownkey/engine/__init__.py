@@ -1,0 +1,1 @@
+"""One request, from plan to settle: the only place where keys, money and sockets meet."""

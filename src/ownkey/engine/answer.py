@@ -1,0 +1,198 @@
+"""What comes back: whole, or as a stream that owns its socket and its hold."""
+
+from __future__ import annotations
+
+from typing import Generic, Protocol, TypeVar
+
+from msgspec import Struct
+
+from ownkey.engine.attempt import Attempt
+from ownkey.engine.target import Target
+from ownkey.talk.errors import OwnkeyError, ProviderError, StreamCut
+from ownkey.talk.reply import (
+    Event,
+    Finish,
+    ReasoningDelta,
+    Receipt,
+    RefusalDelta,
+    Reply,
+    TextDelta,
+    ToolCallDelta,
+    ToolCallStart,
+    Usage,
+    UsageReport,
+    WholePart,
+)
+from ownkey.transport import Incoming
+from ownkey.wires.wire import Reader
+
+Piece = TypeVar("Piece", bytes, list[Event])
+Given = TypeVar("Given", bytes, list[Event], covariant=True)
+
+
+class Whole(Struct, frozen=True):
+    """A whole answer: `body` in the client's wire where it passed through, else `reply`."""
+
+    receipt: Receipt
+    body: bytes | None = None
+    reply: Reply | None = None
+
+
+class Tap(Protocol[Given]):
+    """Turns a provider's bytes into what the caller gets, and reads what passes."""
+
+    began: bool
+    usage: Usage
+    finish: str | None
+    text_bytes: int
+
+    @property
+    def ended(self) -> bool: ...
+
+    def feed(self, data: bytes) -> Given: ...
+
+    def close(self) -> Given: ...
+
+
+class EventTap:
+    """Bytes to events, for a caller whose wire is another one, or none."""
+
+    __slots__ = ("_reader", "began", "finish", "text_bytes", "usage")
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+        self.began = False
+        self.usage = Usage()
+        self.finish: str | None = None
+        self.text_bytes = 0
+
+    @property
+    def ended(self) -> bool:
+        return self._reader.ended
+
+    def feed(self, data: bytes) -> list[Event]:
+        return self._seen(self._reader.feed(data))
+
+    def close(self) -> list[Event]:
+        return self._seen(self._reader.close())
+
+    def _seen(self, events: list[Event]) -> list[Event]:
+        for event in events:
+            match event:
+                case TextDelta(text=text) | ReasoningDelta(text=text) | RefusalDelta(text=text):
+                    self.began = True
+                    self.text_bytes += len(text.encode())
+                case ToolCallDelta(arguments=arguments):
+                    self.text_bytes += len(arguments.encode())
+                case ToolCallStart() | WholePart():
+                    self.began = True
+                case UsageReport(usage=usage):
+                    self.usage = self.usage.merged(usage)
+                case Finish(unified=unified, raw=raw):
+                    self.finish = raw or unified
+                case _:
+                    pass
+        return events
+
+
+class Stream(Generic[Piece]):
+    """An answer on its way. `next` gives what has come, empty at the end; `close` ends it wherever it is.
+
+    It settles itself: at its end, when it breaks, or when it is closed.
+    """
+
+    __slots__ = ("_attempt", "_done", "_head", "_incoming", "_tap", "attempts", "target", "warnings")
+
+    def __init__(
+        self,
+        target: Target,
+        attempt: Attempt,
+        incoming: Incoming,
+        tap: Tap[Piece],
+        attempts: int,
+        warnings: tuple[str, ...] = (),
+    ) -> None:
+        self.target = target
+        self.attempts = attempts
+        self.warnings = warnings
+        self._attempt = attempt
+        self._incoming = incoming
+        self._tap = tap
+        self._head: list[Piece] = []
+        self._done = False
+
+    async def begin(self) -> None:
+        """Wait until the answer itself has begun: from then on nobody else may answer."""
+        while not (self._tap.began or self._done):
+            piece = await self._take()
+            if piece:
+                self._head.append(piece)
+        self._attempt.first()
+
+    async def next(self) -> Piece | None:
+        """The next piece, or None at the end. Raises ProviderError where the answer breaks off."""
+        if self._head:
+            return self._head.pop(0)
+        while not self._done:
+            piece = await self._take()
+            if piece:
+                return piece
+        return None
+
+    async def _take(self) -> Piece:
+        try:
+            data = await self._incoming.next()
+        except ProviderError as error:
+            if not self._tap.ended:
+                self._broke(error)
+                raise
+            data = b""
+        try:
+            if data:
+                piece = self._tap.feed(data)
+            else:
+                self._done = True
+                piece = self._tap.close()
+        except OwnkeyError as error:
+            self._broke(error)
+            raise
+        if self._tap.ended or self._done:
+            self._settle()
+        return piece
+
+    def close(self) -> None:
+        """End it here: what was given is charged, and the provider's connection is closed if it was not at its end."""
+        tap = self._tap
+        if tap.ended:
+            self._settle()
+        else:
+            self._attempt.cut(tap.usage, tap.finish, None, text_bytes=tap.text_bytes)
+        self._done = True
+        self._incoming.close()
+
+    @property
+    def in_events(self) -> bool:
+        """Whether it gives events, to be written in the client's wire; else it gives that wire's own bytes."""
+        return isinstance(self._tap, EventTap)
+
+    def receipt(self) -> Receipt:
+        """What is known so far; the cost once it has ended."""
+        hold = self._attempt.hold
+        return Receipt(hold.request_id, hold.provider, hold.model, self.attempts, self._attempt.cost)
+
+    def _settle(self) -> None:
+        self._attempt.answered(self._tap.usage, self._tap.finish, text_bytes=self._tap.text_bytes)
+
+    def _broke(self, error: OwnkeyError) -> None:
+        tap = self._tap
+        self._done = True
+        if tap.began or isinstance(error, StreamCut):
+            self._attempt.cut(tap.usage, tap.finish, error, text_bytes=tap.text_bytes)
+        else:
+            self._attempt.failed(error)
+        self._incoming.close()
+
+
+ByteStream = Stream[bytes]
+EventStream = Stream[list[Event]]
+Answer = Whole | ByteStream | EventStream

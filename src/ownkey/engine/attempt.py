@@ -1,0 +1,121 @@
+"""One try at one target: the money it holds, and the one way in which it ends."""
+
+from __future__ import annotations
+
+import time
+from typing import Literal
+
+import msgspec
+from msgspec import Struct
+
+from ownkey.spending.count import counted
+from ownkey.spending.price import Rates, cost
+from ownkey.store.book import Book, Ending, Hold
+from ownkey.talk.errors import OwnkeyError, ProviderError
+from ownkey.talk.money import Money
+from ownkey.talk.reply import Usage
+
+State = Literal["exact", "counted", "assumed", "released"]
+
+_encode = msgspec.json.encode
+_price_text: dict[int, tuple[Rates, str]] = {}
+
+
+class Made(Struct, frozen=True):
+    """What is sent, as far as money goes: its rates (None: not known), the most it can cost, and its size."""
+
+    rates: Rates | None
+    held_nano: int
+    size_bytes: int
+
+
+class Attempt:
+    """Owns a hold. Whatever happens, `settle` is called once in effect; a second ending changes nothing."""
+
+    __slots__ = ("_book", "_ended", "_first_ms", "_made", "_started_s", "cost", "hold", "wrote_bytes")
+
+    def __init__(self, book: Book, hold: Hold, made: Made) -> None:
+        self.hold = hold
+        self.cost: Money | None = None
+        self.wrote_bytes = 0
+        self._book = book
+        self._made = made
+        self._started_s = time.monotonic()
+        self._first_ms: int | None = None
+        self._ended = False
+
+    def first(self) -> None:
+        """The answer has begun."""
+        if self._first_ms is None:
+            self._first_ms = self._elapsed_ms()
+
+    def answered(self, usage: Usage, finish: str | None, *, text_bytes: int, status: int = 200) -> None:
+        """The answer, or as much as came of it, has been given: exact where the provider counted, else counted here."""
+        state: State = "exact"
+        if not usage.known:
+            state = "counted"
+            usage = counted(usage, size_bytes=self._made.size_bytes, text_bytes=text_bytes)
+        nano = 0
+        if self._made.rates is not None:
+            nano = cost(self._made.rates, usage)
+            if state == "counted":
+                nano = min(nano, self.hold.held_nano)
+            self.cost = Money(nano)
+        self._end(state, nano, usage, finish, None, status)
+
+    def cut(self, usage: Usage, finish: str | None, error: OwnkeyError | None, *, text_bytes: int) -> None:
+        """The answer broke off: what came of it is charged, by the provider's count as far as it gave one."""
+        usage = counted(usage, size_bytes=self._made.size_bytes, text_bytes=text_bytes)
+        nano = 0
+        if self._made.rates is not None:
+            nano = min(cost(self._made.rates, usage), self.hold.held_nano)
+        self._end("counted", nano, usage, finish, error, 200)
+
+    def failed(self, error: OwnkeyError | None) -> None:
+        """Nothing was answered. A request that was sent and met with silence may be billed: it is charged in full."""
+        if isinstance(error, ProviderError) and error.perhaps_billed:
+            self._end("assumed", self.hold.held_nano, Usage(), None, error, error.status)
+        else:
+            self._end("released", 0, Usage(), None, error, getattr(error, "status", None))
+
+    def abandoned(self) -> None:
+        """The one who asked is gone, and what the provider does with the request is not known."""
+        self._end("assumed", self.hold.held_nano, Usage(), None, None, None)
+
+    def _elapsed_ms(self) -> int:
+        return int((time.monotonic() - self._started_s) * 1000)
+
+    def _end(
+        self, state: State, nano: int, usage: Usage, finish: str | None, error: OwnkeyError | None, status: int | None
+    ) -> None:
+        if self._ended:
+            return
+        self._ended = True
+        total_ms = self._elapsed_ms()
+        self._book.settle(
+            Ending(
+                id=self.hold.id,
+                state=state,
+                cost_nano=nano,
+                input_tokens=usage.input_tokens,
+                output_tokens=usage.output_tokens,
+                cached_tokens=usage.cached_tokens,
+                cache_write_tokens=usage.cache_write_tokens,
+                reasoning_tokens=usage.reasoning_tokens,
+                finish=finish,
+                error=error.code if error is not None else None,
+                status=status,
+                first_ms=self._first_ms,
+                total_ms=total_ms,
+                ended_at_ms=self.hold.started_at_ms + total_ms,
+            )
+        )
+
+
+def price_text(rates: Rates) -> str:
+    """The rates as JSON, to be kept with the charge; written once for each."""
+    known = _price_text.get(id(rates))
+    if known is None or known[0] is not rates:
+        known = (rates, _encode(rates).decode())
+        _price_text[id(rates)] = known
+    return known[1]

@@ -1,0 +1,70 @@
+"""What a provider says of itself: its models, which is also the test of a key."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+
+from ownkey.catalog.manifest import Model, Provider
+from ownkey.engine.target import headers, key_header, locate
+from ownkey.store.db import Store
+from ownkey.talk.errors import OwnkeyError, ProviderError
+from ownkey.talk.origin import Origin
+from ownkey.talk.secret import Secret
+from ownkey.transport import Deadlines, Outgoing, Transport
+from ownkey.vault.vault import Vault
+from ownkey.wires.wire import wire
+
+MAX_PAGES = 20
+MAX_PAGE_BYTES = 16 << 20
+
+# A person waits for it: one answer within five seconds, whatever the provider does.
+DEADLINES = Deadlines(connect_s=4.0, headers_s=4.5, idle_s=4.0, total_s=5.0)
+
+
+class Discovery:
+    """Asks providers for their models and keeps the answer."""
+
+    def __init__(self, *, store: Store, vault: Vault, transport: Transport) -> None:
+        self._store = store
+        self._vault = vault
+        self._transport = transport
+
+    async def refresh(self, owner: str, provider: Provider) -> list[Model]:
+        """The provider's models, asked for now. Raises what the provider answers, KeyMissing, or BadConfiguration."""
+        spoken = wire(provider.wire)
+        choice = self._store.choices.get(provider.id)
+        origin, _ = locate(provider, "models", choice)
+        key_id, key = self._key(owner, provider, origin)
+        sent = [*headers(provider, spoken, choice)]
+        if key is not None:
+            sent.append(key_header(provider, key.reveal()))
+        models: list[Model] = []
+        query: Mapping[str, str] | None = None
+        for _ in range(MAX_PAGES):
+            _, target = locate(provider, "models", choice, query=query)
+            listed = spoken.read_models(await self._page(Outgoing(b"GET", origin, target, sent, b"", key_id), provider))
+            models += listed.models
+            query = listed.next_query
+            if not query:
+                break
+        self._store.models.replace(provider.id, models, time.time_ns() // 1_000_000)
+        return models
+
+    def _key(self, owner: str, provider: Provider, origin: Origin) -> tuple[str, Secret | None]:
+        if provider.kind != "cloud" and not self._vault.has(owner, provider.id):
+            return "", None
+        row, key = self._vault.open(owner, provider.id, origin)
+        return row.id, key
+
+    async def _page(self, outgoing: Outgoing, provider: Provider) -> bytes:
+        try:
+            incoming = await self._transport.send(outgoing, DEADLINES)
+            body = await incoming.read(MAX_PAGE_BYTES)
+            if incoming.status >= 300:
+                raise wire(provider.wire).read_error(incoming.status, incoming.headers, body)
+        except OwnkeyError as error:
+            if isinstance(error, ProviderError):
+                error.provider = provider.id
+            raise
+        return body

@@ -1,0 +1,203 @@
+"""From a request to its answer: route, then for each try key, hold, send, decode, settle."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from datetime import UTC, datetime
+
+from ownkey.catalog.manifest import Provider
+from ownkey.engine.answer import Answer
+from ownkey.engine.attempt import Attempt, Made, price_text
+from ownkey.engine.read import Sent, read
+from ownkey.engine.request import Request, new_id
+from ownkey.engine.target import Target, key_header
+from ownkey.engine.targets import Targets
+from ownkey.routing.plan import Plan, Policy
+from ownkey.spending.catalogue import Prices
+from ownkey.spending.price import bound_input, ceiling
+from ownkey.store.book import Book, Hold
+from ownkey.talk.errors import OwnkeyError, PriceUnknown, ProviderError
+from ownkey.talk.secret import Secret, clean
+from ownkey.transport import Deadlines, Incoming, Outgoing, Transport
+from ownkey.vault.vault import Vault
+from ownkey.wires.wire import Written
+
+MAX_ERROR_BYTES = 64 << 10
+
+# What is set aside for an output that nobody bounded: neither the caller, nor the wire, nor what is known of the model.
+UNBOUNDED_OUTPUT_TOKENS = 131_072
+
+# What is asked for where the wire wants a cap and the caller set none: a long answer, for a model known to give it.
+LONG_OUTPUT_TOKENS = 16_384
+
+
+class Engine:
+    """Everything that one request needs, built once."""
+
+    def __init__(
+        self,
+        *,
+        targets: Targets,
+        vault: Vault,
+        book: Book,
+        transport: Transport,
+        prices: Prices,
+        policy: Policy,
+        deadlines: Deadlines,
+    ) -> None:
+        self._targets = targets
+        self._vault = vault
+        self._book = book
+        self._transport = transport
+        self._prices = prices
+        self._policy = policy
+        self._deadlines = deadlines
+
+    async def run(self, request: Request) -> Answer:
+        """The answer of the first target that gives one. Raises one error that says why none did.
+
+        Where `request.stream` is set, the stream has begun when this returns, and is the caller's to close.
+        """
+        targets = self._targets.find(request.owner, request.model)
+        plan = Plan(len(targets), self._policy, time.monotonic(), random.random)
+        step, number = plan.begin(), 0
+        while True:
+            number += 1
+            target = targets[step.target]
+            try:
+                return await self._attempt(request, target, number)
+            except OwnkeyError as error:
+                if isinstance(error, ProviderError):
+                    error.provider, error.model = target.provider.id, target.model
+                again = plan.failed(error, time.monotonic())
+                if again is None:
+                    raise _summed_up(plan, targets, number) from None
+            step = again
+            if step.wait_s > 0:
+                await asyncio.sleep(step.wait_s)
+
+    def is_demo(self, owner: str, model: str) -> bool:
+        """Whether nothing but the demo would answer: no key, no cost, no socket."""
+        try:
+            targets = self._targets.find(owner, model)
+        except OwnkeyError:
+            return False
+        return all(target.provider.kind == "demo" for target in targets)
+
+    def listed(self, owner: str, *, demo_only: bool) -> list[str]:
+        """The models that this caller can ask for, as `provider/model`."""
+        candidates = self._targets.candidates(owner).values()
+        usable = [one for one in candidates if one.usable and (one.provider.kind == "demo" or not demo_only)]
+        return [f"{one.provider.id}/{model}" for one in usable for model in sorted(one.models)]
+
+    async def _attempt(self, request: Request, target: Target, number: int) -> Answer:
+        key_id, key = self._key(request.owner, target)
+        passes = request.door is target.wire and request.ask is not None
+        written, cap = _write(request, target, passes=passes)
+        made = self._made(request, target, written, cap)
+        attempt = Attempt(self._book, self._hold(request, target, key_id, made, number), made)
+        try:
+            await self._book.hold(attempt.hold)
+            incoming = await self._send(target, written, key_id, key, stream=request.stream)
+            if incoming.status >= 300:
+                body = await incoming.read(MAX_ERROR_BYTES)
+                raise target.wire.read_error(incoming.status, incoming.headers, body)
+        except OwnkeyError as error:
+            _tidy(error, key)
+            attempt.failed(error)
+            raise
+        except BaseException:
+            attempt.abandoned()
+            raise
+        return await read(Sent(request, target, attempt, incoming, written.warnings, number, passes))
+
+    def _key(self, owner: str, target: Target) -> tuple[str | None, Secret | None]:
+        if target.provider.kind != "cloud" and not self._vault.has(owner, target.provider.id):
+            return None, None
+        row, secret = self._vault.open(owner, target.provider.id, target.origin)
+        return row.id, secret
+
+    def _made(self, request: Request, target: Target, written: Written, cap: int | None) -> Made:
+        rates = self._prices.rates(target.provider, target.model, datetime.now(UTC))
+        size = len(written.body)
+        if rates is None:
+            if not request.price_accepted:
+                raise price_unknown(target.provider, target.model)
+            return Made(None, 0, size)
+        facts = target.facts
+        output = cap or facts.max_output or facts.context or UNBOUNDED_OUTPUT_TOKENS
+        tokens = bound_input(size, text_only=request.text_only, context=facts.context)
+        held = ceiling(rates, input_tokens=tokens, output_tokens=output, choices=request.choices)
+        return Made(rates, held, size)
+
+    def _hold(self, request: Request, target: Target, key_id: str | None, made: Made, number: int) -> Hold:
+        return Hold(
+            id=new_id(),
+            request_id=request.id,
+            attempt=number,
+            owner=request.owner,
+            token_id=request.token_id,
+            key_id=key_id,
+            provider=target.provider.id,
+            model=target.model,
+            wire=target.wire.name,
+            stream=request.stream,
+            held_nano=made.held_nano,
+            priced=made.rates is not None,
+            price=price_text(made.rates) if made.rates is not None else "",
+            started_at_ms=time.time_ns() // 1_000_000,
+        )
+
+    async def _send(
+        self, target: Target, written: Written, key_id: str | None, key: Secret | None, *, stream: bool
+    ) -> Incoming:
+        headers = [*target.headers]
+        if key is not None:
+            headers.append(key_header(target.provider, key.reveal()))
+        path = target.paths["stream" if stream else "chat"]
+        outgoing = Outgoing(b"POST", target.origin, path, headers, written.body, key_id or "")
+        return await self._transport.send(outgoing, self._deadlines)
+
+
+def _write(request: Request, target: Target, *, passes: bool) -> tuple[Written, int | None]:
+    """The body that is sent, and the output cap in it."""
+    cap, limit = request.max_output, target.facts.max_output
+    if cap is None and target.wire.default_output is not None:
+        thinking = request.as_chat().thinking
+        cap = LONG_OUTPUT_TOKENS if limit is not None else target.wire.default_output
+        cap += thinking.budget_tokens or 0 if thinking else 0
+    if cap is not None and limit is not None:
+        cap = min(cap, limit)
+    quirks = target.provider.quirks
+    if passes and request.door is not None and request.ask is not None:
+        return Written(request.door.forward(request.ask, target.model, max_output=cap, quirks=quirks)), cap
+    chat = request.as_chat()
+    return target.wire.write_request(chat, target.model, stream=request.stream, max_output=cap, quirks=quirks), cap
+
+
+def _tidy(error: OwnkeyError, key: Secret | None) -> None:
+    """A provider's words may quote the key it was sent."""
+    if key is not None:
+        error.message = clean(error.message, key)
+        error.hint = clean(error.hint, key)
+        error.args = (error.message,)
+
+
+def price_unknown(provider: Provider, model: str) -> PriceUnknown:
+    return PriceUnknown(
+        f"What {provider.id}/{model} costs is not known.",
+        "Give its price in the provider's file, or go on all the same: `--accept-unknown-price`, or the header "
+        "`x-ownkey-accept-unknown-price: yes`.",
+        param="model",
+    )
+
+
+def _summed_up(plan: Plan, targets: tuple[Target, ...], tries: int) -> OwnkeyError:
+    """The first target's error: it is the one that was asked for. The others are named."""
+    first = plan.first_errors[0]
+    others = [f"{targets[place].name}: {error.message}" for place, error in plan.first_errors.items() if place]
+    if others:
+        first.hint = " ".join(filter(None, [first.hint, "Then tried " + " Then ".join(others)]))
+    return first

@@ -1,0 +1,61 @@
+"""What is wanted, by whom, and how it came in."""
+
+from __future__ import annotations
+
+import itertools
+import secrets
+
+from msgspec import Struct
+
+from ownkey.talk.chat import Chat, Image, Opaque, ToolResult
+from ownkey.wires.wire import Ask, Door
+
+_prefix = secrets.token_hex(6)
+_count = itertools.count(1)
+
+
+def new_id() -> str:
+    """An id that no other request of any process has."""
+    return f"{_prefix}{next(_count):08x}"
+
+
+class Request(Struct):
+    """Either a client's `ask` through its `door`, or a `chat` of the library's.
+
+    `price_accepted`: the caller goes on where the price is not known.
+    """
+
+    id: str
+    owner: str
+    model: str
+    stream: bool
+    token_id: str | None = None
+    door: Door | None = None
+    ask: Ask | None = None
+    chat: Chat | None = None
+    price_accepted: bool = False
+
+    def as_chat(self) -> Chat:
+        """The whole request in words; raises InvalidRequest or Unsupported where the client's cannot be read."""
+        if self.chat is None:
+            assert self.door is not None
+            assert self.ask is not None
+            self.chat = self.door.read_chat(self.ask)
+        return self.chat
+
+    @property
+    def max_output(self) -> int | None:
+        return self.ask.max_output if self.ask is not None else self.as_chat().max_output_tokens
+
+    @property
+    def choices(self) -> int:
+        return self.ask.choices if self.ask is not None else 1
+
+    @property
+    def text_only(self) -> bool:
+        """Whether nothing but text goes in, so that its bytes bound its tokens."""
+        if self.ask is not None:
+            return self.ask.text_only
+        parts = [part for message in self.as_chat().messages for part in message.parts]
+        inner = [piece for part in parts if isinstance(part, ToolResult) for piece in part.parts]
+        return not any(isinstance(part, Image | Opaque) for part in (*parts, *inner))

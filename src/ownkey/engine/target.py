@@ -1,0 +1,77 @@
+"""Who answers, made ready: everything of a target that does not change from one request to the next."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from msgspec import Struct
+
+from ownkey.catalog.address import endpoint, operation_path, setting_headers
+from ownkey.catalog.manifest import Model, Provider
+from ownkey.store.choices import Choice
+from ownkey.talk.origin import Origin
+from ownkey.wires.wire import Wire, wire
+
+
+class Target(Struct, frozen=True):
+    """`paths` holds the request target of each operation, `headers` all headers but the key's."""
+
+    provider: Provider
+    model: str
+    facts: Model
+    wire: Wire
+    origin: Origin
+    paths: Mapping[str, bytes]
+    headers: tuple[tuple[bytes, bytes], ...]
+
+    @property
+    def name(self) -> str:
+        return f"{self.provider.id}/{self.model}"
+
+
+def make_target(provider: Provider, model: str, facts: Model, choice: Choice | None) -> Target:
+    """Raises where the provider's address cannot be made: a field is missing, or the endpoint is not allowed."""
+    spoken = wire(provider.wire)
+    origin, chat = locate(provider, "chat", choice, model)
+    _, stream = locate(provider, "stream", choice, model)
+    return Target(
+        provider, model, facts, spoken, origin, {"chat": chat, "stream": stream}, headers(provider, spoken, choice)
+    )
+
+
+def locate(
+    provider: Provider,
+    operation: str,
+    choice: Choice | None,
+    model: str | None = None,
+    query: Mapping[str, str] | None = None,
+) -> tuple[Origin, bytes]:
+    """The origin and request target of one operation: `chat`, `stream` or `models`."""
+    url = endpoint(
+        provider,
+        operation_path(provider, operation, wire(provider.wire).paths),
+        model=model,
+        base_url_override=choice.endpoint if choice else None,
+        fields=choice.fields if choice else None,
+        query=query,
+    )
+    base, _, asked = url.partition("?")
+    origin, path = Origin.parse(base)
+    return origin, (f"{path}?{asked}" if asked else path).encode("ascii")
+
+
+def headers(provider: Provider, spoken: Wire, choice: Choice | None) -> tuple[tuple[bytes, bytes], ...]:
+    """What every request to this provider carries, but the key."""
+    named = {"content-type": "application/json", "accept": "*/*", "user-agent": "ownkey"}
+    named |= {name.lower(): value for name, value in spoken.headers.items()}
+    named |= setting_headers(provider, choice.fields if choice else None)
+    return tuple((name.encode("ascii"), value.encode("ascii")) for name, value in named.items())
+
+
+def key_header(provider: Provider, key: bytes) -> tuple[bytes, bytes]:
+    """The header that carries the key."""
+    auth = provider.auth
+    if auth is None:
+        return b"authorization", b"Bearer " + key
+    value = auth.scheme.encode("ascii") + b" " + key if auth.scheme else key
+    return auth.header.lower().encode("ascii"), value

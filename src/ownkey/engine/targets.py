@@ -1,0 +1,90 @@
+"""Who can answer a caller, by the name of a model. What was found is kept for a second."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from ownkey.catalog.facts import facts
+from ownkey.catalog.load import Catalogue
+from ownkey.engine.target import Target, make_target
+from ownkey.routing.route import Candidate, Pick, route
+from ownkey.spending.catalogue import Prices
+from ownkey.store.db import Store
+from ownkey.talk.errors import OwnkeyError, UnknownModel
+from ownkey.vault.vault import Vault
+
+KEPT_S = 1.0
+KEPT_AT_MOST = 4096
+
+
+class Targets:
+    """Raises from `find` what `route` raises."""
+
+    def __init__(
+        self,
+        *,
+        catalogue: Catalogue,
+        store: Store,
+        vault: Vault,
+        prices: Prices,
+        order: Sequence[str],
+        fallback: Sequence[str],
+    ) -> None:
+        self._catalogue = catalogue
+        self._store = store
+        self._vault = vault
+        self._prices = prices
+        self._order = order
+        self._fallback = fallback
+        self._found: dict[tuple[str, str], tuple[Target, ...]] = {}
+        self._until_s = 0.0
+
+    def find(self, owner: str, model: str) -> tuple[Target, ...]:
+        """The targets for this model, first to last; at least one."""
+        now_s = time.monotonic()
+        if now_s >= self._until_s or len(self._found) > KEPT_AT_MOST:
+            self._found.clear()
+            self._until_s = now_s + KEPT_S
+        found = self._found.get((owner, model))
+        if found is None:
+            found = self._found[owner, model] = self._find(owner, model)
+        return found
+
+    def candidates(self, owner: str) -> dict[str, Candidate]:
+        """Every provider, as this caller sees it."""
+        choices = self._store.choices.all()
+        discovered = self._store.models.all()
+        candidates: dict[str, Candidate] = {}
+        for provider in self._catalogue.all():
+            choice = choices.get(provider.id)
+            enabled = choice.enabled if choice else True
+            has_key = provider.kind != "cloud" or self._vault.has(owner, provider.id)
+            listed = {model.id for model in provider.models} | {model.id for model in discovered.get(provider.id, ())}
+            default = (choice.default_model if choice else None) or provider.default
+            candidates[provider.id] = Candidate(provider, enabled and has_key, enabled, default, frozenset(listed))
+        return candidates
+
+    def _find(self, owner: str, model: str) -> tuple[Target, ...]:
+        picks = route(model, self.candidates(owner), order=self._order, fallback=self._fallback)
+        targets: list[Target] = []
+        first_error: OwnkeyError | None = None
+        for pick in picks:
+            try:
+                targets.append(self._target(pick))
+            except OwnkeyError as error:
+                first_error = first_error or error
+        if not targets:
+            raise first_error or UnknownModel("No provider can be asked.", "Store a key: `ownkey keys set PROVIDER`.")
+        return tuple(targets)
+
+    def _target(self, pick: Pick) -> Target:
+        provider = self._catalogue.get(pick.provider)
+        discovered = {model.id: model for model in self._store.models.of(provider.id)}.get(pick.model)
+        known = facts(
+            provider,
+            pick.model,
+            discovered=discovered,
+            context_from_prices=self._prices.context(provider, pick.model),
+        )
+        return make_target(provider, pick.model, known, self._store.choices.get(provider.id))

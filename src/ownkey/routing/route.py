@@ -1,0 +1,146 @@
+"""From the name of a model to the ordered list of who can answer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from difflib import get_close_matches
+
+from msgspec import Struct
+
+from ownkey.catalog.manifest import Provider
+from ownkey.talk.errors import KeyMissing, OwnkeyError, UnknownModel
+
+AUTO = "auto"
+
+
+class Candidate(Struct, frozen=True):
+    """A provider as one caller sees it.
+
+    `usable`: enabled, and there is a key for it or none is needed. `models`: every id known of it, from its manifest
+    or discovered.
+    """
+
+    provider: Provider
+    usable: bool
+    enabled: bool
+    default: str | None
+    models: frozenset[str]
+
+    def has(self, name: str) -> bool:
+        return name in self.models or self.provider.model(name) is not None
+
+
+class Pick(Struct, frozen=True):
+    provider: str
+    model: str
+
+    @property
+    def name(self) -> str:
+        return f"{self.provider}/{self.model}"
+
+
+def route(
+    asked: str, candidates: Mapping[str, Candidate], *, order: Sequence[str], fallback: Sequence[str]
+) -> tuple[Pick, ...]:
+    """Who shall be asked, first to last.
+
+    `asked` is `provider/model`, a provider (its default model), a bare model, `auto`, or several with commas between.
+    `auto` takes the usable providers as `order` has them. `fallback` comes after what was asked for by name.
+    Raises UnknownModel, or KeyMissing where only a key is wanting.
+    """
+    picks: list[Pick] = []
+    for name in filter(None, (part.strip() for part in asked.split(","))):
+        picks += _auto(candidates, order) if name == AUTO else [_named(name, candidates)]
+    if not picks:
+        picks += _auto(candidates, order)
+    for name in fallback:
+        picks += _known(name, candidates)
+    return tuple(dict.fromkeys(picks))
+
+
+def _known(name: str, candidates: Mapping[str, Candidate]) -> list[Pick]:
+    try:
+        return [_named(name, candidates)]
+    except OwnkeyError:
+        return []
+
+
+def _auto(candidates: Mapping[str, Candidate], order: Sequence[str]) -> list[Pick]:
+    rank = {provider: place for place, provider in enumerate(order)}
+    usable = [one for one in candidates.values() if one.usable and one.default and one.provider.kind == "cloud"]
+    usable.sort(key=lambda one: rank.get(one.provider.id, len(rank)))
+    usable = usable or [one for one in candidates.values() if one.usable and one.provider.kind == "demo"]
+    return [Pick(one.provider.id, one.default) for one in usable if one.default]
+
+
+def _named(name: str, candidates: Mapping[str, Candidate]) -> Pick:
+    provider, slash, model = name.partition("/")
+    if slash and provider in candidates:
+        return _at(candidates[provider], model)
+    if name in candidates:
+        return _default(candidates[name])
+    return _bare(name, candidates)
+
+
+def _at(candidate: Candidate, model: str) -> Pick:
+    _check_enabled(candidate)
+    if not model:
+        return _default(candidate)
+    listed = candidate.provider.model(model)
+    return Pick(candidate.provider.id, listed.id if listed else model)
+
+
+def _default(candidate: Candidate) -> Pick:
+    _check_enabled(candidate)
+    provider = candidate.provider
+    if not candidate.default:
+        raise UnknownModel(
+            f"{provider.name} has no default model.",
+            f"Name one as {provider.id}/MODEL; `ownkey models {provider.id}` lists them.",
+            param="model",
+        )
+    return Pick(provider.id, candidate.default)
+
+
+def _check_enabled(candidate: Candidate) -> None:
+    if not candidate.enabled:
+        provider = candidate.provider
+        raise UnknownModel(
+            f"{provider.name} is switched off.", f"`ownkey providers set {provider.id} --enable`.", param="model"
+        )
+
+
+def _bare(name: str, candidates: Mapping[str, Candidate]) -> Pick:
+    having = [one for one in candidates.values() if one.enabled and one.has(name)]
+    usable = [one for one in having if one.usable]
+    if len(usable) == 1:
+        return _at(usable[0], name)
+    if usable:
+        names = _either(f"{one.provider.id}/{name}" for one in usable)
+        raise UnknownModel(f"More than one provider has a model {name!r}.", f"Say which: {names}.", param="model")
+    if having:
+        raise key_missing(having[0].provider)
+    raise _unknown(name, candidates)
+
+
+def key_missing(provider: Provider) -> KeyMissing:
+    """The error for a provider whose key is not there."""
+    page = f" (made at {provider.keys.page})" if provider.keys.page else ""
+    return KeyMissing(
+        f"There is no key for {provider.name}.", f"Store one{page} with `ownkey keys set {provider.id}`.", param="model"
+    )
+
+
+def _unknown(name: str, candidates: Mapping[str, Candidate]) -> UnknownModel:
+    known = {model for one in candidates.values() if one.enabled for model in one.models}
+    close = get_close_matches(name, sorted(known), n=3, cutoff=0.6)
+    meant = f"Did you mean {_either(close)}? " if close else ""
+    return UnknownModel(
+        f"No provider here has a model {name[:80]!r}.",
+        f"{meant}`ownkey models` lists all; a model not listed is asked for as PROVIDER/MODEL.",
+        param="model",
+    )
+
+
+def _either(names: Iterable[str]) -> str:
+    return " or ".join(names)

@@ -1,0 +1,1 @@
+"""The gateway: any OpenAI client points its base URL here."""

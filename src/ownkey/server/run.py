@@ -1,0 +1,75 @@
+"""The server itself."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import sys
+from collections.abc import Callable
+
+import uvicorn
+
+from ownkey.app.house import House
+from ownkey.server.asgi import App
+from ownkey.settings import Settings
+from ownkey.talk.errors import BadConfiguration
+
+DRAIN_S = 10
+BACKLOG = 2048
+
+# The thread that writes the book takes turns with the event loop; Python's own 5 ms would be its wait for each turn.
+SWITCH_INTERVAL_S = 0.0005
+
+
+def run(settings: Settings, *, announce: Callable[[str], None]) -> None:
+    """Serve until SIGTERM or SIGINT; open answers have ten seconds to end. Raises BadConfiguration at a taken port."""
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
+    listener = _listen(settings.host, settings.port)
+    house = House(settings)
+    config = uvicorn.Config(
+        App(house),
+        http="httptools",
+        loop="auto",
+        lifespan="on",
+        ws="none",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        date_header=False,
+        proxy_headers=False,
+        backlog=BACKLOG,
+        timeout_graceful_shutdown=DRAIN_S,
+    )
+    server = uvicorn.Server(config)
+    with contextlib.closing(listener):
+        announce(_welcome(settings, listener.getsockname()[1]))
+        server.run(sockets=[listener])
+    if not server.started:
+        sys.exit(1)
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        return socket.create_server((host, port), family=_family(host), backlog=BACKLOG)
+    except OSError as error:
+        raise BadConfiguration(
+            f"Nothing can listen at {host}:{port}: {error.strerror}.", "Choose another with --port or --host."
+        ) from None
+
+
+def _family(host: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in host else socket.AF_INET
+
+
+def _welcome(settings: Settings, port: int) -> str:
+    base = f"http://{settings.host}:{port}/v1"
+    return f"""Ownkey answers at {base}
+
+Try it now, with no key: the demo answers.
+  curl {base}/chat/completions -H 'Content-Type: application/json' \\
+    -d '{{"model": "demo", "messages": [{{"role": "user", "content": "Hello"}}]}}'
+
+Then, in another terminal:
+  ownkey keys set openai        store a provider's key
+  ownkey tokens create laptop   make a token for your programs
+"""

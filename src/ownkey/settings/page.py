@@ -1,0 +1,35 @@
+"""The page of the docs on settings: `python -m ownkey.settings.page > docs/settings.md`."""
+
+from __future__ import annotations
+
+import sys
+
+from ownkey.settings.table import TABLE
+
+
+def page() -> str:
+    """`docs/settings.md`, made from the table."""
+    text = [
+        "# Settings",
+        "",
+        "Each can be given in the environment and, unless it says otherwise, under its name in `config.toml` in the",
+        "data folder, a file that only its owner may read (`chmod 600`). The environment comes first. Times are in",
+        "seconds.",
+        "",
+        "*This page is made from the table in the code: `python -m ownkey.settings.page > docs/settings.md`.*",
+    ]
+    for row in TABLE:
+        text += ["", f"## {row.name}", "", row.help, "", f"- Variable: `{row.env}`"]
+        text += ["- Only in the environment."] if row.env_only else []
+        text += [f"- One of: {', '.join(f'`{choice}`' for choice in row.choices)}"] if row.choices else []
+        text += [f"- From {row.least:g} to {row.most:g}"] if row.kind in ("integer", "number") else []
+        text += [f"- Default: `{_shown(row.default)}`"] if row.default not in (None, (), frozenset()) else []
+    return "\n".join(text) + "\n"
+
+
+def _shown(default: object) -> str:
+    return ("on" if default else "off") if isinstance(default, bool) else f"{default}"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(page())

@@ -1,0 +1,139 @@
+"""The table of settings, from which the readers, the command line, the docs and the tests are fed."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Literal
+
+from msgspec import Struct
+
+Kind = Literal["path", "text", "url", "integer", "number", "switch", "choice", "hosts", "targets", "password"]
+
+
+class Setting(Struct, frozen=True):
+    """One row. `name` is the key in `config.toml` too, unless `env_only`; `least` and `most` are bounds."""
+
+    name: str
+    env: str
+    kind: Kind
+    default: Any
+    help: str
+    env_only: bool = False
+    least: float = 0
+    most: float = math.inf
+    choices: tuple[str, ...] = ()
+
+
+TABLE: tuple[Setting, ...] = (
+    Setting("home", "OWNKEY_HOME", "path", None, "The data folder. Unset: the platform's own place for it.", True),
+    Setting(
+        "database_url",
+        "OWNKEY_DATABASE_URL",
+        "url",
+        None,
+        "Where the records are kept. Unset: the SQLite file `ownkey.db` in the data folder.",
+    ),
+    Setting("host", "OWNKEY_HOST", "text", "127.0.0.1", "The address that `ownkey serve` listens at."),
+    Setting("port", "OWNKEY_PORT", "integer", 3010, "The port it listens at; 0 takes any free one.", most=65535),
+    Setting(
+        "master_key_file",
+        "OWNKEY_MASTER_KEY_FILE",
+        "path",
+        None,
+        "A file with the root key: 32 bytes, as they are, in hex or in base64. Only its owner may read it.",
+    ),
+    Setting(
+        "encryption_password",
+        "BYOK_ENCRYPTION_PASSWORD",
+        "password",
+        None,
+        "Makes the root key, together with the salt. 12 characters or more.",
+        True,
+    ),
+    Setting(
+        "encryption_salt",
+        "BYOK_ENCRYPTION_SALT",
+        "password",
+        None,
+        "Goes with the password; not secret, but never to be changed. 8 characters or more.",
+        True,
+    ),
+    Setting(
+        "keychain",
+        "OWNKEY_KEYCHAIN",
+        "switch",
+        True,
+        "Whether the root key may be kept in the keychain of the operating system.",
+    ),
+    Setting(
+        "allow_private_hosts",
+        "OWNKEY_ALLOW_PRIVATE_HOSTS",
+        "hosts",
+        frozenset[tuple[str, int]](),
+        "Hosts on private addresses that providers may be pointed at: `host:port,…`, IPv6 in brackets.",
+    ),
+    Setting(
+        "fallback",
+        "OWNKEY_FALLBACK",
+        "targets",
+        (),
+        "What is tried, in this order, after the model that was asked for: `provider/model,…`.",
+    ),
+    Setting(
+        "order",
+        "OWNKEY_ORDER",
+        "targets",
+        ("gemini", "deepseek", "openai", "anthropic"),
+        "Which providers `auto` asks first: `provider,…`; those with a key that are not named come after.",
+    ),
+    Setting("retries", "OWNKEY_RETRIES", "integer", 2, "How many more times one target is tried.", most=10),
+    Setting("retry_delay_s", "OWNKEY_RETRY_DELAY_S", "number", 0.5, "Wait before the first retry.", most=60),
+    Setting("retry_max_delay_s", "OWNKEY_RETRY_MAX_DELAY_S", "number", 8.0, "The longest wait.", most=60),
+    Setting(
+        "retry_multiplier",
+        "OWNKEY_RETRY_MULTIPLIER",
+        "number",
+        2.0,
+        "How much longer each wait is than the one before.",
+        least=1,
+        most=10,
+    ),
+    Setting(
+        "connect_timeout_s", "OWNKEY_CONNECT_TIMEOUT_S", "number", 10.0, "To reach a provider.", least=0.1, most=3600
+    ),
+    Setting(
+        "headers_timeout_s",
+        "OWNKEY_HEADERS_TIMEOUT_S",
+        "number",
+        120.0,
+        "From the request to the head of the answer.",
+        least=0.1,
+        most=3600,
+    ),
+    Setting(
+        "idle_timeout_s",
+        "OWNKEY_IDLE_TIMEOUT_S",
+        "number",
+        60.0,
+        "Between two pieces of an answer.",
+        least=0.1,
+        most=3600,
+    ),
+    Setting(
+        "total_timeout_s",
+        "OWNKEY_TOTAL_TIMEOUT_S",
+        "number",
+        600.0,
+        "For one try, from beginning to end.",
+        least=0.1,
+        most=86400,
+    ),
+    Setting(
+        "log_level",
+        "OWNKEY_LOG_LEVEL",
+        "choice",
+        "info",
+        "How much is logged.",
+        choices=("debug", "info", "warning", "error"),
+    ),
+)

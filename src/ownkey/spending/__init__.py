@@ -1,0 +1,1 @@
+"""What things cost: prices, quotes and bounds, in integer nano-USD. Pure but for reading the price catalogue."""

@@ -1,0 +1,7 @@
+"""The only code that opens a socket to a provider: HTTP/1.1, whole answers or one clear error."""
+
+from ownkey.transport.answer import Incoming
+from ownkey.transport.client import Transport
+from ownkey.transport.request import Deadlines, Outgoing
+
+__all__ = ["Deadlines", "Incoming", "Outgoing", "Transport"]

@@ -1,0 +1,70 @@
+"""Which addresses belong to the public internet. Everything that is not known to be global is private.
+
+From IANA's special-purpose registries for IPv4 and IPv6 (RFC 6890 and its updates), and the clouds' own documents for
+the addresses of their metadata services.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from ipaddress import AddressValueError, IPv4Address, IPv4Network, IPv6Address, IPv6Network
+
+_NOT_GLOBAL_V4 = tuple(
+    map(
+        IPv4Network,
+        (
+            "0.0.0.0/8",  # this network
+            "10.0.0.0/8",
+            "100.64.0.0/10",  # carrier-grade NAT; Alibaba's metadata service is 100.100.100.200
+            "127.0.0.0/8",
+            "168.63.129.16/32",  # Azure's host agent
+            "169.254.0.0/16",  # link-local; metadata services
+            "172.16.0.0/12",
+            "192.0.0.0/24",  # IETF protocols; Oracle's metadata service is 192.0.0.192
+            "192.0.2.0/24",  # documentation
+            "192.31.196.0/24",  # AS112
+            "192.52.193.0/24",  # AMT
+            "192.88.99.0/24",  # 6to4 relays
+            "192.168.0.0/16",
+            "192.175.48.0/24",  # AS112
+            "198.18.0.0/15",  # benchmarks
+            "198.51.100.0/24",  # documentation
+            "203.0.113.0/24",  # documentation
+            "224.0.0.0/4",  # multicast
+            "240.0.0.0/4",  # reserved, broadcast
+        ),
+    )
+)
+
+# All global unicast addresses so far are of 2000::/3. That leaves out ::/96 (v4-compatible), ::ffff:0:0/96 (v4-mapped),
+# 64:ff9b::/96 and 64:ff9b:1::/48 (NAT64), 100::/64, fc00::/7 (ULA), fe80::/10, fec0::/10 and ff00::/8.
+_GLOBAL_V6 = IPv6Network("2000::/3")
+_NOT_GLOBAL_V6 = tuple(
+    map(
+        IPv6Network,
+        (
+            "2001::/23",  # IETF protocols: Teredo 2001::/32, ORCHID 2001:10::/28 and 2001:20::/28
+            "2001:db8::/32",  # documentation
+            "2002::/16",  # 6to4: any IPv4 address, private ones too
+            "2620:4f:8000::/48",  # AS112
+            "3fff::/20",  # documentation
+        ),
+    )
+)
+
+
+@lru_cache(maxsize=1024)
+def is_global(address: str) -> bool:
+    """Whether `address` (IPv4 or IPv6 text, without a zone) is of the public internet; False where it is none."""
+    parsed = parse(address)
+    if isinstance(parsed, IPv4Address):
+        return not any(parsed in network for network in _NOT_GLOBAL_V4)
+    return parsed is not None and parsed in _GLOBAL_V6 and not any(parsed in network for network in _NOT_GLOBAL_V6)
+
+
+def parse(text: str) -> IPv4Address | IPv6Address | None:
+    """The address that `text` is, or None."""
+    try:
+        return IPv6Address(text) if ":" in text else IPv4Address(text)
+    except AddressValueError:
+        return None

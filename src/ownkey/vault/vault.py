@@ -1,0 +1,175 @@
+"""The vault: people's own provider keys, each opened only for its owner, its provider and its origin."""
+
+from __future__ import annotations
+
+import re
+import time
+from secrets import token_hex
+from threading import Lock
+from typing import Literal, NoReturn
+
+from msgspec.structs import replace
+
+from ownkey.settings import Settings
+from ownkey.store.db import Store
+from ownkey.store.keys import KeyRow
+from ownkey.talk.errors import (
+    BadConfiguration,
+    InvalidRequest,
+    KeyMissing,
+    KeyUnreadable,
+    StorageUnavailable,
+    VaultSealed,
+)
+from ownkey.talk.origin import Origin
+from ownkey.talk.secret import Secret
+from ownkey.vault.envelope import Bound, Root, seal, unseal
+from ownkey.vault.root import find
+
+CACHE_S = 0.9
+_CACHED = 4096
+_TRIES = 8
+
+# What a masked key looks like, which a form may send back in place of the key.
+_MASK = re.compile(rb"\.{3}|\*{3}|REDACTED")
+
+
+class Vault:
+    """Opens itself at the first use, which may take seconds: call `unlock` at the start. Safe to use from many threads.
+
+    Once sealed it stays so until `unlock` is called again: a keychain that hangs is not asked at every request.
+    """
+
+    def __init__(self, store: Store, settings: Settings) -> None:
+        self._store = store
+        self._settings = settings
+        self._unlocking = Lock()
+        self._open: tuple[Root, str] | None = None
+        self._sealed: BadConfiguration | VaultSealed | None = None
+        self._rows: dict[tuple[str, str], tuple[float, list[KeyRow]]] = {}
+        self._newest: dict[str, int] = {}
+
+    @property
+    def status(self) -> Literal["open", "sealed"]:
+        return "sealed" if self.sealed_reason else "open"
+
+    @property
+    def sealed_reason(self) -> str | None:
+        """Why it is sealed, and what to do; None where it is open."""
+        try:
+            self._root()
+        except VaultSealed as sealed:
+            return str(sealed)
+        return None
+
+    def unlock(self) -> None:
+        """Find the root key now. Raises BadConfiguration where a setting is to be mended, else VaultSealed."""
+        with self._unlocking:
+            self._unlock()
+        if self._sealed is not None:
+            raise self._sealed
+
+    def put(self, owner: str, provider: str, origin: Origin, secret: Secret, label: str = "default") -> KeyRow:
+        """Seal and store a key, in place of the one with the same label. Raises VaultSealed, and InvalidRequest for a
+        masked key."""
+        root, install_id = self._root()
+        if _MASK.search(secret.reveal()):
+            raise InvalidRequest("This is a masked key.", "Enter the whole key, or leave it as it is.", param="key")
+        for _ in range(_TRIES):
+            row = self._next(owner, provider, str(origin), label, secret.masked())
+            row = replace(row, sealed=seal(root, _bound(install_id, row), secret.reveal()))
+            if self._store.keys.put(row):
+                self._newest[row.id] = row.version
+                self._rows.pop((owner, provider), None)
+                return row
+        raise StorageUnavailable(f"The key for {provider} is being replaced by others all the time.", "Try again.")
+
+    def open(self, owner: str, provider: str, origin: Origin) -> tuple[KeyRow, Secret]:
+        """The first key for that origin, with its row.
+
+        Raises KeyMissing where none is stored, KeyUnreadable where none opens for this origin, VaultSealed.
+        """
+        root, install_id = self._root()
+        rows = self._stored(owner, provider)
+        if not rows:
+            raise KeyMissing(f"No key for {provider} is stored.", f"Add one: ownkey keys set {provider}")
+        wanted = str(origin)
+        for row in rows:
+            if (row.owner, row.provider, row.origin) == (owner, provider, wanted):
+                return row, self._opened(root, install_id, row)
+        raise KeyUnreadable(
+            f"The stored key for {provider} was entered for {rows[0].origin} and does not go to {wanted}.",
+            "Enter the key again for the new endpoint.",
+        )
+
+    def has(self, owner: str, provider: str) -> bool:
+        """Whether a key is stored, opened or not; known to the second."""
+        return bool(self._stored(owner, provider))
+
+    def listed(self, owner: str) -> list[KeyRow]:
+        """The keys of an owner, masked. Opens none of them, and answers while sealed."""
+        return self._store.keys.all(owner)
+
+    def remove(self, owner: str, provider: str) -> int:
+        """How many keys were removed."""
+        removed = self._store.keys.remove_of(owner, provider)
+        self._rows.pop((owner, provider), None)
+        return removed
+
+    def _next(self, owner: str, provider: str, origin: str, label: str, masked: str) -> KeyRow:
+        """The row to come, with nothing sealed in it yet: a version above every one that was seen."""
+        old = next((row for row in self._store.keys.of(owner, provider) if row.label == label), None)
+        key_id = old.id if old else "key_" + token_hex(8)
+        version = max(old.version if old else 0, self._newest.get(key_id, 0)) + 1
+        now_ms = time.time_ns() // 1_000_000
+        return KeyRow(key_id, owner, provider, origin, version, b"", masked, label, now_ms)
+
+    def _opened(self, root: Root, install_id: str, row: KeyRow) -> Secret:
+        if row.version < self._newest.get(row.id, 0):
+            _unreadable(row, "is an older version put back")
+        try:
+            secret = Secret(unseal(root, _bound(install_id, row), row.sealed))
+        except KeyUnreadable as wrong:
+            raise KeyUnreadable(f"{row.provider}: {wrong.message}", wrong.hint) from None
+        except ValueError:
+            _unreadable(row, "holds no key")
+        self._newest[row.id] = row.version
+        return secret
+
+    def _stored(self, owner: str, provider: str) -> list[KeyRow]:
+        """The sealed rows, at most a second old; the plain text of a key is never kept."""
+        now = time.monotonic()
+        known = self._rows.get((owner, provider))
+        if known is not None and now < known[0]:
+            return known[1]
+        rows = self._store.keys.of(owner, provider)
+        while len(self._rows) >= _CACHED:
+            self._rows.pop(next(iter(self._rows), ("", "")), None)
+        self._rows[owner, provider] = (now + CACHE_S, rows)
+        return rows
+
+    def _root(self) -> tuple[Root, str]:
+        if self._open is None:
+            with self._unlocking:
+                if self._open is None and self._sealed is None:
+                    self._unlock()
+        if self._open is None:
+            why = self._sealed or VaultSealed("The vault is sealed.")
+            raise VaultSealed(why.message, why.hint)
+        return self._open
+
+    def _unlock(self) -> None:
+        try:
+            root = find(self._settings, self._store.install)
+        except (BadConfiguration, VaultSealed) as sealed:
+            self._open, self._sealed = None, sealed
+        else:
+            self._open, self._sealed = (root, self._store.install.get().id), None
+
+
+def _bound(install_id: str, row: KeyRow) -> Bound:
+    return Bound(install_id, row.owner, row.provider, row.origin, row.id, row.version)
+
+
+def _unreadable(row: KeyRow, why: str) -> NoReturn:
+    raise KeyUnreadable(f"The stored key for {row.provider} {why}.", "Enter the key again.") from None

@@ -1,0 +1,150 @@
+"""Conversations for the Anthropic Messages wire: system text, turns that alternate, content blocks.
+
+Facts from Anthropic's API reference (Messages, Vision, Tool use, Extended thinking).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from msgspec.json import decode
+
+from ownkey.talk.chat import Image, Message, Opaque, Part, Reasoning, Refusal, Text, ToolCall, ToolResult
+from ownkey.talk.errors import InvalidRequest, Unsupported
+from ownkey.wires.anthropic_reply import NAME
+from ownkey.wires.anthropic_usage import UNREADABLE
+
+Json = dict[str, Any]
+
+HOISTED = (
+    "Instructions in the middle of the conversation were moved to its start: "
+    "most models of this wire take them nowhere else."
+)
+UNSIGNED = "Reasoning without this provider's signature was left out."
+FOREIGN = "A piece that only another provider understands was left out."
+NAMES = "`name` of a message has no equivalent on this wire and was left out."
+DETAIL = "`detail` of an image has no equivalent on this wire and was left out."
+WRAPPED = "Arguments of an earlier tool call that were not a JSON object were wrapped in one."
+
+# Anthropic takes no other characters in the id of a tool call; others' ids may hold dots and colons.
+_NO_ID = re.compile(r"[^a-zA-Z0-9_-]")
+
+
+def conversation(messages: Sequence[Message], warnings: list[str]) -> tuple[str | list[Json], list[Json]]:
+    """`system` and `messages` of the body. Neighbours of one role become one turn, tool results first in it.
+
+    Raises Unsupported where a piece cannot be carried, InvalidRequest where it is incomplete.
+    """
+    system: list[Json] = []
+    turns: list[Json] = []
+    for message in messages:
+        if message.name is not None:
+            warnings.append(NAMES)
+        if message.role in ("system", "developer"):
+            if turns:
+                warnings.append(HOISTED)
+            system += _instructions(message, warnings)
+            continue
+        role = "assistant" if message.role == "assistant" else "user"
+        blocks = [block for part in message.parts if (block := _block(part, role, warnings)) is not None]
+        if turns and turns[-1]["role"] == role:
+            turns[-1]["content"] += blocks
+        elif blocks:
+            turns.append({"role": role, "content": blocks})
+    if not turns:
+        raise Unsupported("This wire needs at least one message that is no instruction.", param="messages")
+    for turn in turns:
+        if turn["role"] == "user":
+            turn["content"].sort(key=_after_results)
+    plain = len(system) == 1 and system[0].keys() == {"type", "text"}
+    return (system[0]["text"] if plain else system), turns
+
+
+def _after_results(block: Json) -> bool:
+    return block["type"] != "tool_result"
+
+
+def _instructions(message: Message, warnings: list[str]) -> list[Json]:
+    blocks = [block for part in message.parts if (block := _block(part, "system", warnings)) is not None]
+    if any(block["type"] != "text" for block in blocks):
+        raise Unsupported("Instructions are text only on this wire.", param="messages")
+    return blocks
+
+
+def _block(part: Part, role: str, warnings: list[str]) -> Json | None:
+    match part:
+        case Text(text=text) | Refusal(text=text):
+            # An empty text block is refused.
+            return {"type": "text", "text": text} if text else None
+        case Image():
+            if role == "assistant":
+                raise Unsupported("An image in the assistant's turn cannot be carried on this wire.", param="messages")
+            return _image(part, warnings)
+        case Reasoning():
+            return _reasoning(part, warnings)
+        case ToolCall():
+            return {
+                "type": "tool_use",
+                "id": _id(part.id),
+                "name": part.name,
+                "input": _input(part.arguments, warnings),
+            }
+        case ToolResult():
+            return _result(part, warnings)
+        case Opaque(wire=wire, raw=raw):
+            if wire == NAME:
+                return raw
+            if role != "assistant":
+                raise Unsupported(f"A {raw.get('type', 'piece')!s} cannot be carried on this wire.", param="messages")
+            warnings.append(FOREIGN)
+            return None
+
+
+def _image(image: Image, warnings: list[str]) -> Json:
+    if image.detail not in (None, "auto"):
+        warnings.append(DETAIL)
+    if image.data is not None:
+        if image.media_type is None:
+            raise InvalidRequest(
+                "An image came without its media type.", "Say image/png or the like.", param="messages"
+            )
+        return {"type": "image", "source": {"type": "base64", "media_type": image.media_type, "data": image.data}}
+    if image.url is None:
+        raise InvalidRequest("An image came without data and without a URL.", param="messages")
+    return {"type": "image", "source": {"type": "url", "url": image.url}}
+
+
+def _reasoning(reasoning: Reasoning, warnings: list[str]) -> Json | None:
+    if reasoning.signature:
+        return {"type": "thinking", "thinking": reasoning.text, "signature": reasoning.signature}
+    if reasoning.sealed:
+        return {"type": "redacted_thinking", "data": reasoning.sealed}
+    warnings.append(UNSIGNED)
+    return None
+
+
+def _result(result: ToolResult, warnings: list[str]) -> Json:
+    blocks = [made for part in result.parts if (made := _block(part, "user", warnings)) is not None]
+    block: Json = {"type": "tool_result", "tool_use_id": _id(result.call_id)}
+    if blocks:
+        block["content"] = blocks[0]["text"] if len(blocks) == 1 and blocks[0]["type"] == "text" else blocks
+    if result.failed:
+        block["is_error"] = True
+    return block
+
+
+def _id(call_id: str) -> str:
+    return _NO_ID.sub("_", call_id) or "_"
+
+
+def _input(arguments: str, warnings: list[str]) -> Json:
+    """Anthropic's advice for arguments that a model got wrong is to send them back within an object."""
+    if not arguments.strip():
+        return {}
+    try:
+        return decode(arguments, type=Json)
+    except UNREADABLE:
+        warnings.append(WRAPPED)
+        return {"invalid_json": arguments}

@@ -1,0 +1,220 @@
+"""Requests of the Anthropic Messages wire.
+
+Facts from Anthropic's API reference (Create a Message, Extended and adaptive thinking, Effort, Structured outputs).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from msgspec.json import encode
+
+from ownkey.catalog.manifest import Quirks
+from ownkey.talk.chat import Chat, Thinking, Tool
+from ownkey.talk.errors import InvalidRequest, Unsupported
+from ownkey.wires.anthropic_content import conversation
+from ownkey.wires.wire import Written
+
+Json = dict[str, Any]
+
+DEFAULT_CAP = 4_096
+"""`max_tokens` where nobody set a cap, for this wire requires one: the most that every model of it takes."""
+
+# What would change the answer's form, or the answer, if it were left out; and the values that ask for nothing.
+_REFUSED: Mapping[str, tuple[object, ...]] = {
+    "n": (1,),
+    "logprobs": (False,),
+    "top_logprobs": (0,),
+    "logit_bias": ({},),
+    "audio": (),
+    "modalities": (["text"],),
+    "functions": ([],),
+    "function_call": (),
+    "web_search_options": (),
+    "best_of": (1,),
+    "echo": (False,),
+    "suffix": (),
+    "previous_response_id": (),
+    "grammar": (),
+    "guided_json": (),
+    "guided_regex": (),
+    "mcp_servers": ([],),
+    "container": (),
+    "context_management": (),
+}
+_IDLE: Mapping[str, tuple[object, ...]] = {"store": (False,), "service_tier": ("auto", "default")}
+
+# `minimal` has no level of its own; `none` turns thinking off.
+_EFFORT: Mapping[str, str] = {"minimal": "low"}
+
+
+def write(chat: Chat, model: str, *, stream: bool, max_output: int | None, quirks: Quirks) -> Written:
+    """Raises Unsupported or InvalidRequest, naming the field."""
+    warnings: list[str] = []
+    _other(chat, warnings)
+    cap = _cap(chat, max_output)
+    system, messages = conversation(chat.messages, warnings)
+    thinking, output = _thinking(chat, cap, quirks, warnings)
+    output |= _format(chat, quirks)
+    body: Json = {"model": model, "max_tokens": cap, "messages": messages}
+    optional: Json = {
+        "system": system,
+        "thinking": thinking,
+        "output_config": output,
+        "tools": [_tool(tool) for tool in chat.tools],
+        "tool_choice": _tool_choice(chat, quirks, warnings),
+        "stop_sequences": _stop(chat),
+    }
+    body |= {name: value for name, value in optional.items() if value}
+    body |= _sampling(chat, thinks=thinking is not None and thinking["type"] != "disabled", warnings=warnings)
+    if chat.user is not None:
+        body["metadata"] = {"user_id": chat.user}
+    if stream:
+        body["stream"] = True
+    try:
+        return Written(encode(body), tuple(dict.fromkeys(warnings)))
+    except UnicodeEncodeError as error:
+        raise InvalidRequest("The request holds text that is not Unicode.", param="messages") from error
+
+
+def _left_out(name: str) -> str:
+    return f"`{name}` has no equivalent on this wire and was left out."
+
+
+def _other(chat: Chat, warnings: list[str]) -> None:
+    settings = {
+        "seed": chat.seed is not None,
+        "frequency_penalty": chat.frequency_penalty,
+        "presence_penalty": chat.presence_penalty,
+    }
+    warnings += [_left_out(name) for name, asked in settings.items() if asked]
+    for name, value in chat.other.items():
+        if value is None or name == "stream_options" or value in _IDLE.get(name, ()):
+            continue
+        if name not in _REFUSED:
+            warnings.append(_left_out(name))
+        elif value not in _REFUSED[name]:
+            raise Unsupported(
+                f"`{name}` cannot be carried on the Anthropic Messages wire.",
+                "Leave it out, or use a provider that has it.",
+                param=name,
+            )
+
+
+def _cap(chat: Chat, max_output: int | None) -> int:
+    if max_output is not None:
+        return max_output
+    if chat.max_output_tokens is not None:
+        return chat.max_output_tokens
+    budget = chat.thinking.budget_tokens if chat.thinking is not None else None
+    return DEFAULT_CAP + (budget or 0)
+
+
+def _thinking(chat: Chat, cap: int, quirks: Quirks, warnings: list[str]) -> tuple[Json | None, Json]:
+    """`thinking`, and what of `output_config` belongs to it. A budget counts towards the cap and has to be below it."""
+    asked = chat.thinking
+    if asked is None:
+        return None, {}
+    effort = _effort(asked, quirks, warnings)
+    if asked.effort == "none":
+        return {"type": "disabled"}, {}
+    if chat.tools and chat.tool_choice is not None and chat.tool_choice.mode in ("required", "named"):
+        warnings.append("Thinking was left out: this wire does not allow it where a tool must be called.")
+        return None, effort
+    if asked.budget_tokens is None:
+        return {"type": "adaptive"}, effort
+    if asked.budget_tokens >= cap:
+        raise Unsupported(
+            f"A thinking budget of {asked.budget_tokens} tokens does not fit under an output cap of {cap}.",
+            "Raise the cap or lower the budget.",
+            param="thinking",
+        )
+    return {"type": "enabled", "budget_tokens": asked.budget_tokens}, effort
+
+
+def _effort(asked: Thinking, quirks: Quirks, warnings: list[str]) -> Json:
+    if asked.effort in (None, "none"):
+        return {}
+    if not quirks.reasoning_effort:
+        warnings.append("The effort of thinking is not taken by this provider and was left out.")
+        return {}
+    if asked.effort in _EFFORT:
+        warnings.append(f"Effort `{asked.effort}` is sent as `{_EFFORT[asked.effort]}`, the nearest on this wire.")
+        return {"effort": _EFFORT[asked.effort]}
+    return {"effort": asked.effort}
+
+
+def _format(chat: Chat, quirks: Quirks) -> Json:
+    if chat.output is None:
+        return {}
+    if chat.output.schema is None or not quirks.json_schema:
+        raise Unsupported(
+            "JSON of any form cannot be promised on this wire."
+            if chat.output.schema is None
+            else "This provider takes no JSON schema.",
+            "Give a JSON schema." if chat.output.schema is None else "Use a provider that takes one.",
+            param="response_format",
+        )
+    return {"format": {"type": "json_schema", "schema": chat.output.schema}}
+
+
+def _tool(tool: Tool) -> Json:
+    schema = tool.parameters or {"properties": {}}
+    written: Json = {"name": tool.name}
+    if tool.description:
+        written["description"] = tool.description
+    written["input_schema"] = schema if "type" in schema else {"type": "object", **schema}
+    if tool.strict:
+        written["strict"] = True
+    return written
+
+
+def _tool_choice(chat: Chat, quirks: Quirks, warnings: list[str]) -> Json | None:
+    if not chat.tools:
+        return None
+    choice = chat.tool_choice
+    if choice is not None and choice.mode == "none":
+        return {"type": "none"}
+    written: Json = {"type": "auto"}
+    if choice is not None and choice.mode == "required":
+        written = {"type": "any"}
+    elif choice is not None and choice.mode == "named":
+        written = {"type": "tool", "name": choice.name}
+    if chat.parallel_tools is False:
+        if quirks.parallel_tools:
+            written["disable_parallel_tool_use"] = True
+        else:
+            warnings.append("This provider may call several tools at once: it cannot be told not to.")
+    elif choice is None:
+        return None
+    return written
+
+
+def _stop(chat: Chat) -> list[str]:
+    if any(not sequence.strip() for sequence in chat.stop):
+        raise Unsupported("A stop sequence of blanks alone is refused on this wire.", param="stop")
+    return list(chat.stop)
+
+
+def _sampling(chat: Chat, *, thinks: bool, warnings: list[str]) -> Json:
+    """Temperature goes from 0 to 1 here and, with newer models, not together with `top_p`. While a model thinks,
+    `top_p` has to be 0.95 or more, and the other two cannot be set."""
+    written = {"temperature": chat.temperature, "top_p": chat.top_p, "top_k": chat.top_k}
+    if chat.temperature is not None and chat.temperature > 1:
+        written["temperature"] = 1
+        warnings.append("`temperature` goes up to 1 on this wire and was sent as 1.")
+    if thinks:
+        for name, fits in (
+            ("temperature", chat.temperature == 1),
+            ("top_p", (chat.top_p or 0) >= 0.95),
+            ("top_k", False),
+        ):
+            if written[name] is not None and not fits:
+                written[name] = None
+                warnings.append(f"`{name}` cannot be set so while the model thinks and was left out.")
+    if written["temperature"] is not None and written["top_p"] is not None:
+        written["top_p"] = None
+        if chat.top_p != 1:
+            warnings.append("`top_p` cannot be set together with `temperature` on this wire and was left out.")
+    return {name: value for name, value in written.items() if value is not None}

@@ -1,0 +1,81 @@
+"""Gemini's generateContent, outward: the Gemini API, and Vertex AI, which speaks the same.
+
+Source: the Gemini API reference (models.generateContent, models.streamGenerateContent, models.list).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ownkey.catalog.manifest import Ability, Model, Quirks
+from ownkey.talk.chat import Chat
+from ownkey.talk.errors import ProviderError
+from ownkey.talk.reply import Reply, collect
+from ownkey.wires import gemini_error, gemini_request
+from ownkey.wires.gemini_json import Object, as_count, as_list, as_object, as_text, decoded, unreadable
+from ownkey.wires.gemini_reply import NAME, Reading
+from ownkey.wires.gemini_stream import GeminiReader
+from ownkey.wires.wire import Headers, Listed, Reader, Written
+
+# Every model that generates also streams; the list names only the one.
+_DOES: Mapping[str, tuple[Ability, ...]] = {
+    "generateContent": ("chat", "stream"),
+    "embedContent": ("embeddings",),
+}
+
+
+class Gemini:
+    """The wire of that name."""
+
+    name: str = NAME
+    paths: Mapping[str, str] = {
+        "chat": "/models/{model}:generateContent",
+        "stream": "/models/{model}:streamGenerateContent?alt=sse",
+        "models": "/models?pageSize=1000",
+    }
+    headers: Mapping[str, str] = {}
+    default_output: int | None = None
+
+    def write_request(self, chat: Chat, model: str, *, stream: bool, max_output: int | None, quirks: Quirks) -> Written:
+        """The body is the same for both operations: the path says whether the answer streams."""
+        return gemini_request.write_request(chat, model, max_output=max_output, quirks=quirks)
+
+    def read_reply(self, body: bytes) -> Reply:
+        reading = Reading()
+        value = decoded(body)
+        chunks = as_list(value) or [value]
+        events = [event for chunk in chunks for event in reading.chunk(chunk)]
+        return collect([*events, *reading.whole()])
+
+    def reader(self) -> Reader:
+        return GeminiReader()
+
+    def read_error(self, status: int, headers: Headers, body: bytes) -> ProviderError:
+        return gemini_error.read_error(status, headers, body)
+
+    def read_models(self, body: bytes) -> Listed:
+        value = decoded(body)
+        page = as_object(value)
+        # Protobuf's JSON leaves an empty list out: no models at all are `{}`.
+        if value != {} and not page.keys() & {"models", "nextPageToken"}:
+            raise unreadable("is not a list of models")
+        token = as_text(page.get("nextPageToken"))
+        models = tuple(model for item in as_list(page.get("models")) if (model := _model(as_object(item))))
+        return Listed(models, {"pageToken": token} if token else None)
+
+
+def _model(item: Object) -> Model | None:
+    name = as_text(item.get("name"))
+    if name is None:
+        return None
+    methods = as_list(item.get("supportedGenerationMethods"))
+    does: list[Ability] = [ability for method in methods for ability in _DOES.get(str(method), ())]
+    if item.get("thinking") is True:
+        does.append("reasoning")
+    return Model(
+        id=name.removeprefix("models/"),
+        name=as_text(item.get("displayName")),
+        context=as_count(item.get("inputTokenLimit")),
+        max_output=as_count(item.get("outputTokenLimit")),
+        does=tuple(does),
+    )

@@ -1,0 +1,63 @@
+"""Gemini's counts of tokens (UsageMetadata)."""
+
+from __future__ import annotations
+
+from ownkey.talk.reply import Usage
+from ownkey.wires.gemini_json import Object, as_count, as_list, as_object
+
+
+def read_usage(counts: Object, before: Usage) -> Usage:
+    """What is known by now: the last counts of a stream are its counts, `before` those of the chunk before.
+
+    Protobuf's JSON leaves a zero out. So where the prompt was counted, a part that an earlier chunk counted and this
+    one does not is 0. Output that was never counted is what the total leaves for it; without a total it is unknown.
+    """
+    if not counts.keys() & {"promptTokenCount", "candidatesTokenCount", "totalTokenCount"}:
+        return before
+    found = Usage(
+        input_tokens=_sum(counts, "promptTokenCount", "toolUsePromptTokenCount"),
+        output_tokens=_output(counts),
+        cached_tokens=as_count(counts.get("cachedContentTokenCount")),
+        reasoning_tokens=as_count(counts.get("thoughtsTokenCount")),
+        input_audio_tokens=_audio(counts, "promptTokensDetails", "toolUsePromptTokensDetails"),
+        output_audio_tokens=_audio(counts, "candidatesTokensDetails"),
+    )
+    if found.input_tokens is None:
+        return before.merged(found)
+    return Usage(
+        input_tokens=found.input_tokens,
+        output_tokens=found.output_tokens,
+        cached_tokens=_or_zero(found.cached_tokens, before.cached_tokens),
+        reasoning_tokens=_or_zero(found.reasoning_tokens, before.reasoning_tokens),
+        input_audio_tokens=_or_zero(found.input_audio_tokens, before.input_audio_tokens),
+        output_audio_tokens=_or_zero(found.output_audio_tokens, before.output_audio_tokens),
+    )
+
+
+def _or_zero(now: int | None, before: int | None) -> int | None:
+    return 0 if now is None and before is not None else now
+
+
+def _sum(counts: Object, first: str, *more: str) -> int | None:
+    """The first count and those of the others that are there; None where one of them is no count."""
+    names = [first, *(name for name in more if counts.get(name) is not None)]
+    numbers = [number for name in names if (number := as_count(counts.get(name))) is not None]
+    return sum(numbers) if len(numbers) == len(names) else None
+
+
+def _output(counts: Object) -> int | None:
+    if counts.get("candidatesTokenCount") is not None:
+        return _sum(counts, "candidatesTokenCount", "thoughtsTokenCount")
+    total = as_count(counts.get("totalTokenCount"))
+    inward = _sum(counts, "promptTokenCount", "toolUsePromptTokenCount")
+    thoughts = as_count(counts.get("thoughtsTokenCount", 0))
+    if total is None or inward is None or thoughts is None:
+        return None
+    return max(total - inward, thoughts)
+
+
+def _audio(counts: Object, *names: str) -> int | None:
+    details = [as_object(detail) for name in names for detail in as_list(counts.get(name))]
+    found = [as_count(one.get("tokenCount", 0)) for one in details if one.get("modality") in ("AUDIO", 4)]
+    known = [number for number in found if number is not None]
+    return sum(known) if found and len(known) == len(found) else None

@@ -1,0 +1,63 @@
+"""OpenAI's chat completions, both ways. Most providers speak it, and most clients."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ownkey.catalog.manifest import Quirks
+from ownkey.talk.chat import Chat
+from ownkey.talk.errors import OwnkeyError, ProviderError
+from ownkey.talk.reply import Reply
+from ownkey.wires import openai_ask, openai_asked, openai_error, openai_reply, openai_request
+from ownkey.wires.openai_answer import ChatWriter, write_reply
+from ownkey.wires.openai_relay import ChatRelay
+from ownkey.wires.openai_stream import Reader
+from ownkey.wires.wire import Ask, Headers, Listed, Passed, Written
+
+
+class OpenAIChat:
+    """The wire `openai-chat`. Its parts stand in the modules beside it."""
+
+    name: str = "openai-chat"
+    paths: Mapping[str, str] = {"chat": "/chat/completions", "stream": "/chat/completions", "models": "/models"}
+    headers: Mapping[str, str] = {}
+    default_output: int | None = None
+
+    def write_request(self, chat: Chat, model: str, *, stream: bool, max_output: int | None, quirks: Quirks) -> Written:
+        return openai_request.write_request(chat, model, stream=stream, max_output=max_output, quirks=quirks)
+
+    def read_reply(self, body: bytes) -> Reply:
+        return openai_reply.read_reply(body)
+
+    def reader(self) -> Reader:
+        return Reader()
+
+    def read_error(self, status: int, headers: Headers, body: bytes) -> ProviderError:
+        return openai_error.read_error(status, headers, body)
+
+    def read_models(self, body: bytes) -> Listed:
+        return openai_reply.read_models(body)
+
+    def read_ask(self, body: bytes) -> Ask:
+        return openai_ask.read_ask(body)
+
+    def read_chat(self, ask: Ask) -> Chat:
+        return openai_asked.read_chat(ask)
+
+    def forward(self, ask: Ask, model: str, *, max_output: int | None, quirks: Quirks) -> bytes:
+        return openai_ask.forward(ask, model, max_output=max_output, quirks=quirks)
+
+    def relay(self, ask: Ask) -> ChatRelay:
+        return ChatRelay(ask)
+
+    def pass_reply(self, body: bytes) -> Passed:
+        return openai_reply.pass_reply(body)
+
+    def write_reply(self, reply: Reply, model: str) -> bytes:
+        return write_reply(reply, model)
+
+    def writer(self, ask: Ask, model: str) -> ChatWriter:
+        return ChatWriter(ask, model)
+
+    def write_error(self, error: OwnkeyError) -> dict[str, object]:
+        return openai_error.error_object(error)

@@ -1,0 +1,155 @@
+"""The providers that come with Ownkey."""
+
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from ownkey.catalog.address import endpoint, operation_path, setting_headers
+from ownkey.catalog.load import Catalogue, Problem, read_manifest
+from ownkey.talk.errors import BadConfiguration
+
+WIRES = frozenset({"openai-chat", "anthropic-messages", "gemini"})
+FOLDER = Path(__file__).parents[2] / "src" / "ownkey" / "catalog" / "providers"
+FILES = sorted(FOLDER.glob("*.toml"))
+
+
+@pytest.fixture(scope="module")
+def catalogue() -> Catalogue:
+    return Catalogue(wires=WIRES)
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_every_shipped_manifest_keeps_the_rules_of_a_stranger_s(path: Path) -> None:
+    result = read_manifest(path.read_bytes(), path.name, wires=WIRES)
+    assert not isinstance(result, Problem), str(result)
+    assert result.id == path.stem
+
+
+@pytest.mark.row("C1")
+@pytest.mark.row("D2")
+@pytest.mark.row("E1")
+def test_every_provider_that_is_asked_for_is_there(catalogue: Catalogue) -> None:
+    names = {provider.id for provider in catalogue.all()}
+    assert names == {
+        *("openai", "anthropic", "gemini", "deepseek", "xai", "openrouter", "azure", "groq", "sambanova"),
+        *("ollama", "lmstudio", "demo"),
+    }
+
+
+@pytest.mark.row("B4")
+def test_openai_has_its_organization_and_its_models(catalogue: Catalogue) -> None:
+    openai = catalogue.get("openai")
+    assert openai.default == "gpt-4o"
+    assert all(openai.model(name) for name in ("gpt-4o", "gpt-4o-mini", "o1", "o3-mini"))
+    assert not openai.fields["organization_id"].required
+    assert setting_headers(openai) == {}
+    assert setting_headers(openai, {"organization_id": "org-123"}) == {"openai-organization": "org-123"}
+    own = endpoint(openai, "/chat/completions", base_url_override="https://llm.example.com/openai/v1/")
+    assert own == "https://llm.example.com/openai/v1/chat/completions"
+
+
+@pytest.mark.row("B5")
+def test_anthropic_has_its_models_and_the_older_name_of_haiku(catalogue: Catalogue) -> None:
+    anthropic = catalogue.get("anthropic")
+    assert anthropic.default == "claude-sonnet-4-5"
+    assert anthropic.model("claude-opus-4-5")
+    haiku = anthropic.model("claude-haiku-4")
+    assert haiku is not None
+    assert haiku.id == "claude-haiku-4-5"
+
+
+@pytest.mark.row("B6")
+def test_local_providers_need_no_key_and_cost_nothing(catalogue: Catalogue) -> None:
+    for name, port in (("ollama", 11434), ("lmstudio", 1234)):
+        provider = catalogue.get(name)
+        assert provider.kind == "local"
+        assert not provider.keys.required
+        assert provider.free
+        assert provider.base_url == f"http://127.0.0.1:{port}/v1"
+
+
+@pytest.mark.row("B6")
+def test_azure_asks_for_its_resource_and_puts_the_deployment_in_the_path(catalogue: Catalogue) -> None:
+    azure = catalogue.get("azure")
+    path = operation_path(azure, "chat", {"chat": "/chat/completions"})
+    with pytest.raises(BadConfiguration) as caught:
+        endpoint(azure, path, model="gpt-4o")
+    assert "ownkey providers set azure --field resource=" in caught.value.hint
+    url = endpoint(azure, path, model="team gpt/4".replace(" ", "-"), fields={"resource": "Our-Team"})
+    assert url == (
+        "https://our-team.openai.azure.com/openai/deployments/team-gpt%2F4/chat/completions?api-version=2024-10-21"
+    )
+
+
+@pytest.mark.row("A9")
+@pytest.mark.parametrize(
+    ("provider", "address", "models"),
+    [
+        ("gemini", "https://generativelanguage.googleapis.com/v1", ["gemini-1.5-flash", "gemini-1.5-pro"]),
+        ("openai", "https://api.openai.com/v1", ["gpt-4o", "gpt-3.5-turbo"]),
+        ("anthropic", "https://api.anthropic.com/v1", ["claude-3-5-sonnet", "claude-3-haiku"]),
+        ("deepseek", "https://api.deepseek.com/v1", ["deepseek-chat", "deepseek-coder"]),
+    ],
+)
+def test_the_four_direct_providers_stand_at_their_addresses_with_their_models(
+    catalogue: Catalogue, provider: str, address: str, models: list[str]
+) -> None:
+    found = catalogue.get(provider)
+    assert found.base_url.startswith(address)
+    assert all(found.model(model) for model in models)
+    assert found.keys.env
+    assert found.keys.page
+
+
+@pytest.mark.row("A4")
+def test_every_listed_model_says_what_it_does_and_every_default_is_listed(catalogue: Catalogue) -> None:
+    for provider in catalogue.all():
+        assert all("chat" in model.does for model in provider.models)
+        if provider.kind != "local":
+            assert provider.default is not None
+            assert provider.model(provider.default) is not None
+
+
+@pytest.mark.parametrize(
+    ("provider", "key"),
+    [
+        ("openai", "sk-proj-" + "aB3_" * 20),
+        ("anthropic", "sk-ant-api03-" + "aB3_" * 20),
+        ("gemini", "AIza" + "aB3_x" * 7),
+        ("gemini", "AQ.Ab8" + "aB3_x" * 9),
+        ("deepseek", "sk-" + "0a" * 16),
+        ("xai", "xai-" + "aB" * 40),
+        ("openrouter", "sk-or-v1-" + "0a" * 32),
+        ("azure", "0a" * 16),
+        ("azure", "aB3x" * 21),
+        ("groq", "gsk_" + "aB3x" * 13),
+    ],
+)
+def test_the_shape_of_a_key_fits_what_the_provider_gives_out(catalogue: Catalogue, provider: str, key: str) -> None:
+    shape = catalogue.get(provider).keys.looks_like
+    assert shape is not None
+    assert re.fullmatch(shape, key)
+    assert not re.fullmatch(shape, "nothing like it")
+
+
+def test_G11_no_shape_of_a_key_is_slow_for_any_text(catalogue: Catalogue) -> None:
+    shapes = [provider.keys.looks_like for provider in catalogue.all() if provider.keys.looks_like]
+    for shape in shapes:
+        for text in ("a" * 100_000, "sk-" + "-" * 100_000 + "!", "A" + "A.-_" * 25_000 + "\n"):
+            began = time.perf_counter()
+            re.search(shape, text)
+            assert time.perf_counter() - began < 0.1
+
+
+def test_the_catalogue_is_read_without_loading_a_wire_or_the_price_package() -> None:
+    code = (
+        "import sys; from ownkey.catalog.load import Catalogue; Catalogue(wires={'openai-chat'}).all();"
+        "print([name for name in sys.modules if name.startswith(('ownkey.wires', 'genai_prices', 'asyncio', 'ssl'))])"
+    )
+    source = str(Path(__file__).parents[2] / "src")
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env={"PYTHONPATH": source})
+    assert done.stdout.strip() == "[]", done.stderr

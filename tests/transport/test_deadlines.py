@@ -1,0 +1,148 @@
+"""How long each phase may take, and what is said when it takes longer."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import time
+
+import pytest
+
+from asking import asking, at
+from ownkey.talk.errors import ProviderTimeout
+from ownkey.transport import Deadlines, Transport
+from scripted import Peer, always, answer, chunk
+
+CHUNKED = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
+
+
+def test_U01_a_connection_that_is_never_accepted_is_given_up(run) -> None:
+    async def main() -> None:
+        # With a backlog of 0, Linux lets one connection wait and leaves the others unanswered.
+        with socket.create_server(("127.0.0.1", 0), backlog=0) as full:
+            port = full.getsockname()[1]
+            waiting = [socket.socket() for _ in range(4)]
+            for each in waiting:
+                each.setblocking(False)
+                each.connect_ex(("127.0.0.1", port))
+            transport = Transport(allow_private=[("127.0.0.1", port)])
+            began = time.monotonic()
+            with pytest.raises(ProviderTimeout, match="to connect"):
+                await transport.send(asking(port), Deadlines(connect_s=0.2))
+            assert 0.15 < time.monotonic() - began < 2
+            for each in waiting:
+                each.close()
+
+    run(main())
+
+
+def test_a_name_that_is_not_resolved_in_time_is_given_up(run) -> None:
+    async def never(host: str, port: int) -> list[str]:
+        await asyncio.Event().wait()
+        return []
+
+    async def main() -> None:
+        with pytest.raises(ProviderTimeout, match="to connect"):
+            await Transport(resolve=never).send(
+                asking(443, host="api.example.com", scheme="https"), Deadlines(connect_s=0.05)
+            )
+
+    run(main())
+
+
+@pytest.mark.parametrize(
+    ("sent", "deadlines", "phase"),
+    [
+        ((), Deadlines(headers_s=0.1), "to the first byte, 0.1 s"),
+        ((b"HTTP/1.1 200 OK\r\nx: y\r\n",), Deadlines(headers_s=0.1), "to the first byte, 0.1 s"),
+        ((b"HTTP/1.1 100 Continue\r\n\r\n", 0.05) * 9, Deadlines(headers_s=0.2), r"to the first byte, 0\.2 s"),
+        ((CHUNKED + chunk(b"one"),), Deadlines(idle_s=0.1), "between bytes, 0.1 s"),
+        ((CHUNKED, b"0", 0.05, b"0", 0.05, b"0", 0.05, b"0", 0.05), Deadlines(idle_s=0.15), "between bytes, 0.15 s"),
+        ((CHUNKED, *(chunk(b"one"), 0.05) * 9), Deadlines(idle_s=0.2, total_s=0.3), "in all, 0.3 s"),
+        ((), Deadlines(total_s=0.1), "in all, 0.1 s"),
+    ],
+    ids=["silence", "half a head", "only 1xx", "a stall", "a chunk that never begins", "a drip", "in all"],
+)
+def test_U09_what_is_too_slow_ends_with_its_phase_and_its_connection(
+    run, sent: tuple[bytes | float, ...], deadlines: Deadlines, phase: str
+) -> None:
+    async def main() -> None:
+        async def script(peer: Peer) -> None:
+            await peer.request()
+            await peer.send(*sent)
+            await peer.until_gone()
+
+        async with at(script) as (server, transport):
+            began = time.monotonic()
+            with pytest.raises(ProviderTimeout) as caught:
+                await (await transport.send(asking(server.port), deadlines)).read(1000)
+            assert caught.value.message == f"127.0.0.1 took too long: {phase}."
+            assert time.monotonic() - began < 2
+            await server.peers[0].gone.wait()
+
+    run(main())
+
+
+def test_a_stream_may_take_longer_than_the_idle_time_while_bytes_come(run) -> None:
+    async def main() -> None:
+        async def script(peer: Peer) -> None:
+            await peer.request()
+            await peer.send(CHUNKED, *(chunk(b"x"), 0.05) * 10, b"0\r\n\r\n")
+            await peer.until_gone()
+
+        async with at(script) as (server, transport):
+            incoming = await transport.send(asking(server.port), Deadlines(headers_s=0.3, idle_s=0.2))
+            assert await incoming.read(100) == b"x" * 10
+
+    run(main())
+
+
+def test_a_reader_that_takes_its_time_is_not_the_provider_being_slow(run) -> None:
+    async def main() -> None:
+        async def script(peer: Peer) -> None:
+            await peer.request()
+            await peer.send(CHUNKED + chunk(b"one"))
+            await more.wait()
+            await peer.send(chunk(b"two") + b"0\r\n\r\n")
+            await peer.until_gone()
+
+        more = asyncio.Event()
+        async with at(script) as (server, transport):
+            incoming = await transport.send(asking(server.port), Deadlines(idle_s=0.1))
+            await asyncio.sleep(0.3)
+            assert await incoming.next() == b"one"
+            more.set()
+            assert await incoming.next() == b"two"
+
+    run(main())
+
+
+def test_each_request_of_a_kept_connection_has_its_own_deadlines(run) -> None:
+    async def main() -> None:
+        async def script(peer: Peer) -> None:
+            for _ in range(3):
+                await peer.request()
+                await peer.send(answer(b"ok"))
+            await peer.request()
+            await peer.until_gone()
+
+        async with at(script) as (server, transport):
+            for headers_s in (0.1, 60.0, 60.0):
+                await (await transport.send(asking(server.port), Deadlines(headers_s=headers_s))).read(10)
+                await asyncio.sleep(0.1)
+            with pytest.raises(ProviderTimeout, match=r"to the first byte, 0\.2 s"):
+                await transport.send(asking(server.port), Deadlines(headers_s=0.2))
+            assert len(server.peers) == 1
+
+    run(main())
+
+
+def test_an_answer_in_time_leaves_no_timer_that_harms_a_later_one(run) -> None:
+    async def main() -> None:
+        async with at(always) as (server, transport):
+            for _ in range(8):
+                await (await transport.send(asking(server.port), Deadlines(headers_s=0.1, idle_s=0.1))).read(10)
+                await asyncio.sleep(0.05)
+            assert len(server.peers) == 1
+
+    run(main())

@@ -1,0 +1,92 @@
+"""What may be sent, and what is said when it may not."""
+
+from __future__ import annotations
+
+import pytest
+
+from asking import KEY, asking
+from ownkey.talk.errors import InvalidRequest
+from ownkey.transport.request import write_request
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        (b"authorization", b"Bearer " + KEY + b"\r\nx-evil: 1"),
+        (b"authorization", b"Bearer " + KEY + b"\n"),
+        (b"authorization", b"Bearer " + KEY + b"\r"),
+        (b"authorization", b"Bearer " + KEY + b"\r\n"),
+        (b"authorization", b"Bearer " + KEY + b"\0"),
+        (b"authorization", b"Bearer " + KEY + b"\x7f"),
+        (b"authorization", b"Bearer " + KEY + "é".encode()),
+        (b"authorization", b" " + KEY),
+        (b"authorization", KEY + b" "),
+        (b"authorization", b""),
+        (b"authorization", b"a\tb"),
+        (KEY + b"\r\nx", b"1"),
+        (KEY + b": x\r\ny", b"1"),
+        (b"", b"1"),
+        (b"a b", b"1"),
+        (b"a:", b"1"),
+        ("ä".encode(), b"1"),
+        (b"Host", b"evil.test"),
+        (b"content-length", b"0"),
+        (b"Transfer-Encoding", b"chunked"),
+        (b"connection", b"close"),
+        (b"Accept-Encoding", b"gzip"),
+        (b"expect", b"100-continue"),
+        (b"upgrade", b"h2c"),
+        (b"cookie", b"a=b"),
+        (b"proxy-authorization", b"Basic x"),
+    ],
+)
+def test_E15_a_header_that_may_not_be_sent_is_refused_and_not_quoted(header: tuple[bytes, bytes]) -> None:
+    for headers in ([header], [(b"x-a", b"1"), header], [header, (b"x-a", b"1")]):
+        with pytest.raises(InvalidRequest) as caught:
+            write_request(asking(80, headers=headers))
+        assert KEY.decode() not in f"{caught.value} {caught.value.args} {caught.value.__context__}"
+
+
+def test_headers_that_only_look_like_the_refused_ones_are_sent() -> None:
+    headers = [(b"x-host", b"a"), (b"hosts", b"a  b"), (b"x-api-key", b"!~"), (b"OpenAI-Organization", b"org:1, x")]
+    assert b"x-host: a\r\nhosts: a  b\r\nx-api-key: !~\r\nOpenAI-Organization: org:1, x\r\n" in write_request(
+        asking(80, headers=headers)
+    )
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        b"",
+        b"v1",
+        b"http://evil.test/",
+        b"/a b",
+        b"/a\r\nx: y",
+        b"/a\n",
+        b"/a\0",
+        b"/a#b",
+        b"/\xc3\xa9",
+        b"/a\\b",
+        b'/"',
+        b"*",
+    ],
+)
+def test_E16_a_path_that_is_not_one_is_refused(target: bytes) -> None:
+    with pytest.raises(InvalidRequest):
+        write_request(asking(80, target=target))
+
+
+@pytest.mark.parametrize("method", [b"", b"HEAD", b"CONNECT", b"get", b"GET /x HTTP/1.1\r\nx: y\r\n\r\nGET"])
+def test_only_the_methods_of_providers_are_sent(method: bytes) -> None:
+    with pytest.raises(InvalidRequest):
+        write_request(asking(80, method=method))
+
+
+def test_the_port_is_named_only_where_it_is_not_the_usual_one() -> None:
+    assert b"\r\nhost: a.test\r\n" in write_request(asking(443, host="a.test", scheme="https"))
+    assert b"\r\nhost: a.test:80\r\n" in write_request(asking(80, host="a.test", scheme="https"))
+
+
+def test_a_request_does_not_show_its_headers() -> None:
+    out = asking(443, host="a.test", scheme="https")
+    assert KEY.decode() not in repr(out) + str(out) + f"{out}"

@@ -1,0 +1,121 @@
+"""A token is shown once, known by its digest, and refused once it is revoked."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+import tracemalloc
+from pathlib import Path
+
+import pytest
+
+from ownkey.settings import Settings
+from ownkey.store.db import Store
+from ownkey.store.tokens import TokenRow
+from ownkey.talk.errors import InvalidRequest
+from ownkey.vault.tokens import Caller, Tokens
+
+
+@pytest.fixture
+def tokens(store: Store) -> Tokens:
+    return Tokens(store)
+
+
+def test_a_token_names_its_owner_and_is_nowhere_on_disk(home: Path, tokens: Tokens) -> None:
+    row, token = tokens.create("local", "laptop")
+    assert token.reveal().startswith(b"ok-")
+    assert len(token.reveal()) == 46
+    assert tokens.caller(token.reveal()) == Caller("local", row.id)
+    assert tokens.listed() == [row]
+    for path in home.rglob("*"):
+        if path.is_file():
+            assert token.reveal()[3:] not in path.read_bytes()
+
+
+def test_tokens_do_not_repeat(tokens: Tokens) -> None:
+    made = {tokens.create("local", f"name{n}")[1].reveal() for n in range(50)}
+    assert len(made) == 50
+
+
+def test_A02_whatever_is_no_token_is_refused_quickly(tokens: Tokens) -> None:
+    _, token = tokens.create("local", "laptop")
+    good = token.reveal()
+    tries = (
+        *(b"", b"ok-", b"'", b"%", b"ok-" + b"%" * 43, b"' OR 1=1 --", b"\0", good + b"\0", good + b"\n", b"\n" + good),
+        *("é".encode(), b"ok-" + "é".encode() * 21 + b"x", b"\xff" * 46, b"ok-" + b"a" * 2**20, b"x" * 2**20),
+        *(
+            good[:-1],
+            good + b"a",
+            good.upper(),
+            good.lower(),
+            b" " + good,
+            good[:-1] + b"=",
+            good.replace(b"ok-", b"OK-"),
+        ),
+    )
+    for presented in tries:
+        began = time.perf_counter()
+        assert tokens.caller(presented) is None, presented[:60]
+        assert time.perf_counter() - began < 0.05
+    assert tokens.caller(good) is not None
+
+
+@pytest.mark.parametrize("same", [8, 20, 32, 45])
+def test_A11_tokens_that_begin_alike_are_different_callers(store: Store, tokens: Tokens, same: int) -> None:
+    text = [f"ok-{'a' * (same - 3)}{end * (46 - same)}".encode() for end in "bc"]
+    for owner, token in zip(("one", "two"), text, strict=True):
+        store.tokens.add(TokenRow(f"tok_{owner}", owner, owner, hashlib.sha256(token).digest(), "ok-...", 0))
+    for _ in range(2):
+        assert [tokens.caller(token) for token in text] == [Caller("one", "tok_one"), Caller("two", "tok_two")]
+
+
+@pytest.mark.parametrize("by", ["id", "name"])
+def test_A09_a_revoked_token_is_refused_at_once_here_and_within_a_second_elsewhere(
+    settings: Settings, tokens: Tokens, by: str
+) -> None:
+    there = Store.open(settings.database_url)
+    elsewhere = Tokens(there)
+    row, token = tokens.create("local", "laptop")
+    assert tokens.caller(token.reveal()) is not None
+    assert elsewhere.caller(token.reveal()) is not None
+    assert tokens.revoke(getattr(row, by))
+    revoked = time.monotonic()
+    assert tokens.caller(token.reveal()) is None
+    while elsewhere.caller(token.reveal()) is not None:
+        assert time.monotonic() - revoked < 1
+        time.sleep(0.01)
+    assert not tokens.revoke(row.id)
+    there.close()
+
+
+def test_a_token_made_elsewhere_is_good_at_once(settings: Settings, tokens: Tokens) -> None:
+    there = Store.open(settings.database_url)
+    _, token = Tokens(there).create("local", "laptop")
+    assert tokens.caller(token.reveal()) is not None
+    there.close()
+
+
+def test_a_name_is_taken_until_its_token_is_revoked(tokens: Tokens) -> None:
+    tokens.create("local", "laptop")
+    with pytest.raises(InvalidRequest, match="of that name"):
+        tokens.create("local", "laptop")
+    tokens.revoke("laptop")
+    tokens.create("local", "laptop")
+
+
+@pytest.mark.parametrize("name", ["", "  ", "a\nb", "x" * 101, "\u202ename", "tok_0011223344556677"])
+def test_G12_a_name_that_is_none_is_refused(tokens: Tokens, name: str) -> None:
+    with pytest.raises(InvalidRequest):
+        tokens.create("local", name)
+
+
+def test_O17_wrong_tokens_are_not_remembered(tokens: Tokens) -> None:
+    wrong = [f"ok-{n:043d}".encode() for n in range(2000)]
+    for presented in wrong[:1000]:
+        assert tokens.caller(presented) is None
+    tracemalloc.start()
+    for presented in wrong[1000:]:
+        assert tokens.caller(presented) is None
+    kept, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert kept < 100 * 1000, "less than 100 bytes for each; a remembered one takes twice that"

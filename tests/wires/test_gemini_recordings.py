@@ -1,0 +1,189 @@
+"""Recorded answers of Gemini and Vertex AI, read by the wire and by plain `json` side by side."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+import pytest
+
+from ownkey.catalog.manifest import Quirks
+from ownkey.talk.chat import Chat, Image, Message, Opaque, user
+from ownkey.talk.errors import ProviderError, StreamCut
+from ownkey.talk.reply import Event, Reply, collect
+from ownkey.wires.gemini import Gemini
+from recordings import ABSENT, FOLDER, Record, records
+
+pytestmark = pytest.mark.skipif(not any(FOLDER.glob("*.jsonl.gz")), reason=ABSENT)
+
+WHOLE = records(endpoint="generateContent")
+STREAMED = records(endpoint="streamGenerateContent")
+LENGTH = {"MAX_TOKENS", 2}
+REFUSED = {"SAFETY", "RECITATION", "BLOCKLIST", "PROHIBITED_CONTENT", "SPII", "IMAGE_SAFETY", "LANGUAGE", "MODEL_ARMOR"}
+
+CODES = {
+    400: {"upstream_auth", "context_length_exceeded", "upstream_refused"},
+    404: {"model_not_available"},
+    429: {"rate_limited", "quota_exceeded"},
+    503: {"upstream_unavailable"},
+}
+
+
+def named(record: Record) -> str:
+    return f"{record.provider}-{record.id}"
+
+
+def good(found: Iterable[Record]) -> list[Record]:
+    return [record for record in found if record.status == 200]
+
+
+def chunks(body: bytes) -> list[dict[str, Any]]:
+    text = body.decode()
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return [json.loads(line[5:]) for line in text.splitlines() if line.startswith("data:")]
+    return value if isinstance(value, list) else [value]
+
+
+def parts(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    candidates = [one["candidates"][0] for one in found if one.get("candidates")]
+    return [part for one in candidates for part in (one.get("content") or {}).get("parts") or []]
+
+
+def check(reply: Reply, found: list[dict[str, Any]]) -> None:
+    said = parts(found)
+    thought = [part for part in said if part.get("thought")]
+    plain = [part for part in said if "text" in part and not part.get("thought")]
+    assert reply.text == "".join(part["text"] for part in plain)
+    assert reply.reasoning == "".join(part.get("text", "") for part in thought)
+    calls = [(part["functionCall"], part.get("thoughtSignature")) for part in said if "functionCall" in part]
+    assert [(call.name, json.loads(call.arguments), call.signature) for call in reply.tool_calls] == [
+        (call["name"], call.get("args", {}), signature) for call, signature in calls
+    ]
+    assert all(made.id == call["id"] for made, (call, _) in zip(reply.tool_calls, calls, strict=True) if "id" in call)
+    assert len({call.id for call in reply.tool_calls}) == len(calls)
+    others = [part for part in said if not part.keys() & {"text", "functionCall"}]
+    kept = [part for part in reply.parts if isinstance(part, Opaque | Image)]
+    assert [
+        one.raw if isinstance(one, Opaque) else {"inlineData": {"mimeType": one.media_type, "data": one.data}}
+        for one in kept
+    ] == others
+    signed = [part["thoughtSignature"] for part in said if "thoughtSignature" in part]
+    assert [seal for part in reply.parts if (seal := seal_of(part))] == signed
+    assert (reply.id, reply.model) == (found[0].get("responseId"), found[0].get("modelVersion"))
+    check_finish(reply, found, called=bool(calls))
+    check_usage(reply, found)
+
+
+def seal_of(part: object) -> str | None:
+    return part.raw.get("thoughtSignature") if isinstance(part, Opaque) else getattr(part, "signature", None)
+
+
+def check_finish(reply: Reply, found: list[dict[str, Any]], *, called: bool) -> None:
+    given = [one["candidates"][0].get("finishReason") for one in found if one.get("candidates")]
+    reasons = [reason for reason in given if reason is not None]
+    if not reasons:
+        blocked = [one["promptFeedback"]["blockReason"] for one in found if one.get("promptFeedback")]
+        assert (reply.finish.unified, reply.finish.raw) == (
+            ("content_filter", blocked[-1]) if blocked else ("unknown", None)
+        )
+        return
+    last = reasons[-1]
+    assert reply.finish.raw == str(last)
+    if last in ("STOP", 1):
+        assert reply.finish.unified == ("tool_calls" if called else "stop")
+    elif last in LENGTH:
+        assert reply.finish.unified == "length"
+    else:
+        assert reply.finish.unified == ("content_filter" if last in REFUSED else "unknown")
+
+
+def check_usage(reply: Reply, found: list[dict[str, Any]]) -> None:
+    counted = [
+        one["usageMetadata"] for one in found if (one.get("usageMetadata") or {}).get("promptTokenCount") is not None
+    ]
+    usage = reply.usage
+    if not counted:
+        assert not usage.known
+        return
+    last = counted[-1]
+    count = {name: value or 0 for name, value in last.items() if name.endswith("TokenCount")}
+    thoughts = count.get("thoughtsTokenCount", 0)
+    assert usage.input_tokens == count["promptTokenCount"] + count.get("toolUsePromptTokenCount", 0)
+    assert usage.output_tokens == count.get("candidatesTokenCount", 0) + thoughts
+    assert (usage.reasoning_tokens or 0) == thoughts
+    assert (usage.cached_tokens or 0) == count.get("cachedContentTokenCount", 0)
+
+
+def read(pieces: Iterable[bytes]) -> list[Event]:
+    reader = Gemini().reader()
+    return [event for piece in pieces for event in reader.feed(piece)] + reader.close()
+
+
+@pytest.mark.parametrize("record", good(WHOLE), ids=named)
+def test_a_recorded_answer_is_read_as_it_says(record: Record) -> None:
+    check(Gemini().read_reply(record.response_body), chunks(record.response_body))
+
+
+@pytest.mark.parametrize("record", good(STREAMED), ids=named)
+def test_U08_a_recorded_stream_is_read_as_it_says_whole_and_byte_by_byte(record: Record) -> None:
+    body = record.response_body
+    events = read([body])
+    check(collect(events), chunks(body))
+    assert read(body[at : at + 1] for at in range(len(body))) == events
+
+
+@pytest.mark.parametrize("record", good(STREAMED), ids=named)
+def test_a_recorded_stream_that_breaks_off_is_cut(record: Record) -> None:
+    """Truncated by the bytes around each event's end and by some in between; only line ends may be missing."""
+    body = record.response_body
+    ends = [at for at, byte in enumerate(body) if byte == 0x0A]
+    whole = read([body])
+    for at in {near for end in ends for near in (end - 1, end, end + 1)} | set(range(0, len(body), 997)):
+        if body[:at].strip() == body.strip():
+            assert read([body[:at]]) == whole
+        else:
+            with pytest.raises(StreamCut):
+                read([body[:at]])
+
+
+@pytest.mark.parametrize("record", [one for one in [*WHOLE, *STREAMED] if one.status != 200], ids=named)
+def test_a_recorded_refusal_is_an_error_with_its_own_words(record: Record) -> None:
+    found = Gemini().read_error(record.status, {}, record.response_body)
+    assert isinstance(found, ProviderError)
+    assert found.status == record.status
+    told = chunks(record.response_body)[0]["error"]
+    words = " ".join(told["message"].split())
+    assert words[:60] in found.message
+    assert found.code in CODES.get(record.status, {found.code})
+    delays = [detail["retryDelay"] for detail in told.get("details", []) if "retryDelay" in detail]
+    assert found.retry_after_s == (min(float(delays[0].rstrip("s")), 60.0) if delays else None)
+
+
+@pytest.mark.parametrize("record", good([*WHOLE, *STREAMED]), ids=named)
+def test_no_part_of_a_recorded_answer_is_lost_on_its_way_back(record: Record) -> None:
+    """What is read is written again as the same parts, but for neighbours of plain text, which may be joined."""
+    found = chunks(record.response_body)
+    reply = collect(read([record.response_body])) if record.streaming else Gemini().read_reply(record.response_body)
+    chat = Chat((user("Go"), Message("assistant", reply.parts)))
+    body = Gemini().write_request(chat, "gemini-2.5-flash", stream=False, max_output=None, quirks=Quirks()).body
+    back = [part for content in json.loads(body)["contents"][1:] for part in content["parts"]]
+    assert joined(back) == joined(parts(found))
+
+
+def joined(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    out: list[dict[str, Any]] = []
+    for part in found:
+        if "functionCall" in part:
+            call = part["functionCall"]
+            part = part | {"functionCall": (call["name"], call.get("args", {}))}
+        if not part.keys() - {"text", "thought"}:
+            if not part.get("text"):
+                continue
+            if out and out[-1].keys() == part.keys():
+                out[-1] = {**part, "text": out[-1]["text"] + part["text"]}
+                continue
+        out.append(part)
+    return out
