@@ -43,14 +43,15 @@ class Gateway:
                 raise TooLarge(f"The body is over {MAX_BODY_BYTES >> 20} MiB.", "Send less in one request.")
             ask = self._door.read_ask(body)
             request = self._request(request_id, caller, ask, headers)
+            if ask.stream:
+                await self._streamed(receive, send, request, ask)
+                return
             answer = await self._engine.run(request)
         except OwnkeyError as error:
             await self.refuse(send, error, request_id)
             return
-        if isinstance(answer, Whole):
-            await self._whole(send, answer)
-        else:
-            await self._streamed(receive, send, answer, ask)
+        assert isinstance(answer, Whole)
+        await self._whole(send, answer)
 
     async def refuse(self, send: Send, error: OwnkeyError, request_id: str) -> None:
         headers = [(b"x-request-id", request_id.encode()), *headers_of(error)]
@@ -82,20 +83,25 @@ class Gateway:
         warnings = answer.reply.warnings if answer.reply is not None else ()
         await respond(send, 200, body, _headers(answer.receipt, warnings))
 
-    async def _streamed(self, receive: Receive, send: Send, stream: ByteStream | EventStream, ask: Ask) -> None:
-        """The server does not tell a running handler that its client is gone; so somebody listens for it."""
-        writer = self._door.writer(ask, stream.target.model)
+    async def _streamed(self, receive: Receive, send: Send, request: Request, ask: Ask) -> None:
+        """The server does not tell a running handler that its client is gone; so somebody listens for it, from before
+        the first try: a provider may be silent for long."""
         task = asyncio.current_task()
         assert task is not None
         gone = asyncio.ensure_future(receive())
         gone.add_done_callback(lambda done: None if done.cancelled() else task.cancel())
+        stream: ByteStream | EventStream | None = None
         try:
-            await self._pass(send, stream, writer)
+            answer = await self._engine.run(request)
+            assert not isinstance(answer, Whole)
+            stream = answer
+            await self._pass(send, stream, self._door.writer(ask, stream.target.model))
         except asyncio.CancelledError:
             if not gone.done():
                 raise
         finally:
-            stream.close()
+            if stream is not None:
+                stream.close()
             gone.cancel()
 
     async def _pass(self, send: Send, stream: ByteStream | EventStream, writer: Writer) -> None:
