@@ -256,7 +256,7 @@ def gateway(home: Path, simulator: Simulator, **settings: str) -> Iterator[Gatew
         assert "http://" in first, log.read_text()
         port = int(first.split(":")[-1].split("/")[0])
         with library(home) as ownkey:
-            _, token = ownkey.house.tokens.create(ownkey.owner, "tests")
+            _, token = ownkey.house.tokens.create(ownkey.owner, f"tests-{port}-{next(_numbers)}")
         yield Gateway(home, env, simulator, process, port, token.reveal().decode(), log)
     finally:
         process.terminate()
