@@ -206,16 +206,16 @@ def test_B14_an_unknown_price_asks_first_and_is_never_nothing(served: Gateway) -
     assert "x-ownkey-cost-usd" not in told.headers
 
 
-def test_U01_a_provider_that_is_not_there_is_502(served: Gateway) -> None:
-    name = served.provider()
-    path = served.home / "providers" / f"{name}.toml"
-    path.write_text(path.read_text().replace(served.simulator.url, f"http://127.0.0.1:{closed_port()}"))
-    with library(served.home) as ownkey:
-        ownkey.keys.set(name, KEYS["openai"])
-    time.sleep(1.1)  # a changed file is looked at once a second
-    answer = served.ask(f"{name}/gpt-4o")
-    assert (answer.status, answer.error["code"]) == (502, "upstream_unreachable")
-    assert "127.0.0.1" in clear(answer)
+def test_U01_a_provider_that_is_not_there_is_502(tmp_path: Path, simulator: Simulator) -> None:
+    home, place = tmp_path / "home", f"127.0.0.1:{closed_port()}"
+    with library(home) as ownkey:
+        ownkey.providers.set("openai", endpoint=f"http://{place}/v1")
+        ownkey.keys.set("openai", KEYS["openai"])
+    with gateway(home, simulator, OWNKEY_ALLOW_PRIVATE_HOSTS=place, OWNKEY_RETRY_DELAY_S="0.01") as running:
+        answer = running.ask("openai/gpt-4o")
+        assert (answer.status, answer.error["code"]) == (502, "upstream_unreachable")
+        assert "127.0.0.1" in clear(answer)
+        assert [row.state for row in running.rows("openai")] == ["released"] * 3
 
 
 def test_E02_a_key_does_not_follow_a_provider_to_another_address(served: Gateway) -> None:
