@@ -18,8 +18,8 @@ class Usage(Struct, frozen=True):
 
     `input_tokens` is all input: `cached_tokens` (read from a cache) and `cache_write_tokens` are parts of it,
     and so is `input_audio_tokens`, of which `cached_audio_tokens` are among the cached too; `cache_write_1h_tokens`
-    are the part of `cache_write_tokens` that was asked to last an hour, which Anthropic charges more for. `output_tokens` is all output: `reasoning_tokens` and
-    `output_audio_tokens` are parts of it.
+    are the part of `cache_write_tokens` that was asked to last an hour, which Anthropic charges more for.
+    `output_tokens` is all output: `reasoning_tokens` and `output_audio_tokens` are parts of it.
     """
 
     input_tokens: int | None = None
