@@ -9,6 +9,7 @@ import stat
 import subprocess
 import sys
 from contextlib import closing
+from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
 import pytest
@@ -88,20 +89,38 @@ print("alembic" in sys.modules, "psycopg" in sys.modules)
     assert ran.stdout.split() == ["False", "False"], ran.stderr
 
 
-def test_S14_four_processes_that_start_on_nothing_make_one_schema(url: str) -> None:
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_S14_four_processes_that_start_on_nothing_make_one_schema(
+    kind: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    if kind == "sqlite":
+        urls = [f"sqlite:///{tmp_path}/{number}/ownkey.db" for number in range(8)]
+    else:
+        server = request.getfixturevalue("postgres_server")
+        urls = [server.fresh() for _ in range(3)]
     context = multiprocessing.get_context("spawn")
-    with context.Pool(4) as pool:
-        ids = pool.map(_open_and_tell, [url] * 8)
+    barrier = context.Barrier(4)
+    with context.Pool(4, _meet_at, (barrier,)) as pool:
+        told = pool.map(_open_each, [urls] * 4, chunksize=1)
         pool.close()
         pool.join()
-    assert len(set(ids)) == 1
+    for ids in zip(*told, strict=True):
+        assert len(set(ids)) == 1
 
 
-def _open_and_tell(url: str) -> str:
-    store = Store.open(url)
-    id = store.install.get().id
-    store.close()
-    return id
+def _meet_at(barrier: Barrier) -> None:
+    global _barrier  # noqa: PLW0603  the one way to hand a barrier to a pool's processes
+    _barrier = barrier
+
+
+def _open_each(urls: list[str]) -> list[str]:
+    ids: list[str] = []
+    for url in urls:
+        _barrier.wait(30)
+        store = Store.open(url)
+        ids.append(store.install.get().id)
+        store.close()
+    return ids
 
 
 def test_a_database_of_a_newer_schema_is_refused_and_stays_as_it_is(url: str) -> None:
@@ -153,6 +172,24 @@ def test_S07_a_damaged_page_is_an_error_and_never_an_answer(file: Path) -> None:
         raw.write(b"\xde\xad" * 2048)
     with pytest.raises(StorageUnavailable):
         Store.open(f"sqlite:///{file}").install.get()
+
+
+def test_a_whole_database_has_no_problems(url: str) -> None:
+    store = Store.open(url)
+    assert store.problems() == []
+    store.close()
+
+
+def test_S07_damage_that_no_query_meets_is_found_by_who_asks(file: Path) -> None:
+    Store.open(f"sqlite:///{file}").close()
+    with closing(sqlite3.connect(file)) as connection:
+        page = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = 'book_by_time'").fetchone()[0]
+    with file.open("r+b") as raw:
+        raw.seek((page - 1) * 4096)
+        raw.write(b"\xde\xad" * 2048)
+    store = Store.open(f"sqlite:///{file}")
+    assert store.problems()
+    store.close()
 
 
 def test_S07_a_log_without_its_database_is_not_written_over(file: Path) -> None:
