@@ -68,6 +68,9 @@ def _add_weights(writer: gguf.GGUFWriter) -> None:
 
     words = len(SPECIAL) + 256 + len(PLAIN)
     output = random(words, WIDTH)
+    # What is never likely: special tokens, so that an answer ends only where it is told to; and bytes outside of
+    # printable ASCII, of which a random row would make broken UTF-8.
+    output[[at for at in range(words) if not 0x20 <= at - len(SPECIAL) < 0x7F]] = 0
     writer.add_tensor("token_embd.weight", random(words, WIDTH))
     writer.add_tensor("output_norm.weight", np.ones(WIDTH, np.float32))
     writer.add_tensor("output.weight", output)

@@ -1,4 +1,4 @@
-"""llama.cpp's own server, in a process of its own: `python llama_server.py MODEL CONTEXT [KEY]`. Tells its address.
+"""llama.cpp's own server, in a process of its own: `python llama_server.py MODEL CONTEXT [KEY]` prints its address.
 
 It is slow to end by SIGTERM; kill it.
 """
@@ -8,10 +8,10 @@ from __future__ import annotations
 import sys
 import threading
 
+import xllamacpp
+
 
 def main(model: str, context: str, key: str = "") -> None:
-    import xllamacpp
-
     params = xllamacpp.CommonParams()
     params.model.path = model
     params.model_alias = {"random"}
@@ -19,9 +19,8 @@ def main(model: str, context: str, key: str = "") -> None:
     params.n_ctx = int(context)
     params.n_parallel = 1
     params.warmup = False
-    params.use_jinja = True
+    params.endpoint_slots = True
     params.cpuparams.n_threads = 1
-    params.n_gpu_layers = 0
     if key:
         params.api_keys = [key]
     server = xllamacpp.Server(params)
