@@ -19,6 +19,9 @@ PYTHON = VENV / "bin" / "python"
 LOCKS = {"run": "requirements.lock", "test": "requirements-dev.lock"}
 OLDEST = (3, 11)
 
+# Debian's pip trusts this file and no other; where somebody put one there, it is theirs.
+CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
+
 
 def main() -> None:
     purpose = sys.argv[1]
@@ -66,7 +69,8 @@ def _install_venv_package() -> None:
         sys.exit(f"Python's venv is missing. Install it (on Debian: `sudo apt-get install {package}`) and try again.")
     print(f"Installing {package}.", flush=True)
     _run(apt, "update", "-q")
-    _run(apt, "install", "-y", "-q", "--no-install-recommends", package, "ca-certificates")
+    wanted = [package] if CERTIFICATES.exists() else [package, "ca-certificates"]
+    _run(apt, "install", "-y", "-q", "--no-install-recommends", *wanted)
 
 
 def _install(*arguments: str) -> None:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from ownkey.catalog.load import Catalogue, Problem, read_manifest
+from ownkey.catalog.load import Catalogue
+from ownkey.catalog.read import Problem, read_manifest
 from ownkey.talk.errors import InvalidRequest
 
 WIRES = frozenset({"openai-chat", "anthropic-messages", "gemini"})
@@ -154,7 +155,11 @@ def test_P05_only_a_plain_file_of_the_folder_is_read(tmp_path: Path) -> None:
     os.mkfifo(folder / "pipe.toml")
     catalogue = Catalogue(folder, wires=WIRES)
     catalogue.refresh()
-    assert [problem.file for problem in catalogue.problems] == ["folder.toml", "link.toml", "pipe.toml"]
+    assert list(map(str, catalogue.problems)) == [
+        "folder.toml: is not a file",
+        "link.toml: is a link; put the file itself there",
+        "pipe.toml: is not a file",
+    ]
     assert len(catalogue.all()) == 12
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from ownkey.catalog.load import Problem, read_manifest
 from ownkey.catalog.manifest import Auth, Field, Keys, Model, Price, Provider, Quirks
+from ownkey.catalog.read import Problem, read_manifest
 
 TEXT = (Path(__file__).parents[2] / "docs" / "providers.md").read_text("utf-8")
 PARTS = {

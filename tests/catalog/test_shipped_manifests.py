@@ -9,10 +9,12 @@ from pathlib import Path
 import pytest
 
 from ownkey.catalog.address import endpoint, operation_path, setting_headers
-from ownkey.catalog.load import Catalogue, Problem, read_manifest
+from ownkey.catalog.load import Catalogue
+from ownkey.catalog.read import Problem, read_manifest
 from ownkey.talk.errors import BadConfiguration
+from ownkey.wires.wire import TABLE, wire
 
-WIRES = frozenset({"openai-chat", "anthropic-messages", "gemini"})
+WIRES = frozenset(TABLE)
 FOLDER = Path(__file__).parents[2] / "src" / "ownkey" / "catalog" / "providers"
 FILES = sorted(FOLDER.glob("*.toml"))
 
@@ -103,6 +105,41 @@ def test_the_four_direct_providers_stand_at_their_addresses_with_their_models(
     assert all(found.model(model) for model in models)
     assert found.keys.env
     assert found.keys.page
+
+
+@pytest.mark.parametrize(
+    ("provider", "chat", "models"),
+    [
+        ("openai", "https://api.openai.com/v1/chat/completions", "https://api.openai.com/v1/models"),
+        ("anthropic", "https://api.anthropic.com/v1/messages", "https://api.anthropic.com/v1/models?limit=1000"),
+        (
+            "gemini",
+            "https://generativelanguage.googleapis.com/v1beta/models/gemini-2.5-flash:generateContent",
+            "https://generativelanguage.googleapis.com/v1beta/models?pageSize=1000",
+        ),
+        ("deepseek", "https://api.deepseek.com/v1/chat/completions", "https://api.deepseek.com/v1/models"),
+        ("xai", "https://api.x.ai/v1/chat/completions", "https://api.x.ai/v1/models"),
+        ("openrouter", "https://openrouter.ai/api/v1/chat/completions", "https://openrouter.ai/api/v1/models/user"),
+        (
+            "azure",
+            "https://team.openai.azure.com/openai/deployments/gpt-4o/chat/completions?api-version=2024-10-21",
+            "https://team.openai.azure.com/openai/models?api-version=2024-10-21",
+        ),
+        ("groq", "https://api.groq.com/openai/v1/chat/completions", "https://api.groq.com/openai/v1/models"),
+        ("sambanova", "https://api.sambanova.ai/v1/chat/completions", "https://api.sambanova.ai/v1/models"),
+        ("ollama", "http://127.0.0.1:11434/v1/chat/completions", "http://127.0.0.1:11434/v1/models"),
+        ("lmstudio", "http://127.0.0.1:1234/v1/chat/completions", "http://127.0.0.1:1234/v1/models"),
+        ("demo", "inside://demo/v1/chat/completions", "inside://demo/v1/models"),
+    ],
+)
+def test_manifest_and_wire_together_give_the_provider_s_own_addresses(
+    catalogue: Catalogue, provider: str, chat: str, models: str
+) -> None:
+    found = catalogue.get(provider)
+    paths, fields = wire(found.wire).paths, {"resource": "team"}
+    for operation, url in (("chat", chat), ("models", models)):
+        path = operation_path(found, operation, paths)
+        assert endpoint(found, path, model=found.default, fields=fields) == url
 
 
 @pytest.mark.row("A4")

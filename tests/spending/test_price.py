@@ -148,6 +148,12 @@ def test_U13_audio_has_its_own_rates_and_an_unknown_overlap_with_the_cache_is_ta
     assert cost(rates, both) == max(splits)
 
 
+@pytest.mark.parametrize("kind", ["cached", "cache_write", "cache_write_1h", "input_audio", "cached_audio"])
+def test_the_ceiling_takes_all_input_at_its_dearest_rate(kind: str) -> None:
+    rates = Rates(**{"input": 2_000_000, "output": 0, kind: 7_000_000}, source="test")
+    assert ceiling(rates, input_tokens=10, output_tokens=5) == 70
+
+
 def test_U12_parts_that_exceed_their_whole_are_cut_to_it() -> None:
     assert cost(FLAT, Usage(100, 10, cached_tokens=10**9, reasoning_tokens=10**9)) == 100 * 1_250 + 10 * 10_000
 

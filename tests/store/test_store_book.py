@@ -6,11 +6,11 @@ import asyncio
 import threading
 
 import pytest
-from attempts import exact, hold
 from msgspec.structs import replace
 from sqlalchemy import text
 from sqlalchemy.exc import DatabaseError
 
+from attempts import exact, hold
 from ownkey.store.book import BookRow, Ending
 from ownkey.store.connect import Database
 from ownkey.store.db import Store
@@ -135,9 +135,11 @@ def test_a_hold_whose_caller_is_cancelled_lets_the_money_go(store: Store) -> Non
 def test_settle_is_kept_though_its_event_loop_ends_at_once(url: str) -> None:
     store = Store.open(url)
     mine = hold()
+    held = asyncio.Event()
 
     async def hang_up() -> None:
         await store.book.hold(mine)
+        held.set()
         try:
             await asyncio.sleep(60)
         finally:
@@ -145,8 +147,7 @@ def test_settle_is_kept_though_its_event_loop_ends_at_once(url: str) -> None:
 
     async def main() -> None:
         task = asyncio.create_task(hang_up())
-        while not store.book.rows():
-            await asyncio.sleep(0.01)
+        await held.wait()
         task.cancel()
 
     asyncio.run(main())
@@ -157,7 +158,8 @@ def test_settle_is_kept_though_its_event_loop_ends_at_once(url: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"held_nano": -1}, {"held_nano": 2**63}, {"held_nano": 2**53}, {"model": "nul\x00\ud800"}, {"held_nano": None}]
+    "wrong",
+    [{"held_nano": -1}, {"held_nano": 2**63}, {"held_nano": 2**53}, {"model": "nul\x00\ud800"}, {"held_nano": None}],
 )
 def test_a_hold_that_cannot_be_kept_fails_alone(store: Store, wrong: dict[str, object]) -> None:
     good, bad = [hold() for _ in range(5)], hold(**wrong)
@@ -184,7 +186,10 @@ def test_a_second_hold_of_one_id_fails_and_the_first_stands(store: Store) -> Non
     assert (_row(store, mine.id).state, _row(store, mine.id).held_nano) == ("held", 1_000)
 
 
-@pytest.mark.parametrize("wrong", [{"cost_nano": -1}, {"input_tokens": -5}, {"output_tokens": 2**63}, {"input_tokens": 2**53}, {"finish": "\ud800"}])
+@pytest.mark.parametrize(
+    "wrong",
+    [{"cost_nano": -1}, {"input_tokens": -5}, {"output_tokens": 2**63}, {"input_tokens": 2**53}, {"finish": "\ud800"}],
+)
 def test_an_ending_that_cannot_be_kept_counts_as_the_amount_held(store: Store, wrong: dict[str, object]) -> None:
     mine, other = hold(), hold()
 
@@ -197,6 +202,20 @@ def test_an_ending_that_cannot_be_kept_counts_as_the_amount_held(store: Store, w
     asyncio.run(main())
     assert (_row(store, mine.id).state, _row(store, mine.id).cost_nano) == ("assumed", 1_000)
     assert _row(store, other.id).state == "exact"
+
+
+@pytest.mark.parametrize("id", ["\ud800", "nul\x00", "of nobody"])
+def test_an_ending_of_no_hold_stops_nobody(store: Store, id: str) -> None:
+    mine = hold()
+
+    async def main() -> None:
+        await store.book.hold(mine)
+        store.book.settle(exact(id, -1))
+        store.book.settle(exact(mine.id))
+        await store.book.drain()
+
+    asyncio.run(main())
+    assert [row.state for row in store.book.rows()] == ["exact"]
 
 
 def test_a_closed_book_takes_no_hold(store: Store) -> None:
@@ -235,7 +254,7 @@ def test_rows_are_found_by_time_request_owner_provider_and_model_newest_first(st
     asyncio.run(main())
 
     def found(**asked: object) -> list[int]:
-        return [row.started_at_ms - 1_000 for row in store.book.rows(**asked)]  # type: ignore[arg-type]
+        return [row.started_at_ms - 1_000 for row in store.book.rows(**asked)]
 
     assert found() == [6, 5, 4, 3, 2, 1, 0]
     assert found(limit=2) == [6, 5]

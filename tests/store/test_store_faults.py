@@ -17,10 +17,10 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
-from attempts import exact, hold
 from sqlalchemy import create_engine, text
 from sqlalchemy.pool import NullPool
 
+from attempts import exact, hold
 from ownkey.store.db import Store
 from ownkey.talk.errors import StorageUnavailable
 
@@ -88,14 +88,15 @@ def test_S01_B03_B04_killed_at_any_moment_every_promised_hold_is_there_and_ends_
             process.kill()
             seen += [line.strip() for line in process.stdout if line.endswith("\n")]
         promised |= set(seen)
-        rows = {row.id: row for row in store.book.rows(limit=100_000)}
-        assert promised <= set(rows)
-        open_ = {id for id, row in rows.items() if row.state == "held"}
-        assert _swept(store) == len(open_)
+        ended = {row.id: row for row in store.book.rows(limit=100_000) if row.state != "held"}
+        swept = _swept(store)
         after = {row.id: row for row in store.book.rows(limit=100_000)}
-        assert {after[id].state for id in open_} <= {"assumed"}
-        assert all(after[id].cost_nano == after[id].held_nano for id in open_)
-        assert all(after[id] == row for id, row in rows.items() if id not in open_)
+        assert promised <= set(after)
+        assert all(after[id] == row for id, row in ended.items())
+        assumed = [row for row in after.values() if row.state == "assumed" and row.id not in ended]
+        assert len(assumed) == swept
+        assert all(row.cost_nano == row.held_nano for row in assumed)
+        assert {row.state for row in after.values()} <= {"exact", "assumed"}
     assert store.book.sweep() == 0
     store.close()
     _assert_whole(url)
@@ -267,3 +268,23 @@ def test_S15_a_forked_process_shares_no_connection_and_outlives_no_lock(url: str
     assert len(store.book.rows(limit=1_000)) == 120
     store.close()
     _assert_whole(url)
+
+
+def test_S06_the_log_is_brought_into_the_file_by_the_writer_and_does_not_grow_without_end(file: Path) -> None:
+    store = Store.open(f"sqlite:///{file}")
+    log = file.with_name("ownkey.db-wal")
+    sizes: list[int] = []
+
+    async def main() -> None:
+        for number in range(900):
+            mine = hold()
+            await store.book.hold(mine)
+            store.book.settle(exact(mine.id))
+            if number in (250, 899):
+                sizes.append(log.stat().st_size)
+
+    asyncio.run(main())
+    assert sizes[1] < 2 * sizes[0]
+    store.close()
+    assert not log.exists()
+    _assert_whole(f"sqlite:///{file}")

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from attempts import exact, hold
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -20,7 +19,7 @@ from hypothesis.stateful import (
 )
 from msgspec.structs import replace
 
-from ownkey.store.book import Ending
+from attempts import exact, hold
 from ownkey.store.db import Store
 
 

@@ -9,6 +9,7 @@ import stat
 import subprocess
 import sys
 from contextlib import closing
+from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
 import pytest
@@ -88,20 +89,38 @@ print("alembic" in sys.modules, "psycopg" in sys.modules)
     assert ran.stdout.split() == ["False", "False"], ran.stderr
 
 
-def test_S14_four_processes_that_start_on_nothing_make_one_schema(url: str) -> None:
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_S14_four_processes_that_start_on_nothing_make_one_schema(
+    kind: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    if kind == "sqlite":
+        urls = [f"sqlite:///{tmp_path}/{number}/ownkey.db" for number in range(8)]
+    else:
+        server = request.getfixturevalue("postgres_server")
+        urls = [server.fresh() for _ in range(3)]
     context = multiprocessing.get_context("spawn")
-    with context.Pool(4) as pool:
-        ids = pool.map(_open_and_tell, [url] * 8)
+    barrier = context.Barrier(4)
+    with context.Pool(4, _meet_at, (barrier,)) as pool:
+        told = pool.map(_open_each, [urls] * 4, chunksize=1)
         pool.close()
         pool.join()
-    assert len(set(ids)) == 1
+    for ids in zip(*told, strict=True):
+        assert len(set(ids)) == 1
 
 
-def _open_and_tell(url: str) -> str:
-    store = Store.open(url)
-    id = store.install.get().id
-    store.close()
-    return id
+def _meet_at(barrier: Barrier) -> None:
+    global _barrier  # noqa: PLW0603  the one way to hand a barrier to a pool's processes
+    _barrier = barrier
+
+
+def _open_each(urls: list[str]) -> list[str]:
+    ids: list[str] = []
+    for url in urls:
+        _barrier.wait(30)
+        store = Store.open(url)
+        ids.append(store.install.get().id)
+        store.close()
+    return ids
 
 
 def test_a_database_of_a_newer_schema_is_refused_and_stays_as_it_is(url: str) -> None:

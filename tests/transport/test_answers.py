@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from asking import asking, at, once
-from ownkey.talk.errors import NetworkError, StreamCut, UnexpectedResponse
+from ownkey.talk.errors import NetworkError, ProviderError, StreamCut, UnexpectedResponse
 from ownkey.transport.connection import Limits
 from scripted import Peer, always, answer, chunk
 
@@ -241,6 +244,25 @@ def test_U10_a_reset_before_the_headers_is_NetworkError_and_after_them_StreamCut
     run(main())
 
 
+def test_a_reset_in_a_body_without_length_is_not_its_end(run) -> None:
+    async def main() -> None:
+        async def script(peer: Peer) -> None:
+            await peer.request()
+            await peer.send(b"HTTP/1.1 200 OK\r\n\r\none")
+            await reset.wait()
+            peer.reset()
+
+        reset = asyncio.Event()
+        async with at(script) as (server, transport):
+            incoming = await transport.send(asking(server.port))
+            assert await incoming.next() == b"one"
+            reset.set()
+            with pytest.raises(StreamCut):
+                await incoming.next()
+
+    run(main())
+
+
 def test_an_answer_larger_than_asked_for_or_than_the_limit_is_refused(run) -> None:
     async def main() -> None:
         async def script(peer: Peer) -> None:
@@ -297,3 +319,42 @@ def test_what_was_closed_unread_never_looks_like_a_whole_answer(run) -> None:
                 await incoming.next()
 
     run(main())
+
+
+EDITS = st.lists(
+    st.tuples(
+        st.integers(0, len(MIXED)),
+        st.integers(0, 8),
+        st.sampled_from(
+            [b"", b"\0", b"\r", b"\n", b"\r\n", b"\r\n\r\n", b":", b" ", b"0", b"f", b"\xff", b"content-length: 3\r\n"]
+        ),
+    ),
+    min_size=1,
+    max_size=3,
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(EDITS, st.lists(st.integers(0, len(MIXED)), max_size=3))
+def test_U08_a_damaged_answer_ends_the_same_wherever_it_is_cut(
+    edits: list[tuple[int, int, bytes]], cuts: list[int]
+) -> None:
+    damaged = MIXED
+    for place, gone, put in edits:
+        damaged = damaged[:place] + put + damaged[place + gone :]
+    edges = [0, *sorted(cuts), len(damaged)]
+
+    async def main(*steps: bytes | float) -> tuple[int, bytes] | type[ProviderError]:
+        async def script(peer: Peer) -> None:
+            await peer.request()
+            await peer.send(*steps)
+
+        async with at(script) as (server, transport):
+            try:
+                incoming = await transport.send(asking(server.port))
+                return incoming.status, await incoming.read(100_000)
+            except ProviderError as error:
+                return type(error)
+
+    pieces = [step for start, end in itertools.pairwise(edges) for step in (damaged[start:end], 0.001)]
+    assert asyncio.run(main(*pieces)) == asyncio.run(main(damaged))

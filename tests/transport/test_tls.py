@@ -174,6 +174,15 @@ def test_a_TLS_connection_that_breaks_in_the_body_is_StreamCut(run, authority: A
         run(get(authority.server(NAME), authority.client(), script=script))
 
 
+def test_a_body_without_length_ends_with_its_TLS_connection(run, authority: Authority) -> None:
+    async def script(peer: Peer) -> None:
+        await peer.request()
+        await peer.send(b"HTTP/1.1 200 OK\r\n\r\nwhole")
+
+    _, _, body = run(get(authority.server(NAME), authority.client(), script=script))
+    assert body == b"whole"
+
+
 def test_U22_a_cancelled_handshake_closes_its_connection(run, authority: Authority) -> None:
     async def main() -> None:
         met = asyncio.Event()

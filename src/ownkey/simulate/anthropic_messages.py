@@ -89,7 +89,7 @@ class _Body(Struct):
     system: str | list[_Block] | None = None
     stream: bool = False
     stop_sequences: list[str] | None = None
-    tools: Raw = Raw(b"[]")
+    tools: Raw = Raw(b"null")
     tool_choice: _Choice | None = None
     thinking: _Thinking | None = None
     output_config: _OutputConfig | None = None
@@ -126,7 +126,7 @@ def read(target: str, body: bytes) -> Asked:
 
 
 def _asked(asked: _Body, blocks: list[_Block], body: bytes) -> Asked:
-    tools = b"" if asked.tools == b"[]" else bytes(asked.tools)
+    tools = b"" if bytes(asked.tools) == b"null" else bytes(asked.tools)
     counts = [count(tools.decode()), *(_tokens(block) for block in blocks)]
     marks = [place for place, block in enumerate(blocks, 1) if block.cache_control is not None]
     cached = sum(counts[: marks[-1] + 1]) if marks else 0

@@ -38,8 +38,8 @@ class Fault(Struct, frozen=True, rename="kebab", forbid_unknown_fields=True):
     first_token: Seconds = 0
     chunk_delay: Seconds | None = None
     cut: Count | None = None
-    end: Count | None = None
     rst: bool = False
+    end: Count | None = None
     stall: Count | None = None
     malformed: Count | None = None
     error: Count | None = None

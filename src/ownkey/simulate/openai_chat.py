@@ -79,7 +79,7 @@ class _Body(Struct):
     max_completion_tokens: int | None = None
     n: int | None = None
     stop: str | list[str] | None = None
-    tools: Raw = Raw(b"[]")
+    tools: Raw = Raw(b"null")
     tool_choice: str | dict[str, Any] | None = None
     parallel_tool_calls: bool | None = None
     response_format: _Format | None = None
@@ -114,7 +114,7 @@ def read(target: str, body: bytes) -> Asked:
 
 
 def _asked(asked: _Body, model: str, body: bytes) -> Asked:
-    tools = b"" if asked.tools in (b"[]", b"null") else bytes(asked.tools)
+    tools = b"" if bytes(asked.tools) == b"null" else bytes(asked.tools)
     last = asked.messages[-1]
     prompt = sum(count(text) for message in asked.messages for text in _texts(message)) + count(tools.decode())
     images = [sum(part.type == "image_url" for part in _parts(message)) for message in asked.messages]

@@ -71,7 +71,11 @@ def _told(request: Request, fault: Fault, keys: bool) -> Answer:
 
 
 def _shaped(told: Answer, fault: Fault) -> Answer:
-    """The answer with the headers and the encoding that the fault gives it."""
+    """The answer with the pieces, the headers and the encoding that the fault gives it."""
+    pieces = list(told.pieces[:-1] if fault.no_done and told.streamed else told.pieces)
+    if fault.malformed is not None and told.status < 400:
+        place = min(fault.malformed, len(pieces) - 1)
+        pieces[place] = _broken(pieces[place])
     added: Headers = ()
     if fault.retry_after is not None:
         added += ((b"retry-after", fault.retry_after.encode()),)
@@ -79,24 +83,18 @@ def _shaped(told: Answer, fault: Fault) -> Answer:
         added += ((b"location", fault.location.encode()),)
     if fault.gzip or fault.bomb:
         added += ((b"content-encoding", b"gzip"),)
-        packed = _bomb(fault.bomb) if fault.bomb else gzip.compress(b"".join(told.pieces), mtime=0)
-        told = replace(told, pieces=(packed,))
-    pieces = told.pieces[:-1] if fault.no_done and told.streamed else told.pieces
-    return replace(told, headers=told.headers + added, pieces=pieces)
+        pieces = [_bomb(fault.bomb) if fault.bomb else gzip.compress(b"".join(pieces), mtime=0)]
+    return replace(told, headers=told.headers + added, pieces=tuple(pieces))
 
 
 def _body(request: Request, told: Answer, fault: Fault, framing: bytes) -> list[Step]:
     """The pieces, as far as they go, and how they end."""
-    pieces = list(told.pieces)
-    if fault.malformed is not None and told.status < 400:
-        place = min(fault.malformed, len(pieces) - 1)
-        pieces[place] = _broken(pieces[place])
     at = next((at for at in (fault.cut, fault.end, fault.stall, fault.error) if at is not None), None)
     if not told.streamed:
-        return _whole(pieces[0], fault)
+        return _whole(told.pieces[0], fault)
     frame = _chunk if framing == b"chunked" else bytes
     wait = fault.chunk_delay or 0.0
-    steps: list[Step] = [step for piece in pieces[:at] for step in (frame(piece), wait)]
+    steps: list[Step] = [step for piece in told.pieces[:at] for step in (frame(piece), wait)]
     if fault.error is not None and at == fault.error:
         steps.append(frame(failing_event(request, Failure("overloaded"))))
     if fault.stall is not None:

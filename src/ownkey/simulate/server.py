@@ -75,13 +75,17 @@ class Server:
         self._listening = await loop.create_server(lambda: Connection(self, loop), host, port, backlog=4096)
         self.host, self.port = self._listening.sockets[0].getsockname()[:2]
 
+    async def idle(self) -> None:
+        """Waits until no connection is open."""
+        await self._empty.wait()
+
     async def aclose(self) -> None:
         """Ends every connection at once, and waits until they are gone."""
         if self._listening is not None:
             self._listening.close()
             for connection in tuple(self.connections):
                 connection.abort()
-            await self._empty.wait()
+            await self.idle()
             await self._listening.wait_closed()
 
     def joined(self, connection: Connection) -> int:

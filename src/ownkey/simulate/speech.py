@@ -13,7 +13,7 @@ from msgspec import Struct
 from ownkey.simulate.sample import sample
 
 _TOKEN = re.compile(r"\s*(?:\w+|[^\w\s])|\s+")
-_USE_TOOL = re.compile(r"use tool ([\w.-]+)", re.IGNORECASE)
+_USE_TOOL = re.compile(r"use tool ([\w-]+(?:\.[\w-]+)*)", re.IGNORECASE)
 _SAY_WORDS = re.compile(r"say (\d{1,6}) words", re.IGNORECASE)
 
 IMAGE_TOKENS = 85

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
 import subprocess
 import sys
 from collections.abc import Mapping
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, datetime
 from importlib.util import find_spec
 from os import pathsep
 from pathlib import Path
@@ -15,29 +14,14 @@ import msgspec
 
 from ownkey.catalog.check import nano_usd_per_mtok
 from ownkey.catalog.manifest import Price, Provider
-from ownkey.spending.listed import FORMAT, Amount, Clause, Dated, File, Listed, Seller
-from ownkey.spending.price import Rates, Tier
+from ownkey.spending.listed import FORMAT, File, Listed, Seller
+from ownkey.spending.listing import FOREVER, holds, matches, rates_of, spellings, validity
+from ownkey.spending.price import Rates
 from ownkey.talk.errors import BadConfiguration
 
 KNOWN_AT_MOST = 10_000
 COMPILE_TIMEOUT_S = 60
 
-_FOREVER = (datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC))
-_COMPACT_DATE = re.compile(r"-(20\d{2})(\d{2})(\d{2})(?=[-:]|$)")
-
-# A part whose tokens nobody reports apart is charged at the dearest rate it may have.
-_RATES = {
-    "input": ("input_mtok", "input_image_mtok", "input_video_mtok"),
-    "output": ("output_mtok", "output_image_mtok", "output_video_mtok", "output_citation_mtok"),
-    "cached": ("cache_read_mtok", "cache_image_read_mtok"),
-    "cache_write": ("cache_write_mtok",),
-    "cache_write_1h": ("cache_write_1h_mtok",),
-    "input_audio": ("input_audio_mtok",),
-    "cached_audio": ("cache_audio_read_mtok",),
-    "output_audio": ("output_audio_mtok",),
-    "reasoning": ("output_reasoning_mtok",),
-}
-_REQUESTS = "requests_kcount"
 
 Known = tuple[Provider, datetime, datetime, Rates | None]
 
@@ -95,37 +79,35 @@ class Prices:
     ) -> tuple[datetime, datetime, Rates | None]:
         said = provider.model(model)
         if said is not None and said.price is not None:
-            return (*_FOREVER, owner_rates(said.price))
+            return (*FOREVER, owner_rates(said.price))
         if provider.free or provider.kind != "cloud":
-            return (*_FOREVER, Rates(input=0, output=0, source="free"))
+            return (*FOREVER, Rates(input=0, output=0, source="free"))
         found = self._listed(provider.prices, _priced_name(provider, model))
         if found is None:
-            return (*_FOREVER, None)
+            return (*FOREVER, None)
         listed, own = found
         # A variant is the seller's own; one who resells another's model does not offer it.
         variants = listed.variants if own else ()
-        since, until = _validity((*listed.dated, *variants), at)
-        standard = next((entry for entry in reversed(listed.dated) if _holds(entry, at)), listed.dated[0])
+        since, until = validity((*listed.dated, *variants), at)
+        standard = next((entry for entry in reversed(listed.dated) if holds(entry, at)), listed.dated[0])
         prices = dict(standard.prices)
         taken: set[str] = set()
         for variant in variants:
-            if asked and _holds(variant, at) and variant.when.items() <= asked.items():
+            if asked and holds(variant, at) and variant.when.items() <= asked.items():
                 prices |= {name: amount for name, amount in variant.prices.items() if name not in taken}
                 taken |= variant.prices.keys()
-        return since, until, _rates(prices, source=f"{self._source}: {listed.id}", dated=standard.start)
+        return since, until, rates_of(prices, source=f"{self._source}: {listed.id}", dated=standard.start)
 
     def _listed(self, seller: str | None, name: str) -> tuple[Listed, bool] | None:
         """The first model that the name matches, and whether the seller lists it itself."""
         first = self._seller(seller)
         if first is None:
             return None
-        name = name.lower()
-        plain = _COMPACT_DATE.sub(_spread_date, name)
-        for spelling in (name, plain) if plain != name else (name,):
+        for spelling in spellings(name):
             for place in (seller, *first.fallback):
                 found = self._seller(place)
                 for listed in found.models if found else ():
-                    if _matches(listed.match, spelling):
+                    if matches(listed.match, spelling):
                         return listed, place == seller
         return None
 
@@ -154,97 +136,6 @@ def owner_rates(price: Price) -> Rates:
 def _priced_name(provider: Provider, model: str) -> str:
     said = provider.model(model)
     return model if said is None else said.priced_as or said.id
-
-
-def _matches(clause: Clause, name: str) -> bool:
-    match clause.op:
-        case "equals":
-            return name == clause.text
-        case "starts_with":
-            return name.startswith(clause.text)
-        case "ends_with":
-            return name.endswith(clause.text)
-        case "contains":
-            return clause.text in name
-        case "regex":
-            return re.search(clause.text, name) is not None
-        case "or":
-            return any(_matches(part, name) for part in clause.of)
-        case "and":
-            return all(_matches(part, name) for part in clause.of)
-
-
-def _spread_date(found: re.Match[str]) -> str:
-    """`-20251211` as `-2025-12-11`, where that is a date: resellers write the one, the catalogue the other."""
-    year, month, day = found.groups()
-    try:
-        return f"-{date(int(year), int(month), int(day)).isoformat()}"
-    except ValueError:
-        return found.group()
-
-
-def _holds(entry: Dated, at: datetime) -> bool:
-    if entry.start is not None:
-        return at.date().isoformat() >= entry.start
-    if entry.from_s is None or entry.until_s is None:
-        return True
-    second = at.hour * 3600 + at.minute * 60 + at.second
-    if entry.until_s < entry.from_s:
-        return second >= entry.from_s or second < entry.until_s
-    return entry.from_s <= second < entry.until_s
-
-
-def _validity(entries: tuple[Dated, ...], at: datetime) -> tuple[datetime, datetime]:
-    """The span around `at` in which the same entries hold."""
-    since, until = _FOREVER
-    midnight = datetime.combine(at.date(), time(), UTC)
-    edges: list[datetime] = []
-    for entry in entries:
-        if entry.start is not None:
-            edges.append(datetime.combine(date.fromisoformat(entry.start), time(), UTC))
-        elif entry.from_s is not None and entry.until_s is not None:
-            days = (midnight, midnight + timedelta(days=1))
-            edges += [day + timedelta(seconds=second) for day in days for second in (0, entry.from_s, entry.until_s)]
-    for edge in edges:
-        if edge <= at:
-            since = max(since, edge)
-        else:
-            until = min(until, edge)
-    return since, until
-
-
-def _rates(prices: Mapping[str, Amount], *, source: str, dated: str | None) -> Rates | None:
-    """None where what is charged for is not tokens."""
-    if "input_mtok" not in prices:
-        return None
-    used = [name for names in _RATES.values() for name in names if name in prices]
-    edges = sorted({edge for name in used for edge in prices[name][1::2]})
-    return Rates(
-        **_line(prices, None),
-        tiers=tuple(Tier(**_line(prices, edge), over=edge) for edge in edges),
-        per_request=-(-prices.get(_REQUESTS, (0,))[0] // 1000),
-        source=source,
-        dated=dated,
-    )
-
-
-def _line(prices: Mapping[str, Amount], over: int | None) -> dict[str, int]:
-    line: dict[str, int] = {}
-    for field, names in _RATES.items():
-        amounts = [_at(prices[name], over) for name in names if name in prices]
-        if amounts:
-            line[field] = max(amounts)
-    # Models for embeddings have no price of output; nor has a model that charges alike for both.
-    line.setdefault("output", line["input"])
-    return line
-
-
-def _at(amount: Amount, over: int | None) -> int:
-    rate = amount[0]
-    for edge, dearer in zip(amount[1::2], amount[2::2], strict=True):
-        if over is not None and over >= edge:
-            rate = dearer
-    return rate
 
 
 def _installed_version() -> str:

@@ -70,7 +70,7 @@ class Book:
     async def hold(self, hold: Hold) -> None:
         """Committed and on disk when this returns. Raises StorageUnavailable, and then nothing is held.
 
-        Cancelled while it waits, it lets the money go.
+        Cancelled while it waits, it lets the money go. An id serves one hold, also where it failed.
         """
         future = asyncio.get_running_loop().create_future()
         self._put((hold, future))
@@ -172,6 +172,7 @@ class Book:
     def _forget(self) -> None:
         """In a forked child: nothing of the parent's is used, closed or written."""
         if self._writer is not None:
+            self._writer.leave()
             _PARENTS.append(self._writer)
         self._holder.forget()
         self._holder = Holder(self._database)

@@ -26,7 +26,7 @@ _HINT = "Use sqlite:///path/to/ownkey.db or postgresql+psycopg://user@host/datab
 class Database:
     """A SQLite file or a PostgreSQL database. Safe to use from many threads."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str | URL) -> None:
         self.url = _read(url)
         self.file = Path(self.url.database or "") if self.url.drivername == "sqlite" else None
         self.engine = _engine(self.url)
@@ -101,7 +101,7 @@ def _as_unavailable() -> Generator[None]:
         raise unavailable(error.orig or error) from None
 
 
-def _read(url: str) -> URL:
+def _read(url: str | URL) -> URL:
     try:
         parsed = make_url(url)
     except ArgumentError:

@@ -61,6 +61,10 @@ class Pen(Protocol):
 
     def close(self) -> None: ...
 
+    def leave(self) -> None:
+        """In a forked child: let go of what is the parent's without a word to the database."""
+        ...
+
 
 COLUMNS_OF_A_HOLD = Hold.__struct_fields__
 COLUMNS_OF_AN_ENDING = Ending.__struct_fields__[1:]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import LiteralString, cast
@@ -53,12 +54,18 @@ class PostgresPen:
     def assume(self, id: str, at_ms: int) -> None:
         try:
             self._connection.execute(_ASSUME, (at_ms, id))
+        except _BAD_ROW:
+            raise
         except psycopg.Error as error:
             raise unavailable(error) from None
 
     def close(self) -> None:
         with suppress(psycopg.Error):
             self._connection.close()
+
+    def leave(self) -> None:
+        """The server ends a session, and its lock, when the last copy of its socket is closed."""
+        os.close(self._connection.fileno())
 
 
 def _json(rows: Sequence[Struct]) -> str:

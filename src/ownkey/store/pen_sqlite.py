@@ -53,11 +53,16 @@ class SqlitePen:
     def assume(self, id: str, at_ms: int) -> None:
         try:
             self._connection.execute(_ASSUME, (at_ms, id))
+        except _BAD_ROW:
+            raise
         except sqlite3.Error as error:
             raise unavailable(error) from None
 
     def close(self) -> None:
         self._connection.close()
+
+    def leave(self) -> None:
+        """Nothing to do: SQLite's locks are not inherited. A connection that is closed here would drop the parent's."""
 
     def _roll_back(self) -> None:
         if self._connection.in_transaction:

@@ -7,7 +7,7 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from sqlalchemy import Connection, inspect, text
+from sqlalchemy import URL, Connection, inspect, text
 
 from ownkey.store.connect import Database, sqlite_connection, unavailable
 from ownkey.store.lock import alone
@@ -99,7 +99,7 @@ def _make(file: Path) -> None:
     for left in (fresh, fresh.with_name(f"{fresh.name}-wal"), fresh.with_name(f"{fresh.name}-shm")):
         left.unlink(missing_ok=True)
     os.close(os.open(fresh, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-    database = Database(f"sqlite:///{fresh}")
+    database = Database(URL.create("sqlite", database=str(fresh)))
     with database.writing() as connection:
         _migrate(connection)
     database.close()

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from queue import Empty, SimpleQueue
 from threading import Thread
 
+from ownkey.store.connect import unavailable
 from ownkey.store.pen import Ending, Hold, Pen
 from ownkey.talk.errors import StorageUnavailable
 
@@ -46,6 +47,11 @@ class Writer:
         self.put(None)
         self._thread.join(wait_s)
 
+    def leave(self) -> None:
+        """In a forked child, where this thread does not run: nothing here is used, closed or written."""
+        if self._pen is not None:
+            self._pen.leave()
+
     def _run(self) -> None:
         while not self._stopping:
             self._collect()
@@ -53,6 +59,8 @@ class Writer:
                 self._write()
             except StorageUnavailable as error:
                 self._give_up(error)
+            except Exception as error:  # noqa: BLE001  whatever happens, nobody may wait for ever
+                self._give_up(unavailable(error))
         if self._pen is not None:
             self._pen.close()
         self._tell([(future, "The book was closed before it could write.") for future in self._drains])
@@ -118,9 +126,18 @@ class Writer:
                 self._tell(told)
                 raise
             except Exception:  # noqa: BLE001
-                pen.assume(self._endings[0].id, now_ms())
+                self._assume(pen, self._endings[0].id)
             self._endings.pop(0)
         return told
+
+    def _assume(self, pen: Pen, id: str) -> None:
+        """An id that cannot even be written is in no row."""
+        try:
+            pen.assume(id, now_ms())
+        except StorageUnavailable:
+            raise
+        except Exception:  # noqa: BLE001
+            return
 
     def _give_up(self, error: StorageUnavailable) -> None:
         """Every hold that waits by now fails. One whose commit was cut off may be there yet: it is released."""

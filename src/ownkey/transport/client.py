@@ -10,7 +10,7 @@ from ownkey.talk.errors import EndpointNotAllowed, NetworkError
 from ownkey.transport import inside as in_process
 from ownkey.transport.answer import Incoming
 from ownkey.transport.connection import Connection, Key, Limits
-from ownkey.transport.dial import Dialler, Resolver, resolve
+from ownkey.transport.dial import Dialler, Resolver, system_resolver
 from ownkey.transport.inside import Inside
 from ownkey.transport.pool import Pool
 from ownkey.transport.request import Deadlines, Outgoing, write_request
@@ -30,13 +30,13 @@ class Transport:
         *,
         allow_private: Collection[tuple[str, int]] = (),
         inside: Mapping[str, Inside] | None = None,
-        resolve: Resolver = resolve,
+        resolve: Resolver | None = None,
         ssl_context: ssl.SSLContext | None = None,
         limits: Limits | None = None,
     ) -> None:
         self._limits = limits or Limits()
         self._inside = inside or {}
-        self._dialler = Dialler(allow_private, resolve, ssl_context)
+        self._dialler = Dialler(allow_private, resolve or system_resolver, ssl_context)
         self._pool = Pool(self._limits)
         self._connections: set[Connection] = set()
         self._closed = False

@@ -22,8 +22,7 @@ _MOST_ANSWERS = 64
 _MOST_TRIES = 6
 
 
-async def resolve(host: str, port: int) -> list[str]:
-    """The system's own resolver."""
+async def system_resolver(host: str, port: int) -> list[str]:
     found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return list(dict.fromkeys(str(address[0]) for *_, address in found))
 

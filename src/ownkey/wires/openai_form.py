@@ -110,11 +110,16 @@ def signature(call: Call) -> str | None:
 
 def thought(said: Said) -> str:
     """What was thought, in plain text. Where more than one field says it, they say the same."""
+    plain = plain_thought(said)
+    if plain or said.reasoning_details is None:
+        return plain
+    return "".join(piece.text for piece in details(said.reasoning_details))
+
+
+def plain_thought(said: Said) -> str:
     for value in (said.reasoning_content, said.reasoning):
         if isinstance(value, str) and value:
             return value
-    if said.reasoning_details is not None:
-        return "".join(piece.text for piece in details(said.reasoning_details))
     return ""
 
 

@@ -34,12 +34,13 @@ class Speech:
 
     def __init__(self, answer_id: object) -> None:
         self._answer_id = answer_id
+        self._plainly = False
         self._calls: list[_OpenCall] = []
 
     def add(self, said: form.Said) -> list[Event]:
         """The events of one delta or of a whole message: reasoning, text, refusal, pictures, tool calls."""
         events: list[Event] = []
-        if text := form.thought(said):
+        if text := self._thought(said):
             events.append(ReasoningDelta(text))
         if said.reasoning_details is not None:
             seals = (piece for piece in form.details(said.reasoning_details) if piece.signature or piece.sealed)
@@ -55,6 +56,12 @@ class Speech:
         if said.function_call is not None:
             self._call(form.Call(index=-1, function=said.function_call), events)
         return events
+
+    def _thought(self, said: form.Said) -> str:
+        """Once reasoning came plainly, the text in `reasoning_details` is the same again."""
+        plain = form.plain_thought(said)
+        self._plainly = self._plainly or bool(plain)
+        return plain if self._plainly else form.thought(said)
 
     def check(self) -> None:
         """Raises UnexpectedResponse where a tool call never got its name."""
