@@ -44,6 +44,15 @@ def test_every_link_of_a_page_leads_to_a_file_and_a_heading(page: Path) -> None:
         assert not heading or heading in _headings(to), link
 
 
+def test_every_page_is_led_to_by_another() -> None:
+    led_to = {
+        (page.parent / link).resolve()
+        for page in PAGES
+        for link in re.findall(r"\]\(([^)#\s]+\.md)", page.read_text("utf-8"))
+    }
+    assert {str(page.relative_to(ROOT)) for page in PAGES if page.resolve() not in led_to} <= {"README.md"}
+
+
 def _headings(page: Path) -> set[str]:
     """The names that links have for a page's headings."""
     found = re.findall(r"^#+ (.+)$", page.read_text("utf-8"), re.MULTILINE)
