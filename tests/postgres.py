@@ -47,28 +47,17 @@ def server() -> Iterator[Postgres]:
             home.chmod(0o711)
             subprocess.run(["chown", "nobody", folder], check=True)
         data = home / "data"
-        subprocess.run(
-            [bin / "initdb", "--no-sync", "--auth=trust", "--encoding=utf8", "-U", "postgres", "-D", data],
-            check=True,
-            capture_output=True,
-            cwd="/",
-            **_USER,
-        )
-        log = home / "log"
-        subprocess.run(
-            [bin / "pg_ctl", "-w", "-D", data, "-l", log, "-o", f"-h '' -k {home}", "start"],
-            check=True,
-            stdout=subprocess.DEVNULL,
-            cwd="/",
-            **_USER,
-        )
+        _run(bin / "initdb", "--no-sync", "--auth=trust", "--encoding=utf8", "-U", "postgres", "-D", data)
+        _run(bin / "pg_ctl", "-w", "-D", data, "-l", home / "log", "-o", f"-h '' -k {home}", "start")
         try:
             yield Postgres(home)
         finally:
-            subprocess.run(
-                [bin / "pg_ctl", "-D", data, "-m", "immediate", "stop"],
-                check=True,
-                stdout=subprocess.DEVNULL,
-                cwd="/",
-                **_USER,
-            )
+            _run(bin / "pg_ctl", "-D", data, "-m", "immediate", "stop")
+
+
+def _run(*command: str | Path) -> None:
+    # Into a file and not a pipe: the server inherits it, and a pipe would be read until the server ends.
+    with tempfile.TemporaryFile("w+") as said:
+        ended = subprocess.run(command, stdout=said, stderr=said, cwd="/", **_USER)
+        said.seek(0)
+        assert ended.returncode == 0, said.read()

@@ -174,6 +174,24 @@ def test_S07_a_damaged_page_is_an_error_and_never_an_answer(file: Path) -> None:
         Store.open(f"sqlite:///{file}").install.get()
 
 
+def test_a_whole_database_has_no_problems(url: str) -> None:
+    store = Store.open(url)
+    assert store.problems() == []
+    store.close()
+
+
+def test_S07_damage_that_no_query_meets_is_found_by_who_asks(file: Path) -> None:
+    Store.open(f"sqlite:///{file}").close()
+    with closing(sqlite3.connect(file)) as connection:
+        page = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = 'book_by_time'").fetchone()[0]
+    with file.open("r+b") as raw:
+        raw.seek((page - 1) * 4096)
+        raw.write(b"\xde\xad" * 2048)
+    store = Store.open(f"sqlite:///{file}")
+    assert store.problems()
+    store.close()
+
+
 def test_S07_a_log_without_its_database_is_not_written_over(file: Path) -> None:
     file.parent.mkdir()
     log = file.with_name("ownkey.db-wal")

@@ -10,6 +10,7 @@ from ownkey.store.keys import Keys
 from ownkey.store.models import Models
 from ownkey.store.schema import make_ready
 from ownkey.store.tokens import Tokens
+from ownkey.talk.errors import StorageUnavailable
 
 
 class Store:
@@ -41,6 +42,19 @@ class Store:
             database.close()
             raise
         return cls(database)
+
+    def problems(self) -> list[str]:
+        """What is wrong with the database; nothing where it is whole. Reads all of a SQLite file.
+
+        PostgreSQL looks after its own files: of it only an answer is asked.
+        """
+        check = "SELECT 'ok'" if self._database.file is None else "PRAGMA integrity_check(10)"
+        try:
+            with self._database.reading() as connection:
+                said = connection.exec_driver_sql(check).scalars().all()
+        except StorageUnavailable as error:
+            return [error.message]
+        return [line for line in said if line != "ok"]
 
     def close(self) -> None:
         """Everything enqueued in the book is on disk when this returns, unless the database does not answer."""
