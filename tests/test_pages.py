@@ -79,6 +79,15 @@ def _takes(words: list[str]) -> None:
     command.make_context(command.name, words)
 
 
+def test_every_path_and_header_of_the_gateway_stands_in_its_page_and_no_other() -> None:
+    source = "".join(path.read_text("utf-8") for path in files(".py", under="src/ownkey/server"))
+    page = (ROOT / "docs" / "gateway.md").read_text("utf-8")
+    headers = {*re.findall(r'b"(x-[a-z-]+|retry-after)"', source)}
+    assert headers == set(re.findall(r"`(x-[a-z-]+|retry-after)`", page))
+    paths = {f"{method} {path}" for method, path in re.findall(r'\("([A-Z]+)", "(/[\w/]+)"\)', source)}
+    assert paths == set(re.findall(r"^\| `([A-Z]+ /[\w/]+)`", page, re.MULTILINE))
+
+
 def test_the_library_example_of_the_readme_runs(tmp_path: Path) -> None:
     example = next(block for block in _fenced("python") if "blocking()" in block)
     environment = {
