@@ -23,6 +23,9 @@ from ownkey.talk.errors import StorageUnavailable
 
 __all__ = ["Book", "BookRow", "Ending", "Hold", "Total"]
 
+ENDING_WAITS_S = 0.005
+"""An ending that is lost with its process costs what was held: it must not wait long for company."""
+
 MOST_ATTEMPTS = 64
 """Of one request: three at each of its targets are usual."""
 
@@ -101,7 +104,7 @@ class Book:
         self._closed = True
         if self._writer is not None:
             for gathered in self._gathered.all:
-                _hand_over(self._writer, gathered)
+                _hand_over(self._writer, gathered, None)
             self._writer.stop(2 * BUSY_S)
         self._holder.release()
 
@@ -166,17 +169,19 @@ class Book:
         return [Total(dict(zip(by, row[:width], strict=True)), *(int(n or 0) for n in row[width:])) for row in found]
 
     def _put(self, item: Waiting | Ending) -> None:
-        """What one turn of an event loop brings is handed over at once: each hand-over may wake the other thread."""
+        """What one turn of an event loop brings is written together. Endings wait a little for the next hold."""
         writer = self._writer or self._start()
-        gathered = self._gathered.items
-        gathered.append(item)
-        if len(gathered) == 1:
-            try:
-                loop = asyncio.get_running_loop()
-            except RuntimeError:
-                _hand_over(writer, gathered)
-            else:
-                loop.call_soon(_hand_over, writer, gathered)
+        gathered = self._gathered
+        gathered.items.append(item)
+        loop = _running_loop()
+        if loop is None:
+            _hand_over(writer, gathered.items, None)
+        elif isinstance(item, tuple):
+            if not gathered.soon:
+                gathered.soon = True
+                loop.call_soon(_hand_over_soon, writer, gathered, loop)
+        elif len(gathered.items) == 1:
+            loop.call_later(ENDING_WAITS_S, _hand_over, writer, gathered.items, loop)
 
     def _start(self) -> Writer:
         with self._starting:
@@ -204,16 +209,33 @@ class _Gathered(local):
 
     def __init__(self, all: list[deque[Waiting | Ending]]) -> None:
         self.items: deque[Waiting | Ending] = deque()
+        self.soon = False
         self.all = all
         all.append(self.items)
 
 
-def _hand_over(writer: Writer, gathered: deque[Waiting | Ending]) -> None:
+def _hand_over(writer: Writer, gathered: deque[Waiting | Ending], loop: asyncio.AbstractEventLoop | None) -> None:
     batch: list[Waiting | Ending] = []
     while gathered:
         batch.append(gathered.popleft())
-    if batch:
+    if not batch:
+        return
+    if loop is None:
         writer.put(batch)
+    else:
+        writer.put_here(batch, loop)
+
+
+def _hand_over_soon(writer: Writer, gathered: _Gathered, loop: asyncio.AbstractEventLoop) -> None:
+    gathered.soon = False
+    _hand_over(writer, gathered.items, loop)
+
+
+def _running_loop() -> asyncio.AbstractEventLoop | None:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
 
 
 _PARENTS: list[Writer] = []

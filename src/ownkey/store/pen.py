@@ -62,6 +62,20 @@ class Pen(Protocol):
         """End that hold at the amount held."""
         ...
 
+    here: bool
+    """Whether it may write on an event loop: the database is a file of this machine."""
+
+    def wait_for_others(self, patient: bool) -> None:
+        """Whether `write` waits while another process writes, or fails at once."""
+        ...
+
+    @property
+    def untidy(self) -> bool: ...
+
+    def tidy(self) -> None:
+        """What has to be done after some writes, and takes longer than they."""
+        ...
+
     def close(self) -> None: ...
 
     def leave(self) -> None:

@@ -22,6 +22,8 @@ _BAD_ROW = (psycopg.DataError, psycopg.IntegrityError)
 
 
 class PostgresPen:
+    here = False
+
     def __init__(self, url: URL, holder: str) -> None:
         self._holder = holder
         try:
@@ -50,6 +52,16 @@ class PostgresPen:
             raise
         except psycopg.Error as error:
             raise unavailable(error) from None
+
+    def wait_for_others(self, patient: bool) -> None:
+        """It waits as long as the server lets it."""
+
+    @property
+    def untidy(self) -> bool:
+        return False
+
+    def tidy(self) -> None:
+        """The server sees to itself."""
 
     def assume(self, id: str, at_ms: int) -> None:
         try:

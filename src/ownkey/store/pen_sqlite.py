@@ -11,7 +11,7 @@ from pathlib import Path
 
 from msgspec import Struct, structs
 
-from ownkey.store.connect import sqlite_connection, unavailable
+from ownkey.store.connect import BUSY_S, sqlite_connection, unavailable
 from ownkey.store.pen import COLUMNS_OF_A_HOLD, COLUMNS_OF_AN_ENDING, Ending, Hold
 
 _ROWS_A_STATEMENT = 64
@@ -22,10 +22,13 @@ _BAD_ROW = (sqlite3.IntegrityError, sqlite3.DataError, sqlite3.InterfaceError, s
 
 
 class SqlitePen:
+    here = True
+
     def __init__(self, file: Path, holder: str) -> None:
         self._file = file
         self._holder = holder
         self._commits = 0
+        self._patient = True
         try:
             self._connection = sqlite_connection(file)
         except sqlite3.Error as error:
@@ -46,9 +49,30 @@ class SqlitePen:
                 raise unavailable(error) from None
             raise
         self._commits += 1
-        if self._commits >= _COMMITS_A_CHECKPOINT:
-            self._commits = 0
-            self._checkpoint()
+
+    def wait_for_others(self, patient: bool) -> None:
+        if patient is not self._patient:
+            self._patient = patient
+            self._connection.execute(f"PRAGMA busy_timeout = {BUSY_S * 1000 if patient else 0}")
+
+    @property
+    def untidy(self) -> bool:
+        return self._commits >= _COMMITS_A_CHECKPOINT
+
+    def tidy(self) -> None:
+        """Bring the log into the file while a second connection keeps every writer out.
+
+        SQLite before 3.51.3 may damage the file where a commit starts the log anew beside a checkpoint:
+        https://www.sqlite.org/wal.html#walresetbug
+        """
+        self._commits = 0
+        with suppress(sqlite3.Error):
+            guard = sqlite_connection(self._file)
+            try:
+                guard.execute("BEGIN IMMEDIATE")
+                self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+            finally:
+                guard.close()
 
     def assume(self, id: str, at_ms: int) -> None:
         try:
@@ -68,20 +92,6 @@ class SqlitePen:
         if self._connection.in_transaction:
             with suppress(sqlite3.Error):
                 self._connection.execute("ROLLBACK")
-
-    def _checkpoint(self) -> None:
-        """Bring the log into the file while a second connection keeps every writer out.
-
-        SQLite before 3.51.3 may damage the file where a commit starts the log anew beside a checkpoint:
-        https://www.sqlite.org/wal.html#walresetbug
-        """
-        with suppress(sqlite3.Error):
-            guard = sqlite_connection(self._file)
-            try:
-                guard.execute("BEGIN IMMEDIATE")
-                self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
-            finally:
-                guard.close()
 
 
 def _pieces(rows: Sequence[Struct]) -> Iterator[Sequence[Struct]]:

@@ -1,19 +1,28 @@
-"""The one thread of a process that writes the book: what waits goes into one transaction, and all are told at once."""
+"""The one who writes the book: what waits goes into one transaction, and all are told at once.
+
+Where the database is quick it is written on the event loop that brings it, else on a thread of its own.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import Callable
-from queue import Empty, SimpleQueue
-from threading import Thread
+from threading import Condition, Thread
 
 from ownkey.store.connect import unavailable
 from ownkey.store.pen import Ending, Hold, Pen
 from ownkey.talk.errors import StorageUnavailable
 
 _RETRY_S = 0.25
-_MOST_AT_ONCE = 1024
+
+# On an event loop a write keeps everything else waiting. Slower than this, on average or once, it goes to the thread,
+# for a second at first and for longer each time that it is still slow.
+_QUICK_S = 0.004
+_TOO_SLOW_S = 0.05
+_APART_S = 1.0
+_MOST_APART_S = 60.0
 
 Waiting = tuple[Hold | None, "asyncio.Future[None]"]
 """A hold and who waits for it; without one, who waits until everything before is on disk."""
@@ -32,19 +41,43 @@ class Writer:
 
     def __init__(self, open_pen: Callable[[], Pen]) -> None:
         self._open_pen = open_pen
-        self._queue: SimpleQueue[list[Waiting | Ending] | None] = SimpleQueue()
-        self.put = self._queue.put
+        self._turn = Condition()
+        self._batches: deque[list[Waiting | Ending]] = deque()
+        self._busy = False
+        self._stopping = False
         self._holds: list[Waiting] = []
         self._drains: list[asyncio.Future[None]] = []
         self._endings: list[Ending] = []
         self._pen: Pen | None = None
-        self._stopping = False
+        self._gave_up = False
+        self._usual_s = 0.0
+        self._apart_s = _APART_S
+        self._apart_until_s = 0.0
         self._thread = Thread(target=self._run, name="ownkey-book", daemon=True)
         self._thread.start()
 
+    def put(self, batch: list[Waiting | Ending]) -> None:
+        """The thread writes it."""
+        with self._turn:
+            self._batches.append(batch)
+            self._turn.notify()
+
+    def put_here(self, batch: list[Waiting | Ending], loop: asyncio.AbstractEventLoop) -> None:
+        """Write it now, on this event loop, where that is quick and nobody else is at it; else the thread writes it."""
+        if time.monotonic() >= self._apart_until_s:
+            with self._turn:
+                free = not (self._busy or self._batches or self._left) and self._pen is not None and self._pen.here
+                self._busy = self._busy or free
+            if free:
+                self._write_here(batch, loop)
+                return
+        self.put(batch)
+
     def stop(self, wait_s: float) -> None:
         """Write what was put, as far as the database lets, and end the thread."""
-        self.put(None)
+        with self._turn:
+            self._stopping = True
+            self._turn.notify()
         self._thread.join(wait_s)
 
     def leave(self) -> None:
@@ -52,32 +85,73 @@ class Writer:
         if self._pen is not None:
             self._pen.leave()
 
+    @property
+    def _left(self) -> bool:
+        """Whether something was taken and not written."""
+        return bool(self._holds or self._endings or self._drains)
+
+    def _write_here(self, batch: list[Waiting | Ending], loop: asyncio.AbstractEventLoop) -> None:
+        began_s = time.monotonic()
+        self._take(batch)
+        try:
+            assert self._pen is not None
+            self._pen.wait_for_others(False)
+            self._write(loop)
+        except Exception:  # noqa: BLE001  the thread tries it again, and says what is wrong
+            self._usual_s = _TOO_SLOW_S
+        now_s = time.monotonic()
+        self._usual_s = 0.9 * self._usual_s + 0.1 * (now_s - began_s)
+        if self._usual_s > _QUICK_S or now_s - began_s > _TOO_SLOW_S:
+            self._apart_until_s = now_s + self._apart_s
+            self._apart_s = min(2 * self._apart_s, _MOST_APART_S)
+            self._usual_s = 0.0
+        elif self._apart_s > _APART_S and now_s > self._apart_until_s + self._apart_s:
+            self._apart_s = _APART_S
+        self._done()
+
     def _run(self) -> None:
-        while not self._stopping:
-            self._collect()
+        while self._collect():
             try:
-                self._write()
+                if self._left:
+                    self._pen = self._pen or self._open_pen()
+                    self._pen.wait_for_others(True)
+                    self._write(None)
+                elif self._pen is not None:
+                    self._pen.tidy()
             except StorageUnavailable as error:
                 self._give_up(error)
             except Exception as error:  # noqa: BLE001  whatever happens, nobody may wait for ever
                 self._give_up(unavailable(error))
+            self._done()
         if self._pen is not None:
             self._pen.close()
-        self._tell([(future, "The book was closed before it could write.") for future in self._drains])
+        self._tell([(future, "The book was closed before it could write.") for future in self._drains], None)
 
-    def _collect(self) -> None:
-        """Wait for something to do, and take all that is there."""
-        try:
-            self._take(self._queue.get(timeout=_RETRY_S if self._endings or self._drains else None))
-            for _ in range(min(self._queue.qsize(), _MOST_AT_ONCE)):
-                self._take(self._queue.get_nowait())
-        except Empty:
-            pass
+    def _collect(self) -> bool:
+        """Wait for something to do, take all that is there, and keep others out; False: it is time to end."""
+        with self._turn:
+            if self._left and not self._batches and not self._stopping:
+                self._turn.wait(_RETRY_S)
+            while self._busy or not (self._batches or self._left or self._stopping or self._untidy):
+                self._turn.wait()
+            if self._stopping and not self._batches and (self._gave_up or not self._left):
+                return False
+            self._busy = True
+            while self._batches:
+                self._take(self._batches.popleft())
+        return True
 
-    def _take(self, batch: list[Waiting | Ending] | None) -> None:
-        if batch is None:
-            self._stopping = True
-            return
+    @property
+    def _untidy(self) -> bool:
+        return self._pen is not None and self._pen.untidy
+
+    def _done(self) -> None:
+        with self._turn:
+            self._busy = False
+            if self._batches or self._left or self._untidy:
+                self._turn.notify()
+
+    def _take(self, batch: list[Waiting | Ending]) -> None:
         for item in batch:
             if isinstance(item, Ending):
                 self._endings.append(item)
@@ -86,14 +160,16 @@ class Writer:
             else:
                 self._holds.append(item)
 
-    def _write(self) -> None:
+    def _write(self, loop: asyncio.AbstractEventLoop | None) -> None:
+        """All that was taken. `loop` is the one it runs on, if any."""
         holds = [hold for hold, _ in self._holds if hold is not None]
         endings = self._endings
         if len(endings) > 1:
             endings = list({ending.id: ending for ending in reversed(endings)}.values())
         told: _Told
         if holds or endings:
-            pen = self._pen = self._pen or self._open_pen()
+            pen = self._pen
+            assert pen is not None
             try:
                 pen.write(holds, endings)
                 told = [(future, None) for _, future in self._holds]
@@ -105,7 +181,8 @@ class Writer:
             told = []
         told += [(future, None) for future in self._drains]
         self._holds, self._endings, self._drains = [], [], []
-        self._tell(told)
+        self._gave_up = False
+        self._tell(told, loop)
 
     def _write_singly(self, pen: Pen) -> _Told:
         told: _Told = []
@@ -115,7 +192,7 @@ class Writer:
             try:
                 pen.write([hold] if hold is not None else [], [])
             except StorageUnavailable:
-                self._tell(told)
+                self._tell(told, None)
                 raise
             except Exception as error:  # noqa: BLE001
                 refusal = f"The book cannot keep this hold: {type(error).__name__}."
@@ -125,7 +202,7 @@ class Writer:
             try:
                 pen.write([], [self._endings[0]])
             except StorageUnavailable:
-                self._tell(told)
+                self._tell(told, None)
                 raise
             except Exception:  # noqa: BLE001
                 self._assume(pen, self._endings[0].id)
@@ -143,21 +220,26 @@ class Writer:
 
     def _give_up(self, error: StorageUnavailable) -> None:
         """Every hold that waits by now fails. One whose commit was cut off may be there yet: it is released."""
-        while not self._queue.empty():
-            self._take(self._queue.get_nowait())
+        self._gave_up = True
+        with self._turn:
+            while self._batches:
+                self._take(self._batches.popleft())
         if self._pen is not None:
             self._pen.close()
             self._pen = None
             self._endings += [Ending(hold.id, "released", ended_at_ms=now_ms()) for hold, _ in self._holds if hold]
         told: _Told = [(future, error.message) for _, future in self._holds]
         self._holds = []
-        self._tell(told)
+        self._tell(told, None)
 
-    def _tell(self, told: _Told) -> None:
+    def _tell(self, told: _Told, here: asyncio.AbstractEventLoop | None) -> None:
         by_loop: dict[asyncio.AbstractEventLoop, _Told] = {}
         for future, refusal in told:
             by_loop.setdefault(future.get_loop(), []).append((future, refusal))
         for loop, its in by_loop.items():
+            if loop is here:
+                _resolve(its)
+                continue
             try:
                 loop.call_soon_threadsafe(_resolve, its)
             except RuntimeError:
