@@ -13,7 +13,7 @@ from ownkey.catalog.manifest import Quirks
 from ownkey.talk.chat import Chat, Message, user
 from ownkey.talk.errors import ProviderError, StreamCut
 from ownkey.talk.reply import Event, collect
-from ownkey.wires.gemini import Gemini
+from ownkey.wires.gemini.wire import Gemini
 from recordings import ABSENT, FOLDER, Record, records
 
 pytestmark = pytest.mark.skipif(not any(FOLDER.glob("*.jsonl.gz")), reason=ABSENT)
