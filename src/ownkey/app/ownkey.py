@@ -129,10 +129,14 @@ class Ownkey:
 def _chat(messages: Messages, options: Mapping[str, Any]) -> Chat:
     try:
         if isinstance(messages, Chat):
-            return msgspec.structs.replace(messages, **options)
-        return Chat(_messages(messages), **options)
+            chat = msgspec.structs.replace(messages, **options)
+        else:
+            chat = Chat(_messages(messages), **options)
     except TypeError as error:
         raise InvalidRequest(f"{error}".replace("Unexpected keyword argument", "There is no option")) from None
+    if not chat.messages:
+        raise InvalidRequest("There is nothing to ask.", "Give a text, or at least one message.", param="messages")
+    return chat
 
 
 def _messages(messages: str | Sequence[Message] | Sequence[Mapping[str, Any]]) -> tuple[Message, ...]:

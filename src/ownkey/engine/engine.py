@@ -11,10 +11,11 @@ from ownkey.catalog.manifest import Provider
 from ownkey.engine.answer import Answer
 from ownkey.engine.attempt import Attempt, Made, price_text
 from ownkey.engine.read import Sent, read
-from ownkey.engine.request import Request, new_id
+from ownkey.engine.request import Request
 from ownkey.engine.target import Target, key_header
 from ownkey.engine.targets import Targets
 from ownkey.routing.plan import Plan, Policy
+from ownkey.routing.route import AUTO
 from ownkey.spending.catalogue import Prices
 from ownkey.spending.price import bound_input, ceiling
 from ownkey.store.book import Book, Hold
@@ -79,7 +80,12 @@ class Engine:
                 await asyncio.sleep(step.wait_s)
 
     def is_demo(self, owner: str, model: str) -> bool:
-        """Whether nothing but the demo would answer: no key, no cost, no socket."""
+        """Whether the demo was asked for, and nothing but it would answer: no key, no cost, no socket.
+
+        `auto` does not count: the demo in place of a model would look like its answer.
+        """
+        if AUTO in map(str.strip, model.split(",")):
+            return False
         try:
             targets = self._targets.find(owner, model)
         except OwnkeyError:
@@ -134,7 +140,7 @@ class Engine:
 
     def _hold(self, request: Request, target: Target, key_id: str | None, made: Made, number: int) -> Hold:
         return Hold(
-            id=new_id(),
+            id=f"{request.id}.{number}",
             request_id=request.id,
             attempt=number,
             owner=request.owner,

@@ -66,7 +66,12 @@ class Targets:
         return candidates
 
     def _find(self, owner: str, model: str) -> tuple[Target, ...]:
-        picks = route(model, self.candidates(owner), order=self._order, fallback=self._fallback)
+        try:
+            picks = self._picks(owner, model)
+        except UnknownModel:
+            # A provider's file may have come since the folder was looked at.
+            self._catalogue.refresh()
+            picks = self._picks(owner, model)
         targets: list[Target] = []
         first_error: OwnkeyError | None = None
         for pick in picks:
@@ -77,6 +82,9 @@ class Targets:
         if not targets:
             raise first_error or UnknownModel("No provider can be asked.", "Store a key: `ownkey keys set PROVIDER`.")
         return tuple(targets)
+
+    def _picks(self, owner: str, model: str) -> tuple[Pick, ...]:
+        return route(model, self.candidates(owner), order=self._order, fallback=self._fallback)
 
     def _target(self, pick: Pick) -> Target:
         provider = self._catalogue.get(pick.provider)

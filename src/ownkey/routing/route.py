@@ -45,7 +45,8 @@ def route(
     """Who shall be asked, first to last.
 
     `asked` is `provider/model`, a provider (its default model), a bare model, `auto`, or several with commas between.
-    `auto` takes the usable providers as `order` has them. `fallback` comes after what was asked for by name.
+    `auto` takes the usable providers as `order` has them. `fallback` comes after what was asked for by name, but not
+    after the demo, which nobody pays for and everybody may ask.
     Raises UnknownModel, or KeyMissing where only a key is wanting.
     """
     picks: list[Pick] = []
@@ -53,8 +54,9 @@ def route(
         picks += _auto(candidates, order) if name == AUTO else [_named(name, candidates)]
     if not picks:
         picks += _auto(candidates, order)
-    for name in fallback:
-        picks += _known(name, candidates)
+    if any(candidates[pick.provider].provider.kind != "demo" for pick in picks):
+        for name in fallback:
+            picks += _known(name, candidates)
     return tuple(dict.fromkeys(picks))
 
 

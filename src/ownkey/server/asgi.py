@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import sys
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -39,7 +41,9 @@ class App:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
-            await self._live(receive, send)
+            # Told to stop a second time, the server waits for nothing: what is held then, the next start ends.
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._live(receive, send)
             return
         if scope["type"] != "http":
             return

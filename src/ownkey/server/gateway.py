@@ -11,11 +11,11 @@ from ownkey.engine.request import Request, new_id
 from ownkey.server.guard import HeaderList, caller_of, check_body_headers
 from ownkey.server.problems import headers_of, status_of
 from ownkey.server.respond import PRIVATE, Receive, Send, read_body, respond, respond_json
-from ownkey.talk.errors import InvalidToken, OwnkeyError, TooLarge
+from ownkey.talk.errors import InvalidToken, Overloaded, OwnkeyError, TooLarge
 from ownkey.talk.money import show_usd
 from ownkey.talk.reply import Receipt
 from ownkey.vault.tokens import Caller, Tokens
-from ownkey.wires.wire import Ask, Door, Writer
+from ownkey.wires.wire import Ask, Door
 
 MAX_BODY_BYTES = 10 << 20
 ACCEPT_PRICE = b"x-ownkey-accept-unknown-price"
@@ -43,14 +43,18 @@ class Gateway:
                 raise TooLarge(f"The body is over {MAX_BODY_BYTES >> 20} MiB.", "Send less in one request.")
             ask = self._door.read_ask(body)
             request = self._request(request_id, caller, ask, headers)
+            if ask.stream:
+                await self._streamed(receive, send, request, ask)
+                return
             answer = await self._engine.run(request)
         except OwnkeyError as error:
             await self.refuse(send, error, request_id)
             return
-        if isinstance(answer, Whole):
-            await self._whole(send, answer)
-        else:
-            await self._streamed(receive, send, answer, ask)
+        except asyncio.CancelledError:
+            await self.refuse(send, _stopping(), request_id)
+            return
+        assert isinstance(answer, Whole)
+        await self._whole(send, answer)
 
     async def refuse(self, send: Send, error: OwnkeyError, request_id: str) -> None:
         headers = [(b"x-request-id", request_id.encode()), *headers_of(error)]
@@ -82,23 +86,33 @@ class Gateway:
         warnings = answer.reply.warnings if answer.reply is not None else ()
         await respond(send, 200, body, _headers(answer.receipt, warnings))
 
-    async def _streamed(self, receive: Receive, send: Send, stream: ByteStream | EventStream, ask: Ask) -> None:
-        """The server does not tell a running handler that its client is gone; so somebody listens for it."""
-        writer = self._door.writer(ask, stream.target.model)
+    async def _streamed(self, receive: Receive, send: Send, request: Request, ask: Ask) -> None:
+        """The server does not tell a running handler that its client is gone; so somebody listens for it, from before
+        the first try: a provider may be silent for long."""
         task = asyncio.current_task()
         assert task is not None
         gone = asyncio.ensure_future(receive())
         gone.add_done_callback(lambda done: None if done.cancelled() else task.cancel())
+        stream: ByteStream | EventStream | None = None
         try:
-            await self._pass(send, stream, writer)
+            answer = await self._engine.run(request)
+            assert not isinstance(answer, Whole)
+            stream = answer
+            await self._pass(send, stream, ask)
         except asyncio.CancelledError:
-            if not gone.done():
+            if gone.done():
+                return
+            if stream is None:
                 raise
+            last = self._door.writer(ask, stream.target.model).fail(_stopping())
+            await send({"type": "http.response.body", "body": last})
         finally:
-            stream.close()
+            if stream is not None:
+                stream.close()
             gone.cancel()
 
-    async def _pass(self, send: Send, stream: ByteStream | EventStream, writer: Writer) -> None:
+    async def _pass(self, send: Send, stream: ByteStream | EventStream, ask: Ask) -> None:
+        writer = self._door.writer(ask, stream.target.model)
         start: ResponseHeaders = [(b"content-type", b"text/event-stream; charset=utf-8"), PRIVATE]
         headers = start + _headers(stream.receipt(), stream.warnings)
         await send({"type": "http.response.start", "status": 200, "headers": headers})
@@ -113,6 +127,11 @@ class Gateway:
         except OwnkeyError as error:
             last = writer.fail(error)
         await send({"type": "http.response.body", "body": last})
+
+
+def _stopping() -> Overloaded:
+    """Where a handler is cancelled and the client is there, the server is done with waiting for it."""
+    return Overloaded("Ownkey is stopping.", "Ask again in a moment.")
 
 
 def _headers(receipt: Receipt, warnings: Iterable[str]) -> ResponseHeaders:

@@ -31,8 +31,8 @@ STATUS: dict[type[OwnkeyError], int] = {
 }
 
 # Clients of OpenAI's retry 408, 409, 429 and 5xx by themselves and obey `x-should-retry`
-# (openai-python, `_should_retry`). What was tried here already is not worth trying again.
-WORTH_RETRYING = (429, 503)
+# (openai-python, `_should_retry`). What was tried here already is not worth trying again, nor what a person has to mend.
+WORTH_RETRYING = (errors.RateLimitExceeded, errors.Overloaded, errors.StorageUnavailable)
 
 
 def status_of(error: OwnkeyError) -> int:
@@ -42,7 +42,7 @@ def status_of(error: OwnkeyError) -> int:
 def headers_of(error: OwnkeyError) -> list[tuple[bytes, bytes]]:
     """What an error's answer carries besides its body."""
     status = status_of(error)
-    headers = [(b"x-should-retry", b"true" if status in WORTH_RETRYING else b"false")]
+    headers = [(b"x-should-retry", b"true" if isinstance(error, WORTH_RETRYING) else b"false")]
     if status == 429 and isinstance(error, ProviderError):
         headers.append((b"retry-after", str(max(1, math.ceil(error.retry_after_s or 1))).encode()))
     if status == 401:

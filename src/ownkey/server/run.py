@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import signal
 import socket
 import sys
 from collections.abc import Callable
+from types import FrameType
 
 import uvicorn
 
@@ -17,13 +19,9 @@ from ownkey.talk.errors import BadConfiguration
 DRAIN_S = 10
 BACKLOG = 2048
 
-# The thread that writes the book takes turns with the event loop; Python's own 5 ms would be its wait for each turn.
-SWITCH_INTERVAL_S = 0.0005
-
 
 def run(settings: Settings, *, announce: Callable[[str], None]) -> None:
     """Serve until SIGTERM or SIGINT; open answers have ten seconds to end. Raises BadConfiguration at a taken port."""
-    sys.setswitchinterval(SWITCH_INTERVAL_S)
     listener = _listen(settings.host, settings.port)
     house = House(settings)
     config = uvicorn.Config(
@@ -41,11 +39,23 @@ def run(settings: Settings, *, announce: Callable[[str], None]) -> None:
         timeout_graceful_shutdown=DRAIN_S,
     )
     server = uvicorn.Server(config)
+    _stop_quietly(server)
     with contextlib.closing(listener):
         announce(_welcome(settings, listener.getsockname()[1]))
         server.run(sockets=[listener])
     if not server.started:
         sys.exit(1)
+
+
+def _stop_quietly(server: uvicorn.Server) -> None:
+    """uvicorn raises a signal again once it has stopped for it, and Python's own handlers would make that a failure."""
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        if not server.started:
+            sys.exit(0)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, handle)
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -1,0 +1,29 @@
+"""What tests of several parts share: one simulator and one gateway for each process of tests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from house import KEYS, Gateway, Simulator, gateway, library
+
+
+@pytest.fixture(scope="session")
+def simulator() -> Iterator[Simulator]:
+    running = Simulator()
+    yield running
+    running.close()
+
+
+@pytest.fixture(scope="session")
+def served(simulator: Simulator, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+    """A gateway whose OpenAI, Anthropic and Gemini are the simulator. Retries wait little, silence is cut short."""
+    home = tmp_path_factory.mktemp("gateway") / "home"
+    quick = {"OWNKEY_RETRY_DELAY_S": "0.01", "OWNKEY_HEADERS_TIMEOUT_S": "1", "OWNKEY_IDLE_TIMEOUT_S": "1"}
+    with library(home) as ownkey:
+        for name, key in KEYS.items():
+            version = "v1beta" if name == "gemini" else "v1"
+            ownkey.providers.set(name, endpoint=f"{simulator.url}/fault/name={name}/{version}")
+            ownkey.keys.set(name, key)
+    with gateway(home, simulator, **quick) as running:
+        yield running
