@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from ownkey.talk.reply import Reply, collect
-from ownkey.wires.openai_chat import OpenAIChat
+from ownkey.wires.openai_chat.wire import OpenAIChat
 
 WIRE = OpenAIChat()
 

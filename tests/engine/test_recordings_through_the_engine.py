@@ -21,20 +21,18 @@ from ownkey.engine.request import Request, new_id
 from ownkey.talk.errors import OwnkeyError
 from ownkey.wires.wire import Door, wire
 from played import ORACLES, Case, Outcome, Played, at_once, named, ours, owed_nano, playing, provider_of, recorded
-from recordings import ABSENT, FOLDER
+from recordings import ABSENT
 
 DONE = b"data: [DONE]\n\n"
 
-SOURCES = [
-    "cases",
-    pytest.param("recordings", marks=pytest.mark.skipif(not any(FOLDER.glob("*.jsonl.gz")), reason=ABSENT)),
-]
-every_source = pytest.mark.parametrize("source", SOURCES)
+FOUND = {name: recorded(name) for name in ORACLES}
+PRESENT = any(FOUND.values())
+every_source = pytest.mark.parametrize("source", ["cases", "recordings"] if PRESENT else ["cases"])
 every_wire = pytest.mark.parametrize("name", list(ORACLES))
 
 
 def cases_of(source: str, name: str) -> list[Case]:
-    return ours(name) if source == "cases" else recorded(name)
+    return ours(name) if source == "cases" else FOUND[name]
 
 
 def ask_all(home: Path, cases: list[Case], cut: str = "") -> list[Outcome]:
@@ -141,6 +139,14 @@ def expected_code(case: Case) -> str:
     return next(told, None) or STATUSES.get(case.status, "upstream_unavailable")
 
 
+@pytest.mark.skipif(not PRESENT, reason=ABSENT)
+def test_the_recordings_hold_answers_streams_and_refusals_in_each_wire() -> None:
+    for cases in FOUND.values():
+        assert {case.kind for case in cases} >= {"answer", "refusal"}
+        assert sum(case.streaming for case in cases) > 50
+        assert len({case.id for case in cases}) == len(cases)
+
+
 @every_source
 @every_wire
 def test_every_answer_comes_out_of_the_library_as_its_json_says(name: str, source: str, tmp_path: Path) -> None:
@@ -173,9 +179,7 @@ def compare_said(outcome: Outcome) -> None:
 def test_U08_a_stream_that_comes_byte_by_byte_says_the_same(name: str, tmp_path: Path) -> None:
     """Heads, chunk sizes and all: each byte in a packet of its own."""
     streams = [case for case in ours(name) if case.streaming]
-    streams += sorted((case for case in recorded(name) if case.streaming), key=lambda case: len(case.response_body))[
-        :12
-    ]
+    streams += sorted((case for case in FOUND[name] if case.streaming), key=lambda case: len(case.response_body))[:12]
     all_right(ask_all(tmp_path, streams, "single"), compare_said)
 
 
@@ -187,7 +191,9 @@ def test_U08_a_stream_cut_off_anywhere_never_looks_whole(name: str, how: str, tm
 
     async def main() -> list[str]:
         async with playing(tmp_path, streams) as played:
-            places = [(case, at) for case in streams for at in range(len(case.response_body))]
+            # Where the connection breaks, no wire is asked: some places stand for all.
+            step = 1 if how == "ends" else 5
+            places = [(case, at) for case in streams for at in range(0, len(case.response_body), step)]
             return list(filter(None, await at_once(places, lambda place: cut_off(played, *place, how))))
 
     wrong = asyncio.run(main())
@@ -206,6 +212,29 @@ async def cut_off(played: Played, case: Case, at: int, how: str) -> str | None:
     found, expected = case.oracle.said(outcome.reply), case.expected
     missing = [field for field in found if field != "usage" and found[field] != expected[field]]
     return f"{where}: a clean end without its {missing}" if missing else None
+
+
+def test_U08_a_stream_that_passes_through_and_is_cut_off_anywhere_never_looks_whole(tmp_path: Path) -> None:
+    streams = [case for case in ours("openai-chat") if case.streaming and case.kind == "answer"]
+
+    async def main() -> list[str]:
+        async with playing(tmp_path, streams) as played:
+            places = [(case, at) for case in streams for at in range(len(case.response_body))]
+            return list(filter(None, await at_once(places, lambda place: passing_cut_off(played, *place))))
+
+    wrong = asyncio.run(main())
+    assert not wrong, f"{len(wrong)}:\n" + "\n".join(wrong[:20])
+
+
+async def passing_cut_off(played: Played, case: Case, at: int) -> str | None:
+    outcome, out = await passed(played, case, wants_usage=True, cut=f"ends{at}")
+    where = f"{named(case)} after {at} of {len(case.response_body)} bytes"
+    if outcome.error is not None:
+        right = outcome.error.code == "upstream_cut" and not out.endswith(DONE)
+        return None if right else f"{where}: {outcome.error!r} after {out[-60:]!r}"
+    found, expected = case.oracle.streamed(out), case.expected
+    missing = [field for field in found if field != "usage" and found[field] != expected[field]]
+    return f"{where}: a clean end without its {missing}" if missing or not out.endswith(DONE) else None
 
 
 @every_source
@@ -241,12 +270,12 @@ def test_a_client_that_asked_for_no_usage_is_not_told_it(source: str, tmp_path: 
     asyncio.run(main())
 
 
-async def passed(played: Played, case: Case, *, wants_usage: bool) -> tuple[Outcome, bytes]:
+async def passed(played: Played, case: Case, *, wants_usage: bool, cut: str = "") -> tuple[Outcome, bytes]:
     """The bytes that a client of the same wire is given, until the end or the error."""
     door = wire(case.wire)
     assert isinstance(door, Door)
     options = {"stream_options": {"include_usage": wants_usage}} if case.streaming else {}
-    asked = {"model": named(case), "stream": case.streaming, "messages": [{"role": "user", "content": "Go"}]}
+    asked = {"model": named(case, cut), "stream": case.streaming, "messages": [{"role": "user", "content": "Go"}]}
     ask = door.read_ask(json.dumps(asked | options).encode())
     out: list[bytes] = []
     receipt = None

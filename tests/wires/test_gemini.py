@@ -22,7 +22,7 @@ from ownkey.talk.errors import (
     UnexpectedResponse,
 )
 from ownkey.talk.reply import Finish, Reply, Usage
-from ownkey.wires.gemini import Gemini
+from ownkey.wires.gemini.wire import Gemini
 
 
 def reply(*parts: dict[str, Any], finish: object = "STOP", usage: object = None, **more: Any) -> Reply:

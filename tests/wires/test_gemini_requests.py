@@ -26,7 +26,7 @@ from ownkey.talk.chat import (
     user,
 )
 from ownkey.talk.errors import InvalidRequest, Unsupported
-from ownkey.wires.gemini import Gemini
+from ownkey.wires.gemini.wire import Gemini
 from ownkey.wires.wire import Wire, Written, wire
 
 SCHEMA: dict[str, Any] = {

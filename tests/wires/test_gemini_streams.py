@@ -18,7 +18,7 @@ from ownkey.talk.errors import (
     UnexpectedResponse,
 )
 from ownkey.talk.reply import Event, Finish, Reply, Usage, collect
-from ownkey.wires.gemini import Gemini
+from ownkey.wires.gemini.wire import Gemini
 
 Chunk = dict[str, Any]
 

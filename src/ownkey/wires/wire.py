@@ -175,9 +175,9 @@ class Door(Wire, Protocol):
 
 
 TABLE: Mapping[str, str] = {
-    "openai-chat": "ownkey.wires.openai_chat:OpenAIChat",
-    "anthropic-messages": "ownkey.wires.anthropic_messages:AnthropicMessages",
-    "gemini": "ownkey.wires.gemini:Gemini",
+    "openai-chat": "ownkey.wires.openai_chat.wire:OpenAIChat",
+    "anthropic-messages": "ownkey.wires.anthropic_messages.wire:AnthropicMessages",
+    "gemini": "ownkey.wires.gemini.wire:Gemini",
 }
 
 _loaded: dict[str, Wire] = {}

@@ -14,7 +14,7 @@ from msgspec.json import Decoder, decode
 from ownkey.talk.chat import Opaque, Part, Reasoning, Refusal, Text, ToolCall
 from ownkey.talk.errors import ProviderError, UnexpectedResponse
 from ownkey.talk.reply import Finish, Reply, Unified
-from ownkey.wires.anthropic_usage import UNREADABLE, counts, usage_of
+from ownkey.wires.anthropic_messages.usage import UNREADABLE, counts, usage_of
 from ownkey.wires.status import by_status, names_an_error
 
 NAME = "anthropic-messages"

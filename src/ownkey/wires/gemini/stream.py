@@ -6,8 +6,8 @@ import re
 
 from ownkey.talk.errors import UnexpectedResponse
 from ownkey.talk.reply import Event
-from ownkey.wires.gemini_json import cut, decoded, unreadable
-from ownkey.wires.gemini_reply import Reading
+from ownkey.wires.gemini.reply import Reading
+from ownkey.wires.gemini.values import cut, decoded, unreadable
 from ownkey.wires.sse import EVENT_BYTES, Splitter
 
 _BEFORE = b"\xef\xbb\xbf \t\r\n"

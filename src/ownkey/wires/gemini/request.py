@@ -14,8 +14,8 @@ import msgspec
 from ownkey.catalog.manifest import Quirks
 from ownkey.talk.chat import Chat, Effort, Tool, ToolChoice
 from ownkey.talk.errors import InvalidRequest, Unsupported
-from ownkey.wires.gemini_contents import contents, system_instruction
-from ownkey.wires.gemini_json import Object
+from ownkey.wires.gemini.contents import contents, system_instruction
+from ownkey.wires.gemini.values import Object
 from ownkey.wires.wire import Written
 
 # Families from before thinking had levels: they take a budget of tokens, and calls without a signature. All later ones

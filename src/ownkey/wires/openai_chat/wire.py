@@ -8,10 +8,14 @@ from ownkey.catalog.manifest import Quirks
 from ownkey.talk.chat import Chat
 from ownkey.talk.errors import OwnkeyError, ProviderError
 from ownkey.talk.reply import Reply
-from ownkey.wires import openai_ask, openai_asked, openai_error, openai_reply, openai_request
-from ownkey.wires.openai_answer import ChatWriter, write_reply
-from ownkey.wires.openai_relay import ChatRelay
-from ownkey.wires.openai_stream import Reader
+from ownkey.wires.openai_chat.ask import forward, read_ask
+from ownkey.wires.openai_chat.chat import read_chat
+from ownkey.wires.openai_chat.error import error_object, read_error
+from ownkey.wires.openai_chat.relay import ChatRelay
+from ownkey.wires.openai_chat.reply import pass_reply, read_models, read_reply
+from ownkey.wires.openai_chat.request import write_request
+from ownkey.wires.openai_chat.stream import Reader
+from ownkey.wires.openai_chat.writer import ChatWriter, write_reply
 from ownkey.wires.wire import Ask, Headers, Listed, Passed, Written
 
 
@@ -24,34 +28,34 @@ class OpenAIChat:
     default_output: int | None = None
 
     def write_request(self, chat: Chat, model: str, *, stream: bool, max_output: int | None, quirks: Quirks) -> Written:
-        return openai_request.write_request(chat, model, stream=stream, max_output=max_output, quirks=quirks)
+        return write_request(chat, model, stream=stream, max_output=max_output, quirks=quirks)
 
     def read_reply(self, body: bytes) -> Reply:
-        return openai_reply.read_reply(body)
+        return read_reply(body)
 
     def reader(self) -> Reader:
         return Reader()
 
     def read_error(self, status: int, headers: Headers, body: bytes) -> ProviderError:
-        return openai_error.read_error(status, headers, body)
+        return read_error(status, headers, body)
 
     def read_models(self, body: bytes) -> Listed:
-        return openai_reply.read_models(body)
+        return read_models(body)
 
     def read_ask(self, body: bytes) -> Ask:
-        return openai_ask.read_ask(body)
+        return read_ask(body)
 
     def read_chat(self, ask: Ask) -> Chat:
-        return openai_asked.read_chat(ask)
+        return read_chat(ask)
 
     def forward(self, ask: Ask, model: str, *, max_output: int | None, quirks: Quirks) -> bytes:
-        return openai_ask.forward(ask, model, max_output=max_output, quirks=quirks)
+        return forward(ask, model, max_output=max_output, quirks=quirks)
 
     def relay(self, ask: Ask) -> ChatRelay:
         return ChatRelay(ask)
 
     def pass_reply(self, body: bytes) -> Passed:
-        return openai_reply.pass_reply(body)
+        return pass_reply(body)
 
     def write_reply(self, reply: Reply, model: str) -> bytes:
         return write_reply(reply, model)
@@ -60,4 +64,4 @@ class OpenAIChat:
         return ChatWriter(ask, model)
 
     def write_error(self, error: OwnkeyError) -> dict[str, object]:
-        return openai_error.error_object(error)
+        return error_object(error)

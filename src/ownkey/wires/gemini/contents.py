@@ -14,8 +14,8 @@ import msgspec
 
 from ownkey.talk.chat import Chat, Image, Message, Opaque, Part, Reasoning, Refusal, Text, ToolCall, ToolResult
 from ownkey.talk.errors import Unsupported
-from ownkey.wires.gemini_json import Object
-from ownkey.wires.gemini_reply import NAME
+from ownkey.wires.gemini.reply import NAME
+from ownkey.wires.gemini.values import Object
 
 # What Google documents for a call that no Gemini model made: newer models refuse a call without any signature.
 UNSEALED = "skip_thought_signature_validator"

@@ -13,8 +13,8 @@ from msgspec.json import decode
 
 from ownkey.talk.chat import Image, Message, Opaque, Part, Reasoning, Refusal, Text, ToolCall, ToolResult
 from ownkey.talk.errors import InvalidRequest, Unsupported
-from ownkey.wires.anthropic_reply import NAME
-from ownkey.wires.anthropic_usage import UNREADABLE
+from ownkey.wires.anthropic_messages.reply import NAME
+from ownkey.wires.anthropic_messages.usage import UNREADABLE
 
 Json = dict[str, Any]
 

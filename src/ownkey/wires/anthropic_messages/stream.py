@@ -23,8 +23,8 @@ from ownkey.talk.reply import (
     UsageReport,
     WholePart,
 )
-from ownkey.wires.anthropic_event import Delta, Head, Said, merge, said_in, unwrapped, whole
-from ownkey.wires.anthropic_reply import (
+from ownkey.wires.anthropic_messages.event import Delta, Head, Said, merge, said_in, unwrapped, whole
+from ownkey.wires.anthropic_messages.reply import (
     CITED,
     NAME,
     Block,
@@ -35,7 +35,7 @@ from ownkey.wires.anthropic_reply import (
     read_block,
     unreadable,
 )
-from ownkey.wires.anthropic_usage import UNREADABLE, counts, usage_of
+from ownkey.wires.anthropic_messages.usage import UNREADABLE, counts, usage_of
 from ownkey.wires.sse import Splitter
 
 

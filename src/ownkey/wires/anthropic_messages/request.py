@@ -13,7 +13,7 @@ from msgspec.json import encode
 from ownkey.catalog.manifest import Quirks
 from ownkey.talk.chat import Chat, Thinking, Tool
 from ownkey.talk.errors import InvalidRequest, Unsupported
-from ownkey.wires.anthropic_content import conversation
+from ownkey.wires.anthropic_messages.content import conversation
 from ownkey.wires.wire import Written
 
 Json = dict[str, Any]
@@ -49,7 +49,7 @@ _IDLE: Mapping[str, tuple[object, ...]] = {"store": (False,), "service_tier": ("
 _EFFORT: Mapping[str, str] = {"minimal": "low"}
 
 
-def write(chat: Chat, model: str, *, stream: bool, max_output: int | None, quirks: Quirks) -> Written:
+def write_request(chat: Chat, model: str, *, stream: bool, max_output: int | None, quirks: Quirks) -> Written:
     """Raises Unsupported or InvalidRequest, naming the field."""
     warnings: list[str] = []
     _other(chat, warnings)

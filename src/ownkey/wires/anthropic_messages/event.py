@@ -8,8 +8,8 @@ from typing import Any
 from msgspec import Raw, Struct
 from msgspec.json import Decoder, decode
 
-from ownkey.wires.anthropic_reply import unreadable
-from ownkey.wires.anthropic_usage import UNREADABLE
+from ownkey.wires.anthropic_messages.reply import unreadable
+from ownkey.wires.anthropic_messages.usage import UNREADABLE
 
 
 class Delta(Struct, gc=False):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ownkey.talk.reply import Usage
-from ownkey.wires.gemini_json import Object, as_count, as_list, as_object
+from ownkey.wires.gemini.values import Object, as_count, as_list, as_object
 
 
 def read_usage(counts: Object, before: Usage) -> Usage:

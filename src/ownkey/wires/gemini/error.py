@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 
 from ownkey.talk.errors import ProviderError
-from ownkey.wires.gemini_json import Object, as_list, as_object, as_text, decoded
+from ownkey.wires.gemini.values import Object, as_list, as_object, as_text, decoded
 from ownkey.wires.status import LONGEST_WAIT_S, by_status, names_an_error
 
 # Google's reasons that the shared codes have no word for, as the code that means the same.

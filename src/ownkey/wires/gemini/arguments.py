@@ -6,7 +6,7 @@ import re
 from itertools import pairwise
 from typing import Any, cast
 
-from ownkey.wires.gemini_json import Object, unreadable
+from ownkey.wires.gemini.values import Object, unreadable
 
 _STEP = re.compile(r"""\.([^.\[\]]+)|\[(\d{1,6})\]|\['((?:[^'\\]|\\.)*)'\]|\["((?:[^"\\]|\\.)*)"\]""")
 _VALUES = ("stringValue", "numberValue", "boolValue", "nullValue")

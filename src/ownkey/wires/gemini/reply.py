@@ -24,10 +24,10 @@ from ownkey.talk.reply import (
     UsageReport,
     WholePart,
 )
-from ownkey.wires.gemini_arguments import Pieces
-from ownkey.wires.gemini_error import error_of, status_of
-from ownkey.wires.gemini_json import Object, as_list, as_object, as_text, cut, unreadable
-from ownkey.wires.gemini_usage import read_usage
+from ownkey.wires.gemini.arguments import Pieces
+from ownkey.wires.gemini.error import error_of, status_of
+from ownkey.wires.gemini.usage import read_usage
+from ownkey.wires.gemini.values import Object, as_list, as_object, as_text, cut, unreadable
 
 NAME = "gemini"
 

@@ -26,7 +26,7 @@ from ownkey.talk.chat import (
 )
 from ownkey.talk.chat import Image as Picture
 from ownkey.talk.errors import InvalidRequest, Unsupported
-from ownkey.wires import openai_form as form
+from ownkey.wires.openai_chat import form as form
 from ownkey.wires.wire import Ask
 
 NAME = "openai-chat"

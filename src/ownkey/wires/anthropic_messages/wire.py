@@ -12,11 +12,10 @@ from ownkey.catalog.manifest import Model, Quirks
 from ownkey.talk.chat import Chat
 from ownkey.talk.errors import ProviderError
 from ownkey.talk.reply import Reply
-from ownkey.wires import anthropic_reply, anthropic_request
-from ownkey.wires.anthropic_reply import NAME, error_in, unreadable
-from ownkey.wires.anthropic_request import DEFAULT_CAP
-from ownkey.wires.anthropic_stream import MessagesReader
-from ownkey.wires.anthropic_usage import UNREADABLE
+from ownkey.wires.anthropic_messages.reply import NAME, error_in, read_reply, unreadable
+from ownkey.wires.anthropic_messages.request import DEFAULT_CAP, write_request
+from ownkey.wires.anthropic_messages.stream import MessagesReader
+from ownkey.wires.anthropic_messages.usage import UNREADABLE
 from ownkey.wires.status import by_status
 from ownkey.wires.wire import Headers, Listed, Written
 
@@ -47,10 +46,10 @@ class AnthropicMessages:
     default_output: int | None = DEFAULT_CAP
 
     def write_request(self, chat: Chat, model: str, *, stream: bool, max_output: int | None, quirks: Quirks) -> Written:
-        return anthropic_request.write(chat, model, stream=stream, max_output=max_output, quirks=quirks)
+        return write_request(chat, model, stream=stream, max_output=max_output, quirks=quirks)
 
     def read_reply(self, body: bytes) -> Reply:
-        return anthropic_reply.read_reply(body)
+        return read_reply(body)
 
     def reader(self) -> MessagesReader:
         return MessagesReader()

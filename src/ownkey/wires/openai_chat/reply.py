@@ -8,10 +8,10 @@ from msgspec import json
 
 from ownkey.catalog.manifest import Model
 from ownkey.talk.reply import Event, Reply, UsageReport, collect
-from ownkey.wires import openai_form as form
-from ownkey.wires.openai_error import unreadable
-from ownkey.wires.openai_stream import Speech, start_of
-from ownkey.wires.openai_usage import failed, finish_of, usage_of
+from ownkey.wires.openai_chat import form as form
+from ownkey.wires.openai_chat.error import unreadable
+from ownkey.wires.openai_chat.stream import Speech, start_of
+from ownkey.wires.openai_chat.usage import failed, finish_of, usage_of
 from ownkey.wires.wire import Listed, Passed
 
 

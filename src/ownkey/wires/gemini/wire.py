@@ -11,10 +11,11 @@ from ownkey.catalog.manifest import Ability, Model, Quirks
 from ownkey.talk.chat import Chat
 from ownkey.talk.errors import ProviderError
 from ownkey.talk.reply import Reply, collect
-from ownkey.wires import gemini_error, gemini_request
-from ownkey.wires.gemini_json import Object, as_count, as_list, as_object, as_text, decoded, unreadable
-from ownkey.wires.gemini_reply import NAME, Reading
-from ownkey.wires.gemini_stream import GeminiReader
+from ownkey.wires.gemini.error import read_error
+from ownkey.wires.gemini.reply import NAME, Reading
+from ownkey.wires.gemini.request import write_request
+from ownkey.wires.gemini.stream import GeminiReader
+from ownkey.wires.gemini.values import Object, as_count, as_list, as_object, as_text, decoded, unreadable
 from ownkey.wires.wire import Headers, Listed, Reader, Written
 
 # Every model that generates also streams; the list names only the one.
@@ -38,7 +39,7 @@ class Gemini:
 
     def write_request(self, chat: Chat, model: str, *, stream: bool, max_output: int | None, quirks: Quirks) -> Written:
         """The body is the same for both operations: the path says whether the answer streams."""
-        return gemini_request.write_request(chat, model, max_output=max_output, quirks=quirks)
+        return write_request(chat, model, max_output=max_output, quirks=quirks)
 
     def read_reply(self, body: bytes) -> Reply:
         reading = Reading()
@@ -51,7 +52,7 @@ class Gemini:
         return GeminiReader()
 
     def read_error(self, status: int, headers: Headers, body: bytes) -> ProviderError:
-        return gemini_error.read_error(status, headers, body)
+        return read_error(status, headers, body)
 
     def read_models(self, body: bytes) -> Listed:
         value = decoded(body)
