@@ -9,10 +9,8 @@ import msgspec
 import pytest
 
 from ownkey.settings import TABLE, Setting, Settings, load
-from ownkey.settings.page import page
 from ownkey.talk.errors import BadConfiguration
 
-DOCS = Path(__file__).parent.parent / "docs" / "settings.md"
 CANARY = "sk-canary-5f0e6d1c2b3a49788695a4b3c2d1e0f0"
 
 
@@ -27,10 +25,6 @@ def told(home: Path, variable: str, value: str) -> str:
     with pytest.raises(BadConfiguration) as refused:
         load({"OWNKEY_HOME": str(home), variable: value})
     return str(refused.value)
-
-
-def test_the_page_of_the_docs_is_what_the_table_says() -> None:
-    assert DOCS.read_text(encoding="utf-8") == page(), "run: python -m ownkey.settings.page > docs/settings.md"
 
 
 def test_every_row_of_the_table_is_a_field_and_every_field_a_row() -> None:

@@ -174,3 +174,24 @@ def test_text_is_bounded_by_its_bytes_and_images_by_the_context_window() -> None
     assert bound_input(1_000, text_only=True, context=8_000) == 1_000 + OVERHEAD_TOKENS
     assert bound_input(1_000, text_only=False, context=128_000) == 128_000
     assert bound_input(1_000, text_only=False, context=None) == LARGE_INPUT_TOKENS
+
+
+def test_cached_sound_is_charged_as_cached_where_sound_has_no_rate_of_its_own() -> None:
+    rates = Rates(input=2_500_000_000, output=0, cached=250_000_000, source="test")
+    usage = Usage(input_tokens=1000, output_tokens=0, cached_tokens=800, input_audio_tokens=600)
+    assert cost(rates, usage) == 200 * 2500 + 800 * 250
+
+
+def test_cached_sound_is_charged_exactly_where_the_provider_counted_it() -> None:
+    rates = Rates(
+        input=300_000_000,
+        output=0,
+        cached=30_000_000,
+        input_audio=1_000_000_000,
+        cached_audio=100_000_000,
+        source="test",
+    )
+    usage = Usage(1000, 0, cached_tokens=800, input_audio_tokens=600, cached_audio_tokens=500)
+    assert cost(rates, usage) == 100 * 300 + 300 * 30 + 100 * 1000 + 500 * 100
+    unknown = Usage(1000, 0, cached_tokens=800, input_audio_tokens=600)
+    assert cost(rates, unknown) > cost(rates, usage)

@@ -246,7 +246,7 @@ def test_totals_keep_pending_apart_from_spent_and_unknown_apart_from_nothing(sto
 
 def test_rows_are_found_by_time_request_owner_provider_and_model_newest_first(store: Store) -> None:
     mine = [hold(started_at_ms=1_000 + n, owner="ann" if n % 2 else "bob") for n in range(6)]
-    mine.append(hold(started_at_ms=1_006, provider="groq", model="llama", request_id="one"))
+    mine.append(hold(started_at_ms=1_006, provider="groq", model="llama", request_id="one", id="one.1"))
 
     async def main() -> None:
         await asyncio.gather(*map(store.book.hold, mine))

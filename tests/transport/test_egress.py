@@ -141,6 +141,20 @@ def test_the_next_address_is_tried_when_one_does_not_answer(run) -> None:
     run(main())
 
 
+def test_a_private_place_that_is_allowed_while_the_program_runs_is_reached_at_once(run) -> None:
+    async def main() -> None:
+        async with serve(always) as server:
+            allowed: set[tuple[str, int]] = set()
+            transport = Transport(allow_private=allowed)
+            with pytest.raises(EndpointNotAllowed):
+                await transport.send(asking(server.port))
+            allowed.add(("127.0.0.1", server.port))
+            assert (await transport.send(asking(server.port))).status == 200
+            await transport.aclose()
+
+    run(main())
+
+
 def test_E11_a_private_place_is_allowed_by_its_exact_host_and_port_only(run) -> None:
     async def main() -> None:
         async with serve(always) as server, serve(always) as other:

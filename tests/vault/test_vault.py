@@ -33,6 +33,10 @@ def altered(home: Path, statement: str, *values: object) -> None:
         assert connection.execute(statement, values).rowcount > 0
 
 
+def test_the_vault_says_where_its_root_key_comes_from(vault: Vault) -> None:
+    assert (vault.status, vault.root_source) == ("open", "home")
+
+
 @pytest.mark.row("C7")
 def test_a_key_comes_out_as_it_went_in_and_lies_sealed_in_between(home: Path, vault: Vault, openai: Origin) -> None:
     put = vault.put("local", "openai", openai, Secret(PLAIN))

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
+from oracle_gemini import chunks, parts, said, streamed, whole
 from ownkey.catalog.manifest import Quirks
-from ownkey.talk.chat import Chat, Image, Message, Opaque, user
+from ownkey.talk.chat import Chat, Message, user
 from ownkey.talk.errors import ProviderError, StreamCut
-from ownkey.talk.reply import Event, Reply, collect
+from ownkey.talk.reply import Event, collect
 from ownkey.wires.gemini import Gemini
 from recordings import ABSENT, FOLDER, Record, records
 
@@ -19,9 +20,6 @@ pytestmark = pytest.mark.skipif(not any(FOLDER.glob("*.jsonl.gz")), reason=ABSEN
 
 WHOLE = records(endpoint="generateContent")
 STREAMED = records(endpoint="streamGenerateContent")
-LENGTH = {"MAX_TOKENS", 2}
-REFUSED = {"SAFETY", "RECITATION", "BLOCKLIST", "PROHIBITED_CONTENT", "SPII", "IMAGE_SAFETY", "LANGUAGE", "MODEL_ARMOR"}
-
 CODES = {
     400: {"upstream_auth", "context_length_exceeded", "upstream_refused"},
     404: {"model_not_available"},
@@ -38,85 +36,6 @@ def good(found: Iterable[Record]) -> list[Record]:
     return [record for record in found if record.status == 200]
 
 
-def chunks(body: bytes) -> list[dict[str, Any]]:
-    text = body.decode()
-    try:
-        value = json.loads(text)
-    except ValueError:
-        return [json.loads(line[5:]) for line in text.splitlines() if line.startswith("data:")]
-    return value if isinstance(value, list) else [value]
-
-
-def parts(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    candidates = [one["candidates"][0] for one in found if one.get("candidates")]
-    return [part for one in candidates for part in (one.get("content") or {}).get("parts") or []]
-
-
-def check(reply: Reply, found: list[dict[str, Any]]) -> None:
-    said = parts(found)
-    thought = [part for part in said if part.get("thought")]
-    plain = [part for part in said if "text" in part and not part.get("thought")]
-    assert reply.text == "".join(part["text"] for part in plain)
-    assert reply.reasoning == "".join(part.get("text", "") for part in thought)
-    calls = [(part["functionCall"], part.get("thoughtSignature")) for part in said if "functionCall" in part]
-    assert [(call.name, json.loads(call.arguments), call.signature) for call in reply.tool_calls] == [
-        (call["name"], call.get("args", {}), signature) for call, signature in calls
-    ]
-    assert all(made.id == call["id"] for made, (call, _) in zip(reply.tool_calls, calls, strict=True) if "id" in call)
-    assert len({call.id for call in reply.tool_calls}) == len(calls)
-    others = [part for part in said if not part.keys() & {"text", "functionCall"}]
-    kept = [part for part in reply.parts if isinstance(part, Opaque | Image)]
-    assert [
-        one.raw if isinstance(one, Opaque) else {"inlineData": {"mimeType": one.media_type, "data": one.data}}
-        for one in kept
-    ] == others
-    signed = [part["thoughtSignature"] for part in said if "thoughtSignature" in part]
-    assert [seal for part in reply.parts if (seal := seal_of(part))] == signed
-    assert (reply.id, reply.model) == (found[0].get("responseId"), found[0].get("modelVersion"))
-    check_finish(reply, found, called=bool(calls))
-    check_usage(reply, found)
-
-
-def seal_of(part: object) -> str | None:
-    return part.raw.get("thoughtSignature") if isinstance(part, Opaque) else getattr(part, "signature", None)
-
-
-def check_finish(reply: Reply, found: list[dict[str, Any]], *, called: bool) -> None:
-    given = [one["candidates"][0].get("finishReason") for one in found if one.get("candidates")]
-    reasons = [reason for reason in given if reason is not None]
-    if not reasons:
-        blocked = [one["promptFeedback"]["blockReason"] for one in found if one.get("promptFeedback")]
-        assert (reply.finish.unified, reply.finish.raw) == (
-            ("content_filter", blocked[-1]) if blocked else ("unknown", None)
-        )
-        return
-    last = reasons[-1]
-    assert reply.finish.raw == str(last)
-    if last in ("STOP", 1):
-        assert reply.finish.unified == ("tool_calls" if called else "stop")
-    elif last in LENGTH:
-        assert reply.finish.unified == "length"
-    else:
-        assert reply.finish.unified == ("content_filter" if last in REFUSED else "unknown")
-
-
-def check_usage(reply: Reply, found: list[dict[str, Any]]) -> None:
-    counted = [
-        one["usageMetadata"] for one in found if (one.get("usageMetadata") or {}).get("promptTokenCount") is not None
-    ]
-    usage = reply.usage
-    if not counted:
-        assert not usage.known
-        return
-    last = counted[-1]
-    count = {name: value or 0 for name, value in last.items() if name.endswith("TokenCount")}
-    thoughts = count.get("thoughtsTokenCount", 0)
-    assert usage.input_tokens == count["promptTokenCount"] + count.get("toolUsePromptTokenCount", 0)
-    assert usage.output_tokens == count.get("candidatesTokenCount", 0) + thoughts
-    assert (usage.reasoning_tokens or 0) == thoughts
-    assert (usage.cached_tokens or 0) == count.get("cachedContentTokenCount", 0)
-
-
 def read(pieces: Iterable[bytes]) -> list[Event]:
     reader = Gemini().reader()
     return [event for piece in pieces for event in reader.feed(piece)] + reader.close()
@@ -124,14 +43,16 @@ def read(pieces: Iterable[bytes]) -> list[Event]:
 
 @pytest.mark.parametrize("record", good(WHOLE), ids=named)
 def test_a_recorded_answer_is_read_as_it_says(record: Record) -> None:
-    check(Gemini().read_reply(record.response_body), chunks(record.response_body))
+    reply = Gemini().read_reply(record.response_body)
+    assert said(reply) == whole(record.response_body)
+    assert len({call.id for call in reply.tool_calls}) == len(reply.tool_calls)
 
 
 @pytest.mark.parametrize("record", good(STREAMED), ids=named)
 def test_U08_a_recorded_stream_is_read_as_it_says_whole_and_byte_by_byte(record: Record) -> None:
     body = record.response_body
     events = read([body])
-    check(collect(events), chunks(body))
+    assert said(collect(events)) == streamed(body)
     assert read(body[at : at + 1] for at in range(len(body))) == events
 
 

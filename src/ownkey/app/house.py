@@ -76,8 +76,7 @@ class House:
     async def aclose(self) -> None:
         """Write down what is still to be written, and let go of everything."""
         await self.transport.aclose()
-        await self.store.book.drain()
-        self.store.close()
+        await asyncio.to_thread(self.store.close)
 
 
 class PrivateHosts(Collection[tuple[str, int]]):

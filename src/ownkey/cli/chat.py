@@ -21,7 +21,7 @@ def chat(
     model: str = typer.Option("auto", "--model", "-m", help="PROVIDER/MODEL, a model, `auto`, or several with commas."),
     instruction: str | None = typer.Option(None, "--system", "-s", help="An instruction that goes before."),
     max_tokens: int | None = typer.Option(None, help="The longest answer, in tokens."),
-    temperature: float | None = typer.Option(None),
+    temperature: float | None = typer.Option(None, help="0 keeps to the likeliest words; most models take up to 2."),
     stream: bool = typer.Option(True, help="Print the answer as it comes."),
     accept_unknown_price: bool = typer.Option(False, help="Go on where the price is not known."),
     as_json: bool = typer.Option(False, "--json", help="Print the whole answer as JSON, for scripts."),

@@ -7,7 +7,7 @@ import sys
 import typer
 
 from ownkey.app.ownkey import Ownkey
-from ownkey.cli.show import JsonOption, opened, print_json, print_table, when
+from ownkey.cli.show import JsonOption, ProviderArgument, opened, print_json, print_table, when
 from ownkey.talk.errors import InvalidRequest
 
 app = typer.Typer(no_args_is_help=True, help="Your providers' keys.")
@@ -17,7 +17,7 @@ MAX_INPUT = 8192
 
 
 @app.command("set")
-def set_key(provider: str = typer.Argument(help="A provider, as `ownkey providers list` names it.")) -> None:
+def set_key(provider: str = ProviderArgument) -> None:
     """Store a key: from the prompt, or from standard input."""
     with opened() as ownkey:
         view = ownkey.providers.get(provider)
@@ -50,7 +50,7 @@ def list_keys(as_json: bool = JsonOption) -> None:
 
 
 @app.command("test")
-def test_key(provider: str) -> None:
+def try_key(provider: str = ProviderArgument) -> None:
     """Ask the provider for its models with the stored key."""
     with Ownkey().blocking() as ownkey:
         name = ownkey.providers.get(provider).provider.name
@@ -59,7 +59,7 @@ def test_key(provider: str) -> None:
 
 
 @app.command("remove")
-def remove_key(provider: str) -> None:
+def remove_key(provider: str = ProviderArgument) -> None:
     """Remove the stored key."""
     with opened() as ownkey:
         name = ownkey.providers.get(provider).provider.name

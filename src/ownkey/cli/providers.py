@@ -7,7 +7,7 @@ from typing import Any
 import typer
 
 from ownkey.app.providers import ProviderView
-from ownkey.cli.show import JsonOption, opened, print_json, print_table
+from ownkey.cli.show import JsonOption, ProviderArgument, opened, print_json, print_table
 from ownkey.talk.errors import InvalidRequest
 
 app = typer.Typer(no_args_is_help=True, help="Providers, and what is set for them.")
@@ -28,7 +28,7 @@ def list_providers(as_json: bool = JsonOption) -> None:
 
 
 @app.command("show")
-def show_provider(provider: str, as_json: bool = JsonOption) -> None:
+def show_provider(provider: str = ProviderArgument, as_json: bool = JsonOption) -> None:
     """One provider: its endpoint, fields, key page and default model."""
     with opened() as ownkey:
         view = ownkey.providers.get(provider)
@@ -52,7 +52,7 @@ def show_provider(provider: str, as_json: bool = JsonOption) -> None:
 
 @app.command("set")
 def set_provider(
-    provider: str,
+    provider: str = ProviderArgument,
     endpoint: str | None = typer.Option(None, help="Base URL to use instead of the provider's own; '' goes back."),
     field: list[str] | None = typer.Option(None, help="NAME=VALUE, one of the provider's fields."),  # noqa: B008
     enable: bool | None = typer.Option(None, "--enable/--disable", help="Whether it may be asked."),

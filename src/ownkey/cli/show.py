@@ -13,6 +13,7 @@ import typer
 from ownkey.app.ownkey import Ownkey
 from ownkey.talk.money import show_usd
 
+ProviderArgument = typer.Argument(help="A provider, as `ownkey providers list` names it.")
 JsonOption = typer.Option(False, "--json", help="Print JSON, for scripts.")
 
 

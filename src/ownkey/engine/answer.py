@@ -88,8 +88,8 @@ class EventTap:
                     self.began = True
                 case UsageReport(usage=usage):
                     self.usage = self.usage.merged(usage)
-                case Finish(unified=unified, raw=raw):
-                    self.finish = raw or unified
+                case Finish(raw=raw):
+                    self.finish = raw
                 case _:
                     pass
         return events

@@ -51,6 +51,8 @@ class Attempt:
 
     def answered(self, usage: Usage, finish: str | None, *, text_bytes: int, status: int = 200) -> None:
         """The answer, or as much as came of it, has been given: exact where the provider counted, else counted here."""
+        if self._ended:
+            return
         state: State = "exact"
         if not usage.known:
             state = "counted"
@@ -65,6 +67,8 @@ class Attempt:
 
     def cut(self, usage: Usage, finish: str | None, error: OwnkeyError | None, *, text_bytes: int) -> None:
         """The answer broke off: what came of it is charged, by the provider's count as far as it gave one."""
+        if self._ended:
+            return
         usage = counted(usage, size_bytes=self._made.size_bytes, text_bytes=text_bytes)
         nano = 0
         if self._made.rates is not None:

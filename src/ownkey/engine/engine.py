@@ -11,7 +11,7 @@ from ownkey.catalog.manifest import Provider
 from ownkey.engine.answer import Answer
 from ownkey.engine.attempt import Attempt, Made, price_text
 from ownkey.engine.read import Sent, read
-from ownkey.engine.request import Request, new_id
+from ownkey.engine.request import Request
 from ownkey.engine.target import Target, key_header
 from ownkey.engine.targets import Targets
 from ownkey.routing.plan import Plan, Policy
@@ -140,7 +140,7 @@ class Engine:
 
     def _hold(self, request: Request, target: Target, key_id: str | None, made: Made, number: int) -> Hold:
         return Hold(
-            id=new_id(),
+            id=f"{request.id}.{number}",
             request_id=request.id,
             attempt=number,
             owner=request.owner,

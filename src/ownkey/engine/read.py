@@ -71,7 +71,7 @@ def _passed(sent: Sent, data: bytes) -> Whole:
 
 def _translated(sent: Sent, data: bytes) -> Whole:
     reply = sent.target.wire.read_reply(data)
-    sent.attempt.answered(reply.usage, reply.finish.raw or reply.finish.unified, text_bytes=len(data))
+    sent.attempt.answered(reply.usage, reply.finish.raw, text_bytes=len(data))
     receipt = sent.receipt()
     return Whole(receipt, reply=structs.replace(reply, warnings=(*reply.warnings, *sent.warnings), receipt=receipt))
 

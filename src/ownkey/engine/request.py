@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import itertools
 import secrets
+import time
 
 from msgspec import Struct
 
 from ownkey.talk.chat import Chat, Image, Opaque, ToolResult
 from ownkey.wires.wire import Ask, Door
 
-_prefix = secrets.token_hex(6)
+# Ids that rise with time are cheap to keep in order in a database.
+_prefix = f"{time.time_ns() // 1_000_000:011x}{secrets.token_hex(5)}"
 _count = itertools.count(1)
 
 

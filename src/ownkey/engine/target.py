@@ -55,9 +55,10 @@ def locate(
         fields=choice.fields if choice else None,
         query=query,
     )
-    base, _, asked = url.partition("?")
-    origin, path = Origin.parse(base)
-    return origin, (f"{path}?{asked}" if asked else path).encode("ascii")
+    scheme, _, rest = url.partition("://")
+    authority, _, asked = rest.partition("/")
+    origin, _ = Origin.parse(f"{scheme}://{authority}")
+    return origin, f"/{asked}".encode("ascii")
 
 
 def headers(provider: Provider, spoken: Wire, choice: Choice | None) -> tuple[tuple[bytes, bytes], ...]:

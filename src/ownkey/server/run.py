@@ -19,13 +19,9 @@ from ownkey.talk.errors import BadConfiguration
 DRAIN_S = 10
 BACKLOG = 2048
 
-# The thread that writes the book takes turns with the event loop; Python's own 5 ms would be its wait for each turn.
-SWITCH_INTERVAL_S = 0.0005
-
 
 def run(settings: Settings, *, announce: Callable[[str], None]) -> None:
     """Serve until SIGTERM or SIGINT; open answers have ten seconds to end. Raises BadConfiguration at a taken port."""
-    sys.setswitchinterval(SWITCH_INTERVAL_S)
     listener = _listen(settings.host, settings.port)
     house = House(settings)
     config = uvicorn.Config(

@@ -1,8 +1,8 @@
-"""The page of the docs on settings: `python -m ownkey.settings.page > docs/settings.md`."""
+"""The page of the docs on settings; `make docs` writes it."""
 
 from __future__ import annotations
 
-import sys
+from typing import cast
 
 from ownkey.settings.table import TABLE
 
@@ -16,7 +16,7 @@ def page() -> str:
         "data folder, a file that only its owner may read (`chmod 600`). The environment comes first. Times are in",
         "seconds.",
         "",
-        "*This page is made from the table in the code: `python -m ownkey.settings.page > docs/settings.md`.*",
+        "*This page is made from the table in the code: `make docs`.*",
     ]
     for row in TABLE:
         text += ["", f"## {row.name}", "", row.help, "", f"- Variable: `{row.env}`"]
@@ -28,8 +28,6 @@ def page() -> str:
 
 
 def _shown(default: object) -> str:
-    return ("on" if default else "off") if isinstance(default, bool) else f"{default}"
-
-
-if __name__ == "__main__":
-    sys.stdout.write(page())
+    if isinstance(default, bool):
+        return "on" if default else "off"
+    return ",".join(cast("tuple[str, ...]", default)) if isinstance(default, tuple) else f"{default}"

@@ -114,14 +114,18 @@ def _input(line: Line, usage: Usage, whole: int) -> int:
     write_rate = _either(line.cache_write, line.input)
     total = for_an_hour * _either(line.cache_write_1h, write_rate) + (written - for_an_hour) * write_rate
     cached_rate, audio_rate = _either(line.cached, line.input), _either(line.input_audio, line.input)
-    both_rate = _either(line.cached_audio, max(cached_rate, audio_rate))
+    # Where sound has no rate of its own, what was cached of it is charged as anything cached.
+    both_rate = _either(line.cached_audio, cached_rate if line.input_audio is None else max(cached_rate, audio_rate))
 
     def with_both(both: int) -> int:
         plain = whole - written - cached - audio + both
         return plain * line.input + (cached - both) * cached_rate + (audio - both) * audio_rate + both * both_rate
 
-    # How much of the audio was cached is not reported. The amount is linear in it, so the dearer end bounds it.
-    return total + max(with_both(max(0, cached + audio + written - whole)), with_both(min(cached, audio)))
+    least, most = max(0, cached + audio + written - whole), min(cached, audio)
+    if usage.cached_audio_tokens is not None:
+        return total + with_both(min(max(usage.cached_audio_tokens, least), most))
+    # Few say how much of the audio was cached. The amount is linear in it, so the dearer end bounds it.
+    return total + max(with_both(least), with_both(most))
 
 
 def _output(line: Line, usage: Usage, whole: int) -> int:

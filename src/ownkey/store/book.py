@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import os
 import weakref
+from collections import deque
 from collections.abc import Sequence
 from functools import partial
-from threading import Lock
+from threading import Lock, local
 from typing import Any, Literal
 
 from msgspec import Struct
@@ -21,6 +22,9 @@ from ownkey.store.writer import Waiting, Writer, now_ms
 from ownkey.talk.errors import StorageUnavailable
 
 __all__ = ["Book", "BookRow", "Ending", "Hold", "Total"]
+
+MOST_ATTEMPTS = 64
+"""Of one request: three at each of its targets are usual."""
 
 Group = Literal["owner", "token_id", "key_id", "provider", "model", "wire", "state", "finish", "error"]
 
@@ -64,6 +68,7 @@ class Book:
         self._starting = Lock()
         self._writer: Writer | None = None
         self._closed = False
+        self._gathered = _Gathered([])
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_child=partial(_after_fork, weakref.ref(self)))
 
@@ -95,6 +100,8 @@ class Book:
         """Writes what is enqueued. Where the database does not let it, `sweep` ends those holds later."""
         self._closed = True
         if self._writer is not None:
+            for gathered in self._gathered.all:
+                _hand_over(self._writer, gathered)
             self._writer.stop(2 * BUSY_S)
         self._holder.release()
 
@@ -130,7 +137,9 @@ class Book:
     ) -> list[BookRow]:
         """Attempts that began in [since, until), newest first."""
         where = _began(since_ms, until_ms)
-        asked = {"request_id": request_id, "owner": owner, "provider": provider, "model": model}
+        if request_id is not None:
+            where.append(table.c.id.in_([f"{request_id}.{attempt}" for attempt in range(1, MOST_ATTEMPTS + 1)]))
+        asked = {"owner": owner, "provider": provider, "model": model}
         where += [table.c[name] == value for name, value in asked.items() if value is not None]
         query = _ROWS.where(*where).order_by(table.c.started_at_ms.desc(), table.c.id.desc()).limit(limit)
         with self._database.reading() as connection:
@@ -157,8 +166,17 @@ class Book:
         return [Total(dict(zip(by, row[:width], strict=True)), *(int(n or 0) for n in row[width:])) for row in found]
 
     def _put(self, item: Waiting | Ending) -> None:
+        """What one turn of an event loop brings is handed over at once: each hand-over may wake the other thread."""
         writer = self._writer or self._start()
-        writer.put(item)
+        gathered = self._gathered.items
+        gathered.append(item)
+        if len(gathered) == 1:
+            try:
+                loop = asyncio.get_running_loop()
+            except RuntimeError:
+                _hand_over(writer, gathered)
+            else:
+                loop.call_soon(_hand_over, writer, gathered)
 
     def _start(self) -> Writer:
         with self._starting:
@@ -178,6 +196,24 @@ class Book:
         self._holder = Holder(self._database)
         self._starting = Lock()
         self._writer = None
+        self._gathered = _Gathered([])
+
+
+class _Gathered(local):
+    """What each thread has put and not yet handed over; `all` has every thread's."""
+
+    def __init__(self, all: list[deque[Waiting | Ending]]) -> None:
+        self.items: deque[Waiting | Ending] = deque()
+        self.all = all
+        all.append(self.items)
+
+
+def _hand_over(writer: Writer, gathered: deque[Waiting | Ending]) -> None:
+    batch: list[Waiting | Ending] = []
+    while gathered:
+        batch.append(gathered.popleft())
+    if batch:
+        writer.put(batch)
 
 
 _PARENTS: list[Writer] = []

@@ -8,7 +8,10 @@ from msgspec import Struct
 
 
 class Hold(Struct, frozen=True):
-    """Money set aside for one attempt, and what the attempt is. `price` is JSON text of the rates used."""
+    """Money set aside for one attempt, and what the attempt is. `price` is JSON text of the rates used.
+
+    `id` is `request_id.attempt`, by which the rows of a request are found; it rises with time, for the index's sake.
+    """
 
     id: str
     request_id: str

@@ -143,7 +143,6 @@ book = Table(
     *_amounts("book", "held_nano", "cost_nano"),
     *_amounts("book", "input_tokens", "output_tokens", "cached_tokens", "cache_write_tokens", "reasoning_tokens"),
     Index("book_by_time", "started_at_ms"),
-    Index("book_by_request", "request_id"),
     Index("book_open", "holder", sqlite_where=text("state = 'held'"), postgresql_where=text("state = 'held'")),
     sqlite_strict=True,
 )

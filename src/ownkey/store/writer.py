@@ -32,7 +32,7 @@ class Writer:
 
     def __init__(self, open_pen: Callable[[], Pen]) -> None:
         self._open_pen = open_pen
-        self._queue: SimpleQueue[Waiting | Ending | None] = SimpleQueue()
+        self._queue: SimpleQueue[list[Waiting | Ending] | None] = SimpleQueue()
         self.put = self._queue.put
         self._holds: list[Waiting] = []
         self._drains: list[asyncio.Future[None]] = []
@@ -74,15 +74,17 @@ class Writer:
         except Empty:
             pass
 
-    def _take(self, item: Waiting | Ending | None) -> None:
-        if isinstance(item, Ending):
-            self._endings.append(item)
-        elif item is None:
+    def _take(self, batch: list[Waiting | Ending] | None) -> None:
+        if batch is None:
             self._stopping = True
-        elif item[0] is None:
-            self._drains.append(item[1])
-        else:
-            self._holds.append(item)
+            return
+        for item in batch:
+            if isinstance(item, Ending):
+                self._endings.append(item)
+            elif item[0] is None:
+                self._drains.append(item[1])
+            else:
+                self._holds.append(item)
 
     def _write(self) -> None:
         holds = [hold for hold, _ in self._holds if hold is not None]

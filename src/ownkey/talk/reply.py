@@ -17,9 +17,9 @@ class Usage(Struct, frozen=True):
     """Tokens, as the provider counted them. None is unknown, and not 0.
 
     `input_tokens` is all input: `cached_tokens` (read from a cache) and `cache_write_tokens` are parts of it,
-    and so is `input_audio_tokens`; `cache_write_1h_tokens` are the part of `cache_write_tokens` that was asked to
-    last an hour, which Anthropic charges more for. `output_tokens` is all output: `reasoning_tokens` and
-    `output_audio_tokens` are parts of it.
+    and so is `input_audio_tokens`, of which `cached_audio_tokens` are among the cached too; `cache_write_1h_tokens`
+    are the part of `cache_write_tokens` that was asked to last an hour, which Anthropic charges more for.
+    `output_tokens` is all output: `reasoning_tokens` and `output_audio_tokens` are parts of it.
     """
 
     input_tokens: int | None = None
@@ -30,6 +30,7 @@ class Usage(Struct, frozen=True):
     input_audio_tokens: int | None = None
     output_audio_tokens: int | None = None
     cache_write_1h_tokens: int | None = None
+    cached_audio_tokens: int | None = None
 
     @property
     def known(self) -> bool:

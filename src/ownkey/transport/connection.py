@@ -251,8 +251,10 @@ class Connection(Protocol):
     def _lose(self, answer: Received, *, clean: bool) -> None:
         host = self.key[0].host
         if not answer.status:
-            answer.stale = bool(self._served) and not self._heard and self._loop.time() - self._asked_at < _STALE_S
-            answer.fail(NetworkError(f"{host} closed the connection before it answered.", "Try again in a moment."))
+            taken = self._loop.time() - self._asked_at >= _STALE_S
+            answer.stale = bool(self._served) and not self._heard and not taken
+            why = f"{host} closed the connection before it answered."
+            answer.fail(NetworkError(why, "Try again in a moment.", perhaps_billed=taken))
         elif clean and not answer.headers.keys() & {b"content-length", b"transfer-encoding"}:
             answer.end()
         else:
@@ -280,7 +282,7 @@ class Connection(Protocol):
         if self._loop.time() < due - 0.001:
             self._watch(due)
         else:
-            self.fail(too_slow(self.key[0], phase, answer.status or None))
+            self.fail(too_slow(self.key[0], phase, answer.status or None, asked=True))
 
 
 class _Refused(Exception):
@@ -291,7 +293,11 @@ class _Refused(Exception):
         self.why = why
 
 
-def too_slow(origin: Origin, phase: str, status: int | None = None) -> ProviderTimeout:
+def too_slow(origin: Origin, phase: str, status: int | None = None, *, asked: bool = False) -> ProviderTimeout:
+    """`asked`: the request is out. Only an answer that refuses it says that it is not billed."""
     return ProviderTimeout(
-        f"{origin.host} took too long: {phase}.", "Try again, or raise this provider's time limit.", status=status
+        f"{origin.host} took too long: {phase}.",
+        "Try again, or raise this provider's time limit.",
+        status=status,
+        perhaps_billed=asked and (status is None or status < 300),
     )

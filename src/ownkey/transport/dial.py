@@ -28,12 +28,15 @@ async def system_resolver(host: str, port: int) -> list[str]:
 
 
 class Dialler:
-    """`allow_private`: host and port of each place that may be on a private address, or be spoken to without TLS."""
+    """`allow_private`: host and port of each place that may be on a private address, or be spoken to without TLS.
+
+    It is read anew for each connection: a provider's file may come while the program runs.
+    """
 
     def __init__(
         self, allow_private: Collection[tuple[str, int]], resolver: Resolver, context: ssl.SSLContext | None
     ) -> None:
-        self._allow_private = frozenset((host.lower(), port) for host, port in allow_private)
+        self._allow_private = allow_private
         self._resolve = resolver
         self._context = None if context is None else checked(context)
         self._cache: dict[tuple[str, int], tuple[float, tuple[str, ...]]] = {}
@@ -63,7 +66,7 @@ class Dialler:
     async def addresses(self, origin: Origin) -> tuple[str, ...]:
         """The addresses that may be connected to. Raises EndpointNotAllowed if only one of all may not."""
         place = (origin.host, origin.port)
-        allowed = place in self._allow_private
+        allowed = any((host.lower(), port) == place for host, port in self._allow_private)
         if origin.scheme != "https" and not allowed:
             raise _not_private(origin, "is not spoken to without TLS: the key would go in the clear")
         now = asyncio.get_running_loop().time()

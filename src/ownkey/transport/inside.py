@@ -32,7 +32,7 @@ async def ask(provider: Inside, out: Outgoing, deadlines: Deadlines) -> Incoming
         async with asyncio.timeout(deadlines.headers_s):
             answer = await provider(out.method, out.target, out.body)
     except TimeoutError:
-        raise too_slow(out.origin, f"to the first byte, {deadlines.headers_s:g} s") from None
+        raise too_slow(out.origin, f"to the first byte, {deadlines.headers_s:g} s", asked=True) from None
     return _Given(answer, out.origin, deadlines)
 
 
@@ -56,7 +56,9 @@ class _Given(Incoming):
                         return chunk
         except TimeoutError:
             self.close()
-            raise too_slow(self._origin, f"between bytes, {self._deadlines.idle_s:g} s", self.status) from None
+            raise too_slow(
+                self._origin, f"between bytes, {self._deadlines.idle_s:g} s", self.status, asked=True
+            ) from None
         self.close()
         return b""
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hmac
 import os
+from functools import lru_cache
 from struct import Struct as Layout
 from typing import NoReturn
 
@@ -94,6 +95,7 @@ def _refuse(why: str) -> NoReturn:
     raise KeyUnreadable(f"The stored key {why}.", "Enter the key again.") from None
 
 
+@lru_cache(maxsize=1024)
 def _associated(bound: Bound, version: int, algorithm: int, kek_id: bytes) -> bytes:
     fields = (
         bound.install_id.encode(),

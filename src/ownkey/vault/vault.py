@@ -62,6 +62,11 @@ class Vault:
             return str(sealed)
         return None
 
+    @property
+    def root_source(self) -> str:
+        """Where the root key comes from: `file`, `password`, `keychain` or `home`; empty where there is none yet."""
+        return (self._store.install.get().root_source or "").partition(" ")[0]
+
     def unlock(self) -> None:
         """Find the root key now. Raises BadConfiguration where a setting is to be mended, else VaultSealed."""
         with self._unlocking:

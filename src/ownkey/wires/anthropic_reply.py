@@ -21,13 +21,15 @@ NAME = "anthropic-messages"
 
 CITED = "The answer cites its sources; the text is carried, the citations are not."
 
-# `pause_turn`: the provider's own tool loop reached its limit before the answer was whole.
+# `pause_turn`: the provider's own tool loop reached its limit before the answer was whole. `compaction`: it stopped
+# when it had summed up what came before, as it was asked to (Compaction, `pause_after_compaction`).
 _UNIFIED: Mapping[str, Unified] = {
     "end_turn": "stop",
     "stop_sequence": "stop",
     "max_tokens": "length",
     "model_context_window_exceeded": "length",
     "pause_turn": "length",
+    "compaction": "length",
     "tool_use": "tool_calls",
     "refusal": "content_filter",
 }

@@ -32,13 +32,19 @@ class GeminiReader:
 
     def feed(self, data: bytes) -> list[Event]:
         """Raises UnexpectedResponse, or the error that the stream tells of."""
+        if self._whole:
+            return []
         events = [event for payload in self._cut(data) for event in self._read(payload)]
-        self._whole = self._array is not None and self._array.closed and self._reading.told
+        if self._array is not None and self._array.closed and self._reading.told:
+            events += self._reading.end()
+            self._whole = True
         return events
 
     def close(self) -> list[Event]:
         """Raises StreamCut where the answer is not whole."""
         events: list[Event] = []
+        if self._whole:
+            return events
         for payload in self._last():
             events += self._read(payload, last=True)
         if self._array is not None and not self._array.closed:

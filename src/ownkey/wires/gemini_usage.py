@@ -21,6 +21,7 @@ def read_usage(counts: Object, before: Usage) -> Usage:
         reasoning_tokens=as_count(counts.get("thoughtsTokenCount")),
         input_audio_tokens=_audio(counts, "promptTokensDetails", "toolUsePromptTokensDetails"),
         output_audio_tokens=_audio(counts, "candidatesTokensDetails"),
+        cached_audio_tokens=_audio(counts, "cacheTokensDetails"),
     )
     if found.input_tokens is None:
         return before.merged(found)
@@ -31,6 +32,7 @@ def read_usage(counts: Object, before: Usage) -> Usage:
         reasoning_tokens=_or_zero(found.reasoning_tokens, before.reasoning_tokens),
         input_audio_tokens=_or_zero(found.input_audio_tokens, before.input_audio_tokens),
         output_audio_tokens=_or_zero(found.output_audio_tokens, before.output_audio_tokens),
+        cached_audio_tokens=_or_zero(found.cached_audio_tokens, before.cached_audio_tokens),
     )
 
 

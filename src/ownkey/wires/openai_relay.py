@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from ownkey.talk.reply import Usage
 from ownkey.wires import openai_form as form
 from ownkey.wires.openai_error import unreadable
@@ -12,17 +14,28 @@ from ownkey.wires.wire import Ask
 
 _LAST = b"data: [DONE]\n\n"
 
+_CONTENT = b'"content":"'
+# A JSON string of these characters is its own text: nothing is escaped, and nothing may not stand there.
+_plain = re.compile(rb"[ !#-\[\]-~]+").fullmatch
+_LESSONS = 4
+
 
 class ChatRelay:
     """Each event goes on as one `data:` line of its own bytes; comments and event names stay behind.
 
     Where one event of several fed at once tells of an error, none of them goes on, and `began` stays as it was.
+
+    Most events of a stream differ in their text only. What stands around it is learnt from events that were decoded;
+    an event that has the same around it, and plain text in it, is as good as decoded.
     """
 
     __slots__ = (
         "_choices",
         "_done",
+        "_head",
+        "_lessons",
         "_opened",
+        "_tail",
         "_splitter",
         "_wants_usage",
         "began",
@@ -43,6 +56,8 @@ class ChatRelay:
         self._opened = False
         self._done: set[int] = set()
         self._splitter = Splitter()
+        self._head = self._tail = b""
+        self._lessons = _LESSONS
 
     def feed(self, data: bytes) -> bytes:
         if self.ended:
@@ -50,7 +65,15 @@ class ChatRelay:
         began = self.began
         kept: list[bytes] = []
         decode, written = form.passing.decode, form.written
+        head, tail = self._head, self._tail
         for payload in self._splitter.feed(data):
+            if head and payload.startswith(head) and payload.endswith(tail):
+                text = payload[len(head) : -len(tail)]
+                if _plain(text):
+                    self.text_bytes += len(text)
+                    began = True
+                    kept.append(payload)
+                    continue
             if payload.startswith(DONE):
                 if not self._opened:
                     raise unreadable("it holds no choice")
@@ -70,6 +93,8 @@ class ChatRelay:
                 if said is not None and (size := written(said)):
                     self.text_bytes += size
                     began = True
+                    if self._lessons and len(choices or ()) == 1:
+                        head, tail = self._learn(payload, said.content)
                 if choice.finish_reason or choice.error:
                     self._finish(choice)
                     began = True
@@ -92,6 +117,16 @@ class ChatRelay:
             raise cut()
         self.ended = True
         return last + _LAST
+
+    def _learn(self, payload: bytes, content: object) -> tuple[bytes, bytes]:
+        """What stands around the text of this event. A stream that differs elsewhere too is given up on."""
+        text = content.encode() if isinstance(content, str) else b""
+        start = payload.find(_CONTENT) + len(_CONTENT)
+        end = start + len(text)
+        if _plain(text) and payload[start:end] == text and payload[end : end + 1] == b'"':
+            self._head, self._tail = payload[:start], payload[end:]
+        self._lessons -= 1
+        return self._head, self._tail
 
     def _finish(self, choice: form.Choice) -> None:
         if choice.error or failed(choice.finish_reason):

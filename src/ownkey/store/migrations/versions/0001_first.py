@@ -132,5 +132,4 @@ def _book() -> None:
     )
     still_held = sa.text("state = 'held'")
     op.create_index("book_by_time", "book", ["started_at_ms"])
-    op.create_index("book_by_request", "book", ["request_id"])
     op.create_index("book_open", "book", ["holder"], sqlite_where=still_held, postgresql_where=still_held)
