@@ -14,8 +14,8 @@ from subprocess import CompletedProcess
 import pytest
 from genai_prices import Usage as Counted
 from genai_prices import calc_price
-from house import COMMAND, KEYS, Simulator, environment, gateway, library, make_home, run, until, write_provider
 
+from house import COMMAND, KEYS, Simulator, environment, gateway, library, make_home, run, until, write_provider
 from ownkey import Ownkey
 from ownkey.cli.problems import EXIT, exit_code
 from ownkey.talk import errors
@@ -215,6 +215,16 @@ def test_a_provider_that_fails_is_exit_code_5(env: Env, simulator: Simulator, fa
     assert done.returncode == code
     assert done.stderr.startswith("ownkey: ")
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.row("B15")
+def test_what_is_set_as_fallback_answers_in_the_place_of_one_that_cannot(ready: Env, simulator: Simulator) -> None:
+    name = write_provider(Path(ready["OWNKEY_HOME"]), simulator, "status=503")
+    told = run(ready | {"OWNKEY_FALLBACK": "openai/gpt-4o"}, "chat", "-m", f"{name}/gpt-4o", "--json", "Hello")
+    answer = json.loads(good(told))
+    assert (answer["provider"], answer["attempts"]) == ("openai", 4)
+    rows = json.loads(good(run(ready, "usage", "--json")))["rows"]
+    assert [(row["provider"], row["state"]) for row in rows] == [("openai", "exact"), *[(name, "released")] * 3]
 
 
 def test_wrong_calls_and_settings_are_told_without_a_traceback(env: Env) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+
 from house import CHAT, USER, Gateway
 
 PLAIN = {"Content-Type": "application/json"}

@@ -1,4 +1,4 @@
-"""A key and a token that are recognised anywhere are used in every way there is; then everything is searched for them."""
+"""Keys and a token that are known anywhere are used in every way there is; then everything is searched for them."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
+
 from house import CHAT, Gateway, Simulator, gateway, library, run, until, write_provider
 
 KEYS = {

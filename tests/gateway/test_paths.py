@@ -6,12 +6,15 @@ import json
 import socket
 
 import pytest
+
 from house import CHAT, USER, Gateway, run, until
 
 ASKED = json.dumps({"model": "demo", "messages": USER}).encode()
 
 
-@pytest.mark.parametrize("host", ["evil.test", "evil.test:3010", "127.0.0.1.evil.test", "localhost@evil.test", "0.0.0.0", ""])
+@pytest.mark.parametrize(
+    "host", ["evil.test", "evil.test:3010", "127.0.0.1.evil.test", "localhost@evil.test", "0.0.0.0", ""]
+)
 @pytest.mark.parametrize(("method", "path"), [("POST", CHAT), ("GET", "/v1/models"), ("GET", "/health")])
 def test_W01_a_name_that_is_not_this_machines_is_421(served: Gateway, host: str, method: str, path: str) -> None:
     answer = served.send(method, path, ASKED if method == "POST" else None, served.own | {"Host": host})
