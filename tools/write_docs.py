@@ -10,7 +10,7 @@ from typer.main import get_command
 
 from ownkey.cli.main import app
 from ownkey.cli.problems import exit_code
-from ownkey.server.problems import status_of
+from ownkey.server.problems import WORTH_RETRYING, status_of
 from ownkey.settings import page as settings
 from ownkey.talk import errors
 from ownkey.talk.errors import OwnkeyError
@@ -35,7 +35,8 @@ raises the class, from `ownkey.talk.errors`.
 *Again*: the same target is tried again by itself, as the settings on retries say. *Next*: another target, where there
 is one, is asked instead. Neither happens once something of a streamed answer has passed. A row in bold is a family.
 
-The header `x-should-retry` tells clients whether to try again by themselves: `true` with 429 and 503, else `false`.
+The header `x-should-retry` tells clients whether to try again by themselves: `true` with
+{worth_retrying}, else `false`.
 
 *This page is made from the tables in the code: `make docs`.*
 """
@@ -59,7 +60,8 @@ def commands_page() -> str:
 
 def errors_page() -> str:
     """A table for each family of the tree, in the tree's order."""
-    text = [ERRORS]
+    codes = [f"`{kind.code}`" for kind in WORTH_RETRYING]
+    text = [ERRORS.replace("{worth_retrying}", f"{', '.join(codes[:-1])} and {codes[-1]}")]
     for kind, says in tree().items():
         if kind.__base__ is OwnkeyError:
             text.append(f"\n## {kind.__name__}: {says}\n\n| code | class | HTTP | exit | again | next | when |\n")

@@ -65,18 +65,22 @@ class House:
             ),
         )
 
-    async def start(self) -> None:
+    def open(self) -> None:
         """End the holds of processes that died, and open the vault, which may take seconds.
 
         A sealed vault is no reason not to start: what needs no key works, and the rest says what is wrong.
         """
-        await asyncio.to_thread(self.store.book.sweep)
-        await asyncio.to_thread(lambda: self.vault.status)
+        self.store.book.sweep()
+        _ = self.vault.status
+
+    def close(self) -> None:
+        """Write down what is still to be written, and let go of the store."""
+        self.store.close()
 
     async def aclose(self) -> None:
-        """Write down what is still to be written, and let go of everything."""
+        """The same, and let go of the connections to providers, which belong to this event loop."""
         await self.transport.aclose()
-        await asyncio.to_thread(self.store.close)
+        await asyncio.to_thread(self.close)
 
 
 class PrivateHosts(Collection[tuple[str, int]]):

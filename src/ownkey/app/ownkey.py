@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -103,7 +104,7 @@ class Ownkey:
     def close(self) -> None:
         """For one that asked no provider: let go of the store."""
         if "house" in self.__dict__:
-            self.house.store.close()
+            self.house.close()
 
     async def aclose(self) -> None:
         """Write down what is still to be written. Nothing can be asked afterwards."""
@@ -111,7 +112,7 @@ class Ownkey:
             await self.house.aclose()
 
     async def __aenter__(self) -> Ownkey:
-        await self.house.start()
+        await asyncio.to_thread(self.house.open)
         return self
 
     async def __aexit__(

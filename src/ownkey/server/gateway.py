@@ -8,20 +8,18 @@ from collections.abc import Iterable
 from ownkey.engine.answer import ByteStream, EventStream, Whole
 from ownkey.engine.engine import Engine
 from ownkey.engine.request import Request, new_id
-from ownkey.server.guard import HeaderList, caller_of, check_body_headers
+from ownkey.server.exchange import Exchange, Header
+from ownkey.server.guard import Head, caller_of, check_body_is_json
 from ownkey.server.problems import headers_of, status_of
-from ownkey.server.respond import PRIVATE, Receive, Send, read_body, respond, respond_json
-from ownkey.talk.errors import InvalidToken, Overloaded, OwnkeyError, TooLarge
+from ownkey.talk.errors import InvalidToken, Overloaded, OwnkeyError
 from ownkey.talk.money import show_usd
 from ownkey.talk.reply import Receipt
 from ownkey.vault.tokens import Caller, Tokens
 from ownkey.wires.wire import Ask, Door
 
-MAX_BODY_BYTES = 10 << 20
-ACCEPT_PRICE = b"x-ownkey-accept-unknown-price"
 NOBODY = ""
 
-ResponseHeaders = list[tuple[bytes, bytes]]
+_EVENTS = (b"content-type", b"text/event-stream; charset=utf-8")
 
 
 class Gateway:
@@ -32,35 +30,32 @@ class Gateway:
         self._tokens = tokens
         self._door = door
 
-    async def serve(self, headers: HeaderList, receive: Receive, send: Send) -> None:
+    async def serve(self, exchange: Exchange, head: Head) -> None:
         """One request, whole or streamed. Every OwnkeyError is answered in the door's own form."""
         request_id = new_id()
         try:
-            caller = caller_of(headers, self._tokens)
-            check_body_headers(headers)
-            body = await read_body(receive, MAX_BODY_BYTES)
-            if body is None:
-                raise TooLarge(f"The body is over {MAX_BODY_BYTES >> 20} MiB.", "Send less in one request.")
-            ask = self._door.read_ask(body)
-            request = self._request(request_id, caller, ask, headers)
+            caller = caller_of(head, self._tokens)
+            check_body_is_json(head)
+            ask = self._door.read_ask(exchange.body)
+            request = self._request(request_id, caller, ask, head)
             if ask.stream:
-                await self._streamed(receive, send, request, ask)
+                await self._streamed(exchange, request, ask)
                 return
             answer = await self._engine.run(request)
         except OwnkeyError as error:
-            await self.refuse(send, error, request_id)
+            self.refuse(exchange, error, request_id)
             return
         except asyncio.CancelledError:
-            await self.refuse(send, _stopping(), request_id)
-            return
+            self.refuse(exchange, _stopping(), request_id)
+            raise
         assert isinstance(answer, Whole)
-        await self._whole(send, answer)
+        self._whole(exchange, answer)
 
-    async def refuse(self, send: Send, error: OwnkeyError, request_id: str) -> None:
+    def refuse(self, exchange: Exchange, error: OwnkeyError, request_id: str) -> None:
         headers = [(b"x-request-id", request_id.encode()), *headers_of(error)]
-        await respond_json(send, status_of(error), self._door.write_error(error), headers)
+        exchange.answer_json(status_of(error), self._door.write_error(error), headers)
 
-    def _request(self, request_id: str, caller: Caller | None, ask: Ask, headers: HeaderList) -> Request:
+    def _request(self, request_id: str, caller: Caller | None, ask: Ask, head: Head) -> Request:
         if caller is None and not self._engine.is_demo(NOBODY, ask.model):
             raise InvalidToken(
                 "No token came with this request; without one only the demo answers.",
@@ -75,58 +70,53 @@ class Gateway:
             token_id=caller.token_id if caller else None,
             door=self._door,
             ask=ask,
-            price_accepted=any(name == ACCEPT_PRICE and value.lower() == b"yes" for name, value in headers),
+            price_accepted=head.price_accepted,
         )
 
-    async def _whole(self, send: Send, answer: Whole) -> None:
-        body = answer.body
-        if body is None:
-            assert answer.reply is not None
-            body = self._door.write_reply(answer.reply, answer.receipt.model)
-        warnings = answer.reply.warnings if answer.reply is not None else ()
-        await respond(send, 200, body, _headers(answer.receipt, warnings))
+    def _whole(self, exchange: Exchange, answer: Whole) -> None:
+        if answer.body is not None:
+            exchange.answer(200, answer.body, _headers(answer.receipt, ()))
+            return
+        assert answer.reply is not None
+        body = self._door.write_reply(answer.reply, answer.receipt.model)
+        exchange.answer(200, body, _headers(answer.receipt, answer.reply.warnings))
 
-    async def _streamed(self, receive: Receive, send: Send, request: Request, ask: Ask) -> None:
-        """The server does not tell a running handler that its client is gone; so somebody listens for it, from before
-        the first try: a provider may be silent for long."""
+    async def _streamed(self, exchange: Exchange, request: Request, ask: Ask) -> None:
+        """A client that hangs up ends it at once, also before the first try has answered."""
         task = asyncio.current_task()
         assert task is not None
-        gone = asyncio.ensure_future(receive())
-        gone.add_done_callback(lambda done: None if done.cancelled() else task.cancel())
+        exchange.on_gone = task.cancel
         stream: ByteStream | EventStream | None = None
         try:
             answer = await self._engine.run(request)
             assert not isinstance(answer, Whole)
             stream = answer
-            await self._pass(send, stream, ask)
+            await self._pass(exchange, stream, ask)
         except asyncio.CancelledError:
-            if gone.done():
+            if exchange.gone:
                 return
             if stream is None:
                 raise
-            last = self._door.writer(ask, stream.target.model).fail(_stopping())
-            await send({"type": "http.response.body", "body": last})
+            exchange.end(self._door.writer(ask, stream.target.model).fail(_stopping()))
+            raise
         finally:
             if stream is not None:
                 stream.close()
-            gone.cancel()
 
-    async def _pass(self, send: Send, stream: ByteStream | EventStream, ask: Ask) -> None:
+    async def _pass(self, exchange: Exchange, stream: ByteStream | EventStream, ask: Ask) -> None:
         writer = self._door.writer(ask, stream.target.model)
-        start: ResponseHeaders = [(b"content-type", b"text/event-stream; charset=utf-8"), PRIVATE]
-        headers = start + _headers(stream.receipt(), stream.warnings)
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        exchange.start([_EVENTS, *_headers(stream.receipt(), stream.warnings)])
         last = b""
         try:
             while (piece := await stream.next()) is not None:
                 data = piece if isinstance(piece, bytes) else b"".join(map(writer.write, piece))
                 if data:
-                    await send({"type": "http.response.body", "body": data, "more_body": True})
+                    await exchange.write(data)
             if stream.in_events:
                 last = writer.end()
         except OwnkeyError as error:
             last = writer.fail(error)
-        await send({"type": "http.response.body", "body": last})
+        exchange.end(last)
 
 
 def _stopping() -> Overloaded:
@@ -134,7 +124,7 @@ def _stopping() -> Overloaded:
     return Overloaded("Ownkey is stopping.", "Ask again in a moment.")
 
 
-def _headers(receipt: Receipt, warnings: Iterable[str]) -> ResponseHeaders:
+def _headers(receipt: Receipt, warnings: Iterable[str]) -> list[Header]:
     headers = [
         (b"x-request-id", receipt.request_id.encode()),
         (b"x-ownkey-provider", receipt.provider.encode()),
@@ -143,5 +133,9 @@ def _headers(receipt: Receipt, warnings: Iterable[str]) -> ResponseHeaders:
     ]
     if receipt.cost is not None:
         headers.append((b"x-ownkey-cost-usd", show_usd(receipt.cost.nano_usd).encode()))
-    headers += [(b"x-ownkey-warning", text.encode("ascii", "backslashreplace")) for text in warnings]
+    headers += [(b"x-ownkey-warning", _one_line(text)) for text in warnings]
     return headers
+
+
+def _one_line(text: str) -> bytes:
+    return text.replace("\r", " ").replace("\n", " ").encode("ascii", "backslashreplace")

@@ -4,62 +4,86 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from msgspec import Struct
+
+from ownkey.server.exchange import Header
 from ownkey.talk.errors import InvalidRequest, InvalidToken
 from ownkey.vault.tokens import Caller, Tokens
 
-HeaderList = Iterable[tuple[bytes, bytes]]
-
 LOOPBACK = frozenset({b"localhost", b"127.0.0.1", b"[::1]"})
-TOKEN_HEADERS = (b"authorization", b"x-api-key", b"x-goog-api-key")
+ACCEPT_PRICE = b"x-ownkey-accept-unknown-price"
+
+_TOKENS = frozenset({b"x-api-key", b"x-goog-api-key"})
+_READ = frozenset({b"host", b"authorization", b"content-type", b"content-encoding", ACCEPT_PRICE}) | _TOKENS
 
 
-def host_allowed(headers: HeaderList, allowed: frozenset[bytes]) -> bool:
-    """Whether the one Host header names this machine: a name that was rebound to it by DNS does not."""
-    hosts = [value for name, value in headers if name == b"host"]
-    if len(hosts) != 1:
-        return False
-    host = hosts[0].lower()
-    name, _, port = host.rpartition(b":")
-    return (name if name and port.isdigit() else host) in allowed
+class Head(Struct):
+    """What is read of a request's headers; None where one did not come. `host` is None too where several came."""
+
+    host: bytes | None = None
+    token: bytes | None = None
+    content_type: bytes | None = None
+    content_encoding: bytes | None = None
+    price_accepted: bool = False
 
 
-def presented(headers: HeaderList) -> bytes | None:
-    """The token that was sent, or None where none was. Raises InvalidToken where two different ones were."""
-    found: set[bytes] = set()
+def read_head(headers: Iterable[Header]) -> Head:
+    """Raises InvalidToken where two different tokens came, or one of a kind that is not understood."""
+    head = Head()
+    hosts = 0
     for name, value in headers:
-        if name in TOKEN_HEADERS:
-            scheme, _, rest = value.partition(b" ")
-            if name != b"authorization":
-                found.add(value)
-            elif scheme.lower() == b"bearer":
-                found.add(rest.strip())
-            else:
-                raise InvalidToken("Only a bearer token is understood here.", "Send `Authorization: Bearer TOKEN`.")
-    if len(found) > 1:
-        raise InvalidToken("Two different tokens came with one request.", "Send one.")
-    return found.pop() if found else None
+        if name not in _READ:
+            continue
+        if name == b"host":
+            head.host = value
+            hosts += 1
+        elif name == b"content-type":
+            head.content_type = value
+        elif name == b"content-encoding":
+            head.content_encoding = value
+        elif name == ACCEPT_PRICE:
+            head.price_accepted = value.lower() == b"yes"
+        else:
+            token = _bearer(value) if name == b"authorization" else value
+            if head.token is not None and head.token != token:
+                raise InvalidToken("Two different tokens came with one request.", "Send one.")
+            head.token = token
+    if hosts != 1:
+        head.host = None
+    return head
 
 
-def caller_of(headers: HeaderList, tokens: Tokens) -> Caller | None:
+def host_allowed(host: bytes | None, allowed: frozenset[bytes]) -> bool:
+    """Whether the one Host header names this machine: a name that was rebound to it by DNS does not."""
+    if host is None:
+        return False
+    name, _, port = host.lower().rpartition(b":")
+    return (name if name and port.isdigit() else host.lower()) in allowed
+
+
+def caller_of(head: Head, tokens: Tokens) -> Caller | None:
     """The caller, or None where no token came. Raises InvalidToken for one that is not good."""
-    token = presented(headers)
-    if token is None:
+    if head.token is None:
         return None
-    caller = tokens.caller(token)
+    caller = tokens.caller(head.token)
     if caller is None:
         raise InvalidToken("This token is not known here.", "Make one with `ownkey tokens create NAME`.")
     return caller
 
 
-def check_body_headers(headers: HeaderList) -> None:
+def check_body_is_json(head: Head) -> None:
     """Raises InvalidRequest unless the body is plain JSON."""
-    kind = b""
-    for name, value in headers:
-        if name == b"content-type":
-            kind = value.partition(b";")[0].strip().lower()
-        elif name == b"content-encoding" and value.lower() != b"identity":
-            raise InvalidRequest("A compressed body is not read.", "Send it as it is.", param="content-encoding")
-    if kind != b"application/json":
+    if head.content_encoding is not None and head.content_encoding.lower() != b"identity":
+        raise InvalidRequest("A compressed body is not read.", "Send it as it is.", param="content-encoding")
+    kind = head.content_type
+    if kind != b"application/json" and (kind or b"").partition(b";")[0].strip().lower() != b"application/json":
         raise InvalidRequest(
             "The body is not marked as JSON.", "Send `Content-Type: application/json`.", param="content-type"
         )
+
+
+def _bearer(value: bytes) -> bytes:
+    scheme, _, token = value.partition(b" ")
+    if scheme.lower() != b"bearer":
+        raise InvalidToken("Only a bearer token is understood here.", "Send `Authorization: Bearer TOKEN`.")
+    return token.strip()

@@ -30,8 +30,8 @@ STATUS: dict[type[OwnkeyError], int] = {
     errors.EndpointNotAllowed: 422,
 }
 
-# Clients of OpenAI's retry 408, 409, 429 and 5xx by themselves and obey `x-should-retry` (openai-python,
-# `_should_retry`). What was tried here already is not worth trying again, nor what a person has to mend.
+# Clients of OpenAI's retry 408, 409, 429 and 5xx by themselves and obey `x-should-retry`
+# (openai-python, `_should_retry`). Not worth it is what was tried here already, and what a person has to mend.
 WORTH_RETRYING = (errors.RateLimitExceeded, errors.Overloaded, errors.StorageUnavailable)
 
 

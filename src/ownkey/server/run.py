@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import signal
 import socket
 import sys
 from collections.abc import Callable
 from types import FrameType
+from typing import cast
 
 import uvicorn
+from uvicorn.server import ServerState
 
 from ownkey.app.house import House
-from ownkey.server.asgi import App
+from ownkey.server.connection import Connection
+from ownkey.server.site import Site
 from ownkey.settings import Settings
 from ownkey.talk.errors import BadConfiguration
 
@@ -24,11 +28,13 @@ def run(settings: Settings, *, announce: Callable[[str], None]) -> None:
     """Serve until SIGTERM or SIGINT; open answers have ten seconds to end. Raises BadConfiguration at a taken port."""
     listener = _listen(settings.host, settings.port)
     house = House(settings)
+    house.open()
     config = uvicorn.Config(
-        App(house),
-        http="httptools",
+        _no_asgi,
+        http=_protocol(Site(house)),
         loop="auto",
-        lifespan="on",
+        lifespan="off",
+        interface="asgi3",
         ws="none",
         log_config=None,
         access_log=False,
@@ -42,9 +48,23 @@ def run(settings: Settings, *, announce: Callable[[str], None]) -> None:
     _stop_quietly(server)
     with contextlib.closing(listener):
         announce(_welcome(settings, listener.getsockname()[1]))
-        server.run(sockets=[listener])
-    if not server.started:
-        sys.exit(1)
+        try:
+            server.run(sockets=[listener])
+        finally:
+            house.close()
+
+
+def _protocol(site: Site) -> type[asyncio.Protocol]:
+    """uvicorn makes its connections by this, in place of those of its own that speak ASGI."""
+
+    def make(server_state: ServerState, _loop: asyncio.AbstractEventLoop | None, **_: object) -> asyncio.Protocol:
+        return Connection(site, server_state, _loop or asyncio.get_running_loop())
+
+    return cast("type[asyncio.Protocol]", make)
+
+
+async def _no_asgi(scope: object, receive: object, send: object) -> None:
+    """uvicorn wants an application; no connection of ours asks it anything."""
 
 
 def _stop_quietly(server: uvicorn.Server) -> None:

@@ -1,0 +1,91 @@
+"""One request and its answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Protocol
+
+import msgspec
+
+Header = tuple[bytes, bytes]
+
+JSON = (b"content-type", b"application/json")
+PRIVATE = (b"cache-control", b"no-store")
+
+_REASONS = {status.value: status.phrase.encode("ascii") for status in HTTPStatus}
+
+
+class Line(Protocol):
+    """Where an answer is written to."""
+
+    def write(self, data: bytes) -> None: ...
+
+    async def room(self) -> None:
+        """Returns when the client has taken enough of what was written. Raises TimeoutError where it does not."""
+        ...
+
+
+class Exchange:
+    """A whole request; its answer is given once, either by `answer`, or by `start`, `write` and `end`.
+
+    `on_gone` is called when the client goes away before the answer has ended; what is written then goes nowhere.
+    """
+
+    __slots__ = ("_chunked", "_head", "_line", "body", "ended", "gone", "headers", "keep", "method", "on_gone", "path")
+
+    def __init__(
+        self, line: Line, method: str, path: str, headers: list[Header], body: bytes, *, keep: bool, chunked: bool
+    ) -> None:
+        self.method = method
+        self.path = path
+        self.headers = headers
+        self.body = body
+        self.keep = keep
+        self.ended = False
+        self.gone = False
+        self.on_gone: Callable[[], object] | None = None
+        self._line = line
+        self._chunked = chunked
+        self._head = b""
+
+    def answer(self, status: int, body: bytes, headers: list[Header]) -> None:
+        """A whole answer in JSON; nothing of it may be kept by a cache."""
+        head = self._lines(status, [JSON, PRIVATE, *headers])
+        self.ended = True
+        self._line.write(b"%bcontent-length: %d\r\n\r\n%b" % (head, len(body), body))
+
+    def answer_json(self, status: int, value: object, headers: list[Header]) -> None:
+        self.answer(status, msgspec.json.encode(value), headers)
+
+    def start(self, headers: list[Header]) -> None:
+        """Status and headers of a stream; they leave with its first piece."""
+        framing = b"transfer-encoding: chunked\r\n\r\n" if self._chunked else b"\r\n"
+        self.keep = self.keep and self._chunked
+        self._head = self._lines(200, [PRIVATE, *headers]) + framing
+
+    async def write(self, data: bytes) -> None:
+        """A piece of a stream, not empty. Waits while the client is slow; raises TimeoutError where it is too slow."""
+        self._line.write(self._head + self._framed(data))
+        self._head = b""
+        await self._line.room()
+
+    def end(self, data: bytes = b"") -> None:
+        """The end of a stream, with its last piece."""
+        last = self._framed(data) if data else b""
+        self.ended = True
+        self._line.write(self._head + last + (b"0\r\n\r\n" if self._chunked else b""))
+
+    def lost(self) -> None:
+        """The client is gone."""
+        self.gone = True
+        if self.on_gone is not None and not self.ended:
+            self.on_gone()
+
+    def _framed(self, data: bytes) -> bytes:
+        return b"%x\r\n%b\r\n" % (len(data), data) if self._chunked else data
+
+    def _lines(self, status: int, headers: list[Header]) -> bytes:
+        first = b"HTTP/1.1 %d %b" % (status, _REASONS.get(status, b""))
+        lines = [first, *[b"%b: %b" % header for header in headers], b"" if self.keep else b"connection: close\r\n"]
+        return b"\r\n".join(lines)
