@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+
 from house import CHAT, KEYS, USER, Answer, Gateway, Simulator, gateway, library, write_provider
 
 

@@ -7,6 +7,7 @@ import socket
 import time
 
 import pytest
+
 from house import Gateway, until
 
 WIRES = ("openai-chat", "anthropic-messages", "gemini")
@@ -33,7 +34,7 @@ def test_U10_a_stream_that_breaks_ends_with_one_error_and_no_end_mark(served: Ga
     error = json.loads(data.split(b"data: ")[-1].split(b"\n")[0])["error"]
     assert error["code"].startswith("upstream")
     assert set(error) == {"message", "type", "code", "param"}
-    assert data.count(b"word2 ") + data.count(b"word2\"") <= 1
+    assert data.count(b"word2 ") + data.count(b'word2"') <= 1
     assert len(served.simulator.seen(name)) == 1
     (row,) = served.rows(name)
     assert row.state == "counted"
@@ -53,9 +54,7 @@ def test_U10_what_breaks_before_the_first_token_is_taken_over_whole(served: Gate
 
 
 @pytest.mark.parametrize("wire", ["openai-chat", "gemini"])
-def test_U11_a_stream_without_its_end_mark_is_whole_only_where_it_said_why_it_ended(
-    served: Gateway, wire: str
-) -> None:
+def test_U11_a_stream_without_its_end_mark_is_whole_only_where_it_said_why_it_ended(served: Gateway, wire: str) -> None:
     answer = served.ask(f"{served.provider('no-done', wire=wire)}/gpt-4o", stream=True)
     if wire == "openai-chat":  # the finish reason had come
         assert answer.events[-1] == "[DONE]"

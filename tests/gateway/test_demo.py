@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+
 from house import CHAT, USER, Gateway
 
 PLAIN = {"Content-Type": "application/json"}
@@ -29,7 +30,7 @@ def test_the_demo_streams_with_no_key_and_no_token(served: Gateway) -> None:
     assert "Hello" in answer.streamed_text
 
 
-@pytest.mark.parametrize("model", ["openai/gpt-4o", "gpt-4o", "auto", "nobody/nothing", "demo,openai/gpt-4o"])
+@pytest.mark.parametrize("model", ["openai/gpt-4o", "gpt-4o", "auto", " auto ", ",", "nobody/x", "demo,openai/gpt-4o"])
 @pytest.mark.parametrize("stream", [False, True])
 def test_A01_anything_else_without_a_token_is_401_and_says_what_to_do(
     served: Gateway, model: str, stream: bool

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 import pytest
+
 from house import Gateway
 
 
@@ -48,6 +49,7 @@ def test_U05_a_page_in_place_of_an_answer_is_no_answer(served: Gateway, stream: 
     first = served.provider("html")
     answer = served.ask(f"{first}/gpt-4o,openai/gpt-4o", stream=stream)
     assert (answer.status, answer.headers["x-ownkey-provider"]) == (200, "openai")
+    assert {row.state for row in served.rows(first)} == {"counted"}  # it was an answer, by its status
     alone = served.ask(f"{first}/gpt-4o", stream=stream)
     assert alone.status == 502
     assert alone.error["code"] in ("upstream_invalid", "upstream_cut")
@@ -79,7 +81,9 @@ def test_the_wait_that_a_provider_asks_for_is_kept(served: Gateway) -> None:
     assert 1.0 <= second.at_s - first.at_s < 1.5
 
 
-@pytest.mark.parametrize("fault", ["status=500", "status=503", "reset", "html", "cut=0", "end=0", "error=0"])
+@pytest.mark.parametrize(
+    "fault", ["status=500", "status=503", "reset", "html", "cut=0", "end=0", "error=0", "malformed=0"]
+)
 @pytest.mark.parametrize("stream", [False, True])
 def test_a_provider_that_fails_once_is_asked_again(served: Gateway, fault: str, stream: bool) -> None:
     name = served.provider(f"{fault};times=1")
@@ -91,14 +95,15 @@ def test_a_provider_that_fails_once_is_asked_again(served: Gateway, fault: str, 
 
 
 @pytest.mark.parametrize("stream", [False, True])
-def test_U20_silence_is_not_waited_for_twice(served: Gateway, stream: bool) -> None:
+def test_U20_silence_is_not_waited_for_twice_and_is_charged_as_perhaps_billed(served: Gateway, stream: bool) -> None:
     first, second = served.provider("silence"), served.provider()
     started_s = time.monotonic()
     answer = served.ask(f"{first}/gpt-4o,{second}/gpt-4o", stream=stream, max_tokens=50)
     assert (answer.status, answer.headers["x-ownkey-provider"]) == (200, second)
     assert time.monotonic() - started_s < 3
     (silent,) = served.rows(first)
-    assert silent.error == "upstream_timeout"
+    assert (silent.state, silent.error) == ("assumed", "upstream_timeout")
+    assert silent.cost_nano == silent.held_nano > 50 * 10_000
     assert served.simulator.seen(first)[0].closed_early
 
 

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 import socket
+from pathlib import Path
 
 import pytest
-from house import CHAT, USER, Gateway, run, until
+
+from house import CHAT, KEYS, USER, Gateway, Simulator, gateway, library, run, until
 
 ASKED = json.dumps({"model": "demo", "messages": USER}).encode()
 
 
-@pytest.mark.parametrize("host", ["evil.test", "evil.test:3010", "127.0.0.1.evil.test", "localhost@evil.test", "0.0.0.0", ""])
+@pytest.mark.parametrize(
+    "host", ["evil.test", "evil.test:3010", "127.0.0.1.evil.test", "localhost@evil.test", "0.0.0.0", ""]
+)
 @pytest.mark.parametrize(("method", "path"), [("POST", CHAT), ("GET", "/v1/models"), ("GET", "/health")])
 def test_W01_a_name_that_is_not_this_machines_is_421(served: Gateway, host: str, method: str, path: str) -> None:
     answer = served.send(method, path, ASKED if method == "POST" else None, served.own | {"Host": host})
@@ -98,6 +102,18 @@ def test_a_providers_file_is_there_at_the_next_request(served: Gateway) -> None:
     name = served.provider()
     answer = served.ask(f"{name}/gpt-4o")
     assert (answer.status, answer.headers["x-ownkey-provider"]) == (200, name)
+
+
+@pytest.mark.row("B2")
+def test_a_local_providers_file_opens_its_own_address_and_no_other(tmp_path: Path, simulator: Simulator) -> None:
+    with gateway(tmp_path / "home", simulator, OWNKEY_ALLOW_PRIVATE_HOSTS="127.0.0.1:9999") as running:
+        run_endpoint = ("providers", "set", "openai", "--endpoint", f"{simulator.url}/fault/name=private/v1")
+        assert run(running.env, *run_endpoint).returncode == 0
+        with library(running.home) as ownkey:
+            ownkey.keys.set("openai", KEYS["openai"])
+        assert running.ask("openai/gpt-4o").status == 422
+        assert running.ask(f"{running.provider()}/gpt-4o").status == 200
+        assert simulator.seen("private") == []
 
 
 @pytest.mark.row("B2")

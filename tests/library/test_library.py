@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from genai_prices import Usage as Counted
 from genai_prices import calc_price
-from house import KEYS, Simulator, book_rows, library, until, write_provider
 
+from house import KEYS, Simulator, book_rows, library, until, write_provider
 from ownkey import Ownkey
 from ownkey.talk.errors import (
     BadConfiguration,
@@ -163,9 +163,13 @@ def test_an_error_is_the_one_that_says_why(home: Path, simulator: Simulator) -> 
         with pytest.raises(InvalidRequest):
             await ownkey.chat([], model="demo")
         got: list[Any] = []
-        with pytest.raises(StreamCut):
+
+        async def listen() -> None:
             async for event in ownkey.stream("Say 50 words", model=f"{cut}/gpt-4o"):
                 got.append(event)
+
+        with pytest.raises(StreamCut):
+            await listen()
         assert any(isinstance(event, TextDelta) for event in got)
         assert not any(isinstance(event, Receipt) for event in got)
 
@@ -203,8 +207,7 @@ def test_a_task_that_is_cancelled_leaves_nothing_held(home: Path, simulator: Sim
 
     async def work(ownkey: Ownkey) -> None:
         tasks = [asyncio.create_task(ownkey.chat("Hello", model=f"{name}/gpt-4o")) for _ in range(20)]
-        while len(simulator.seen(name)) < 10:
-            await asyncio.sleep(0.01)
+        await asyncio.to_thread(until, lambda: len(simulator.seen(name)) >= 10)
         for task in tasks:
             task.cancel()
         results = await asyncio.gather(*tasks, return_exceptions=True)

@@ -28,8 +28,13 @@ class Blocking:
         self.run(ownkey.__aenter__())
 
     def run(self, work: Coroutine[Any, Any, Result]) -> Result:
-        """The result of any of Ownkey's coroutines."""
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+        """The result of any of Ownkey's coroutines. Interrupted, it is cancelled, and settles what it held."""
+        future = asyncio.run_coroutine_threadsafe(work, self._loop)
+        try:
+            return future.result()
+        except BaseException:
+            future.cancel()
+            raise
 
     def chat(self, messages: Messages, model: str = "auto", **options: Any) -> Reply:
         """As `Ownkey.chat`."""

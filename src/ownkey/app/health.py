@@ -58,7 +58,7 @@ def _vault(house: House) -> Finding:
     reason = house.vault.sealed_reason
     if reason:
         return Finding("vault", "wrong", reason)
-    return Finding("vault", "ok", f"open; the root key comes from: {house.vault.root_source}")
+    return Finding("vault", "ok", f"open; the root key comes from: {house.store.install.get().root_source}")
 
 
 def _provider_files(house: House) -> Iterator[Finding]:

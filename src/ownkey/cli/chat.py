@@ -56,7 +56,7 @@ def _answer(ownkey: Blocking, asked: Chat, model: str, *, stream: bool, as_json:
 
 
 def _streamed(ownkey: Blocking, asked: Chat, model: str, *, accept: bool) -> Reply:
-    collector, receipt = Collector(), None
+    collector, receipt, wrote = Collector(), None, False
     try:
         for event in ownkey.stream(asked, model, accept_unknown_price=accept):
             if isinstance(event, Receipt):
@@ -66,8 +66,10 @@ def _streamed(ownkey: Blocking, asked: Chat, model: str, *, accept: bool) -> Rep
             if isinstance(event, TextDelta | RefusalDelta):
                 sys.stdout.write(event.text)
                 sys.stdout.flush()
+                wrote = True
     finally:
-        sys.stdout.write("\n")
+        if wrote:
+            sys.stdout.write("\n")
     reply = collector.reply()
     return Reply(reply.parts, reply.finish, reply.usage, reply.id, reply.model, reply.created, reply.warnings, receipt)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 
 import typer
@@ -37,8 +38,17 @@ def main() -> None:
     except OwnkeyError as error:
         typer.secho(f"ownkey: {error}", fg=typer.colors.RED if sys.stderr.isatty() else None, err=True)
         sys.exit(exit_code(error))
-    except KeyboardInterrupt:
-        sys.exit(130)
-    except BrokenPipeError:
-        sys.stderr.close()
-        sys.exit(141)
+    except SystemExit as end:
+        sys.exit(_as_shells_know(end))
+
+
+def _as_shells_know(end: SystemExit) -> str | int | None:
+    """Typer ends with 1 where it was interrupted or nobody reads on; by custom that is 128 and the signal's number."""
+    cause = end.__context__
+    while cause is not None:
+        if isinstance(cause, KeyboardInterrupt):
+            return 128 + signal.SIGINT
+        if isinstance(cause, BrokenPipeError):
+            return 141
+        cause = cause.__cause__ or cause.__context__
+    return end.code

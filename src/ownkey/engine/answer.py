@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from ownkey.engine.attempt import Attempt
 from ownkey.engine.target import Target
-from ownkey.talk.errors import OwnkeyError, ProviderError, StreamCut
+from ownkey.talk.errors import OwnkeyError, ProviderError, StreamCut, UnexpectedResponse
 from ownkey.talk.reply import (
     Event,
     Finish,
@@ -186,7 +186,7 @@ class Stream(Generic[Piece]):
     def _broke(self, error: OwnkeyError) -> None:
         tap = self._tap
         self._done = True
-        if tap.began or isinstance(error, StreamCut):
+        if tap.began or isinstance(error, StreamCut | UnexpectedResponse):
             self._attempt.cut(tap.usage, tap.finish, error, text_bytes=tap.text_bytes)
         else:
             self._attempt.failed(error)

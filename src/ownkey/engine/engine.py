@@ -84,7 +84,8 @@ class Engine:
 
         `auto` does not count: the demo in place of a model would look like its answer.
         """
-        if AUTO in map(str.strip, model.split(",")):
+        names = [name for name in map(str.strip, model.split(",")) if name]
+        if not names or AUTO in names:
             return False
         try:
             targets = self._targets.find(owner, model)
