@@ -20,11 +20,11 @@ def asking(
         "method": b"POST",
         "origin": Origin(scheme, host, port),
         "target": b"/v1/chat/completions",
-        "headers": [(b"authorization", b"Bearer " + KEY), (b"content-type", b"application/json")],
+        "headers": ((b"authorization", b"Bearer " + KEY), (b"content-type", b"application/json")),
         "body": b'{"model":"m"}',
         "pool": pool,
     }
-    return Outgoing(**fields | changes)
+    return Outgoing(**fields | changes | {"headers": tuple(changes.get("headers", fields["headers"]))})
 
 
 @asynccontextmanager

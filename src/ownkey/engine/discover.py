@@ -36,14 +36,15 @@ class Discovery:
         choice = self._store.choices.get(provider.id)
         origin, _ = locate(provider, "models", choice)
         key_id, key = self._key(owner, provider, origin)
-        sent = [*headers(provider, spoken, choice)]
-        if key is not None:
-            sent.append(key_header(provider, key.reveal()))
+        sent = headers(provider, spoken, choice)
+        shown = None if key is None else key_header(provider, key.reveal())
         models: list[Model] = []
         query: Mapping[str, str] | None = None
         for _ in range(MAX_PAGES):
             _, target = locate(provider, "models", choice, query=query)
-            listed = spoken.read_models(await self._page(Outgoing(b"GET", origin, target, sent, b"", key_id), provider))
+            listed = spoken.read_models(
+                await self._page(Outgoing(b"GET", origin, target, sent, b"", key_id, shown), provider)
+            )
             models += listed.models
             query = listed.next_query
             if not query:

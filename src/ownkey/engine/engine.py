@@ -160,11 +160,9 @@ class Engine:
     async def _send(
         self, target: Target, written: Written, key_id: str | None, key: Secret | None, *, stream: bool
     ) -> Incoming:
-        headers = [*target.headers]
-        if key is not None:
-            headers.append(key_header(target.provider, key.reveal()))
+        shown = None if key is None else key_header(target.provider, key.reveal())
         path = target.paths["stream" if stream else "chat"]
-        outgoing = Outgoing(b"POST", target.origin, path, headers, written.body, key_id or "")
+        outgoing = Outgoing(b"POST", target.origin, path, target.headers, written.body, key_id or "", shown)
         return await self._transport.send(outgoing, self._deadlines)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
+from functools import lru_cache
 
 from ownkey.engine.answer import ByteStream, EventStream, Whole
 from ownkey.engine.engine import Engine
@@ -124,11 +125,18 @@ def _stopping() -> Overloaded:
     return Overloaded("Ownkey is stopping.", "Ask again in a moment.")
 
 
+@lru_cache(maxsize=1024)
+def _who(provider: str, model: str) -> tuple[Header, Header]:
+    return (
+        (b"x-ownkey-provider", provider.encode()),
+        (b"x-ownkey-model", model.encode("ascii", "backslashreplace")),
+    )
+
+
 def _headers(receipt: Receipt, warnings: Iterable[str]) -> list[Header]:
     headers = [
         (b"x-request-id", receipt.request_id.encode()),
-        (b"x-ownkey-provider", receipt.provider.encode()),
-        (b"x-ownkey-model", receipt.model.encode("ascii", "backslashreplace")),
+        *_who(receipt.provider, receipt.model),
         (b"x-ownkey-attempts", b"%d" % receipt.attempts),
     ]
     if receipt.cost is not None:

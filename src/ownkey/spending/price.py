@@ -70,6 +70,9 @@ def cost(rates: Rates, usage: Usage) -> int:
     """What a request cost, in nano-USD. Raises ValueError where one side of the usage is unknown: that is not 0."""
     if usage.input_tokens is None or usage.output_tokens is None:
         raise ValueError("a cost needs both sides of the usage")
+    if not rates.tiers and _plain(usage):
+        total = usage.input_tokens * rates.input + usage.output_tokens * rates.output
+        return rates.per_request - (-total // PER)
     line = rates.line(usage.input_tokens)
     total = _input(line, usage, usage.input_tokens) + _output(line, usage, usage.output_tokens)
     return rates.per_request - (-total // PER)
@@ -81,10 +84,10 @@ def ceiling(rates: Rates, *, input_tokens: int, output_tokens: int, choices: int
     `output_tokens` is the bound of one choice. Input is taken at the dearest of its rates, since a provider may count
     any of it as written to a cache, and at the dearest tier within reach.
     """
-    within = [rates, *(tier for tier in rates.tiers if input_tokens > tier.over)]
-    total = max(
-        input_tokens * _dearest_input(line) + output_tokens * choices * _dearest_output(line) for line in within
-    )
+    total = input_tokens * _dearest_input(rates) + output_tokens * choices * _dearest_output(rates)
+    for tier in rates.tiers:
+        if input_tokens > tier.over:
+            total = max(total, input_tokens * _dearest_input(tier) + output_tokens * choices * _dearest_output(tier))
     return rates.per_request - (-total // PER)
 
 
@@ -103,6 +106,17 @@ def bound_input(size_bytes: int, *, text_only: bool, context: int | None) -> int
 def estimate_cost(rates: Rates, input_tokens: int, output_tokens: int) -> Money:
     """What that much plain text costs, nothing of it cached."""
     return Money(cost(rates, Usage(input_tokens, output_tokens)))
+
+
+def _plain(usage: Usage) -> bool:
+    """Whether no token of it is of a kind that may have a rate of its own."""
+    return not (
+        usage.cached_tokens
+        or usage.cache_write_tokens
+        or usage.reasoning_tokens
+        or usage.input_audio_tokens
+        or usage.output_audio_tokens
+    )
 
 
 def _input(line: Line, usage: Usage, whole: int) -> int:
@@ -140,7 +154,7 @@ def _output(line: Line, usage: Usage, whole: int) -> int:
 
 def _dearest_input(line: Line) -> int:
     own = (line.cached, line.cache_write, line.cache_write_1h, line.input_audio, line.cached_audio)
-    return max(line.input, *(rate for rate in own if rate is not None), 0)
+    return max(line.input, *[rate or 0 for rate in own])
 
 
 def _dearest_output(line: Line) -> int:

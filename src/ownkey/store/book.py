@@ -226,7 +226,10 @@ def _hand_over(writer: Writer, gathered: deque[Waiting | Ending], loop: asyncio.
         writer.put_here(batch, loop)
 
 
-def _hand_over_soon(writer: Writer, gathered: _Gathered, loop: asyncio.AbstractEventLoop) -> None:
+def _hand_over_soon(writer: Writer, gathered: _Gathered, loop: asyncio.AbstractEventLoop, turns: int = 1) -> None:
+    if turns:
+        loop.call_soon(_hand_over_soon, writer, gathered, loop, turns - 1)
+        return
     gathered.soon = False
     _hand_over(writer, gathered.items, loop)
 

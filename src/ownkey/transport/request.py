@@ -23,18 +23,22 @@ _HEADERS = re.compile(
 )
 
 
+Header = tuple[bytes, bytes]
+
+
 class Outgoing(Struct):
     """One request. Connections are shared only between requests of the same `origin` and `pool`, which is the key's id.
 
-    `target` is path and query, percent-encoded. `headers` may hold a secret, so none of them is shown.
+    `target` is path and query, percent-encoded. `key` is the one header that holds a secret.
     """
 
     method: bytes
     origin: Origin
     target: bytes
-    headers: list[tuple[bytes, bytes]]
+    headers: tuple[Header, ...]
     body: bytes
     pool: str
+    key: Header | None = None
 
     def __repr__(self) -> str:
         return f"Outgoing({self.method.decode('latin-1')} {self.origin})"
@@ -53,26 +57,32 @@ def write_request(out: Outgoing) -> bytes:
     """Head and body in one piece. Raises InvalidRequest, which quotes nothing of the request."""
     if out.method not in _METHODS:
         raise InvalidRequest("A request to a provider is GET, POST, PUT, PATCH or DELETE.")
-    if not _TARGET.fullmatch(out.target):
-        raise InvalidRequest(
-            f"The path of a request to {out.origin.host} holds a character that a URL cannot hold.",
-            "Look at the paths and the model's name of this provider.",
-        )
-    lines = [b"%b: %b\r\n" % header for header in out.headers]
-    headers = b"".join(lines)
-    # As many line ends as headers: no header brings one of its own.
-    if headers.count(b"\n") != len(lines) or not _HEADERS.fullmatch(headers):
-        raise InvalidRequest(
-            f"A header for {out.origin.host} has a name or a character that may not be sent.",
-            "Enter the key and the other settings of this provider again, without blanks and line breaks.",
-        )
-    start = b"%b %b HTTP/1.1\r\n%b" % (out.method, out.target, _fixed(out.origin))
+    start = _start(out.method, out.origin, out.target, out.headers)
+    key = _lines(out.origin, (out.key,)) if out.key is not None else b""
     if not out.body and out.method == b"GET":
-        return b"%b%b\r\n" % (start, headers)
-    return b"%b%bcontent-length: %d\r\n\r\n%b" % (start, headers, len(out.body), out.body)
+        return b"%b%b\r\n" % (start, key)
+    return b"%b%bcontent-length: %d\r\n\r\n%b" % (start, key, len(out.body), out.body)
 
 
 @lru_cache(maxsize=1024)
-def _fixed(origin: Origin) -> bytes:
+def _start(method: bytes, origin: Origin, target: bytes, headers: tuple[Header, ...]) -> bytes:
+    """What does not change from one request to the next. No secret stands in it, for it is kept."""
+    if not _TARGET.fullmatch(target):
+        raise InvalidRequest(
+            f"The path of a request to {origin.host} holds a character that a URL cannot hold.",
+            "Look at the paths and the model's name of this provider.",
+        )
     host = origin.bracketed if origin.port == DEFAULT_PORTS[origin.scheme] else f"{origin.bracketed}:{origin.port}"
-    return b"host: %b\r\naccept-encoding: identity\r\nconnection: keep-alive\r\n" % host.encode("ascii")
+    fixed = b"host: %b\r\naccept-encoding: identity\r\nconnection: keep-alive\r\n" % host.encode("ascii")
+    return b"%b %b HTTP/1.1\r\n%b%b" % (method, target, fixed, _lines(origin, headers))
+
+
+def _lines(origin: Origin, headers: tuple[Header, ...]) -> bytes:
+    lines = b"".join([b"%b: %b\r\n" % header for header in headers])
+    # As many line ends as headers: no header brings one of its own.
+    if lines.count(b"\n") != len(headers) or not _HEADERS.fullmatch(lines):
+        raise InvalidRequest(
+            f"A header for {origin.host} has a name or a character that may not be sent.",
+            "Enter the key and the other settings of this provider again, without blanks and line breaks.",
+        )
+    return lines

@@ -47,6 +47,7 @@ class Vault:
         self._open: tuple[Root, str] | None = None
         self._sealed: BadConfiguration | VaultSealed | None = None
         self._rows: dict[tuple[str, str], tuple[float, list[KeyRow]]] = {}
+        self._opened_keys: dict[tuple[str, str, Origin], tuple[float, KeyRow, Secret]] = {}
         self._newest: dict[str, int] = {}
 
     @property
@@ -85,15 +86,19 @@ class Vault:
             row = replace(row, sealed=seal(root, _bound(install_id, row), secret.reveal()))
             if self._store.keys.put(row):
                 self._newest[row.id] = row.version
-                self._rows.pop((owner, provider), None)
+                self._forget(owner, provider)
                 return row
         raise StorageUnavailable(f"The key for {provider} is being replaced by others all the time.", "Try again.")
 
     def open(self, owner: str, provider: str, origin: Origin) -> tuple[KeyRow, Secret]:
         """The first key for that origin, with its row.
 
-        Raises KeyMissing where none is stored, KeyUnreadable where none opens for this origin, VaultSealed.
+        Raises KeyMissing where none is stored, KeyUnreadable where none opens for this origin, VaultSealed. A key in
+        constant use is opened once a second: between two openings it is in the memory of this process anyway.
         """
+        known = self._opened_keys.get((owner, provider, origin))
+        if known is not None and time.monotonic() < known[0]:
+            return known[1], known[2]
         root, install_id = self._root()
         rows = self._stored(owner, provider)
         if not rows:
@@ -101,11 +106,25 @@ class Vault:
         wanted = str(origin)
         for row in rows:
             if (row.owner, row.provider, row.origin) == (owner, provider, wanted):
-                return row, self._opened(root, install_id, row)
+                secret = self._opened(root, install_id, row)
+                self._keep_opened((owner, provider, origin), row, secret)
+                return row, secret
         raise KeyUnreadable(
             f"The stored key for {provider} was entered for {rows[0].origin} and does not go to {wanted}.",
             "Enter the key again for the new endpoint.",
         )
+
+    def _keep_opened(self, place: tuple[str, str, Origin], row: KeyRow, secret: Secret) -> None:
+        """Until its row is looked at again."""
+        if len(self._opened_keys) >= _CACHED:
+            self._opened_keys.clear()
+        until, _ = self._rows.get(place[:2], (0.0, []))
+        self._opened_keys[place] = (until, row, secret)
+
+    def _forget(self, owner: str, provider: str) -> None:
+        self._rows.pop((owner, provider), None)
+        for place in [place for place in self._opened_keys if place[:2] == (owner, provider)]:
+            self._opened_keys.pop(place, None)
 
     def has(self, owner: str, provider: str) -> bool:
         """Whether a key is stored, opened or not; known to the second."""
@@ -118,7 +137,7 @@ class Vault:
     def remove(self, owner: str, provider: str) -> int:
         """How many keys were removed."""
         removed = self._store.keys.remove_of(owner, provider)
-        self._rows.pop((owner, provider), None)
+        self._forget(owner, provider)
         return removed
 
     def _next(self, owner: str, provider: str, origin: str, label: str, masked: str) -> KeyRow:
@@ -142,7 +161,7 @@ class Vault:
         return secret
 
     def _stored(self, owner: str, provider: str) -> list[KeyRow]:
-        """The sealed rows, at most a second old; the plain text of a key is never kept."""
+        """The sealed rows, at most a second old."""
         now = time.monotonic()
         known = self._rows.get((owner, provider))
         if known is not None and now < known[0]:
@@ -164,6 +183,7 @@ class Vault:
         return self._open
 
     def _unlock(self) -> None:
+        self._opened_keys.clear()
         try:
             root = find(self._settings, self._store.install)
         except (BadConfiguration, VaultSealed) as sealed:
