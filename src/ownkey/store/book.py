@@ -23,6 +23,9 @@ from ownkey.talk.errors import StorageUnavailable
 
 __all__ = ["Book", "BookRow", "Ending", "Hold", "Total"]
 
+MOST_TURNS = 8
+"""Of the event loop, that a hold waits for others to be written with."""
+
 ENDING_WAITS_S = 0.005
 """An ending that is lost with its process costs what was held: it must not wait long for company."""
 
@@ -179,7 +182,7 @@ class Book:
         elif isinstance(item, tuple):
             if not gathered.soon:
                 gathered.soon = True
-                loop.call_soon(_hand_over_soon, writer, gathered, loop)
+                loop.call_soon(_hand_over_soon, writer, gathered, loop, MOST_TURNS, 0)
         elif len(gathered.items) == 1:
             loop.call_later(ENDING_WAITS_S, _hand_over, writer, gathered.items, loop)
 
@@ -226,9 +229,11 @@ def _hand_over(writer: Writer, gathered: deque[Waiting | Ending], loop: asyncio.
         writer.put_here(batch, loop)
 
 
-def _hand_over_soon(writer: Writer, gathered: _Gathered, loop: asyncio.AbstractEventLoop, turns: int = 1) -> None:
-    if turns:
-        loop.call_soon(_hand_over_soon, writer, gathered, loop, turns - 1)
+def _hand_over_soon(writer: Writer, gathered: _Gathered, loop: asyncio.AbstractEventLoop, turns: int, had: int) -> None:
+    """In a few turns of the loop, for as long as each brings more: one commit serves them all."""
+    here = len(gathered.items)
+    if turns and here > had:
+        loop.call_soon(_hand_over_soon, writer, gathered, loop, turns - 1, here)
         return
     gathered.soon = False
     _hand_over(writer, gathered.items, loop)
