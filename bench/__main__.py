@@ -100,7 +100,7 @@ def _import_s() -> dict[str, float]:
 
 
 def _show(result: dict[str, Any]) -> None:
-    console = Console()
+    console = Console(width=None if sys.stdout.isatty() else 110)
     base = {(row["stream"], row["at_once"]): row for row in result["measured"] if row["system"] == "uvicorn + aiohttp"}
     table = Table(title=f"Upstream: {result['upstream']}. Load: {result['load']}.", title_justify="left")
     for column in ("system", "answers", "at once", "requests/s", "ratio", "p50 ms", "p99 ms", "errors"):

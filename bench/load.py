@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 import shutil
 import subprocess
@@ -68,7 +69,7 @@ def _wrk(port: int, token: str, sent: bytes, at_once: int, seconds: float, core:
         script = Path(folder) / "ask.lua"
         script.write_text(LUA % {"token": token, "body": sent.decode()})
         url = f"http://127.0.0.1:{port}/v1/chat/completions"
-        command = ["wrk", "-t1", f"-c{at_once}", f"-d{seconds:g}s", "--timeout", "10s", "-s", str(script), url]
+        command = ["wrk", "-t1", f"-c{at_once}", f"-d{math.ceil(seconds)}s", "--timeout", "10s", "-s", str(script), url]
         done = subprocess.run([*pinned(core), *command], capture_output=True, text=True, check=True)
     found = re.search(r"RESULT ([\d.]+) (\d+) (\d+) (\d+)", done.stdout)
     assert found, done.stdout + done.stderr

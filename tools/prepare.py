@@ -78,6 +78,8 @@ def _install(*arguments: str) -> None:
     if uv:
         _run(uv, "pip", "install", "--quiet", "--python", str(PYTHON), *arguments)
     else:
+        if not any(VENV.glob("lib/python*/site-packages/pip")):
+            _run(str(PYTHON), "-m", "ensurepip")
         _run(str(PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *arguments)
 
 
