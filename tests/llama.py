@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
 import subprocess
 import sys
@@ -11,6 +12,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from llama_model import write_model
 
@@ -47,6 +50,10 @@ class Llama:
 @contextmanager
 def llama(folder: Path, *, context: int = 16_384, key: str = "") -> Iterator[Llama]:
     """A server that is there when this begins, and gone when it ends."""
+    try:
+        ctypes.CDLL("libgomp.so.1")
+    except OSError:
+        pytest.skip("llama.cpp is linked to GNU's OpenMP, which is not on this machine: apt-get install libgomp1")
     model = folder / "random.gguf"
     write_model(model, context=context)
     command = [sys.executable, str(_SERVER), str(model), str(context), key]

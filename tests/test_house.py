@@ -48,6 +48,25 @@ def test_nothing_has_a_name_that_says_nothing() -> None:
     assert [name for name in names if WORDS.search(_words(name))] == []
 
 
+def test_no_pattern_is_possessive() -> None:
+    """Before Python 3.11.5 such a pattern may match what it does not describe (gh-106052); Debian 12 has 3.11.2."""
+    possessive = re.compile(r"(?<!\\)[*+?}]\+|\(\?>")
+    found: list[str] = []
+    for path, tree in parsed("src"):
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Call) and ast.unparse(node.func).startswith("re."):
+                strings = [part.value for part in ast.walk(node) if isinstance(part, ast.Constant)]
+                patterns = [
+                    text if isinstance(text, str) else text.decode()
+                    for text in strings
+                    if text.__class__ in (str, bytes)
+                ]
+                found += [
+                    f"{path}:{node.lineno}" for text in patterns if possessive.search(re.sub(r"\[[^\]]*\]", "", text))
+                ]
+    assert found == []
+
+
 def test_no_provider_is_told_apart_by_its_name() -> None:
     found: list[str] = []
     for path, tree in parsed("src"):

@@ -6,6 +6,7 @@ is installed when this runs as root, and asked for when it does not.
 
 from __future__ import annotations
 
+import ctypes.util
 import hashlib
 import os
 import shutil
@@ -35,6 +36,8 @@ def main() -> None:
     print("Making ready: the first time this takes about a minute.", flush=True)
     if not PYTHON.exists():
         _make_venv()
+    if purpose == "test":
+        _install_openmp()
     _install("--require-hashes", "-r", str(lock))
     _install("--no-deps", "--no-build-isolation", "--editable", str(ROOT))
     stamp.write_text(wanted)
@@ -71,6 +74,14 @@ def _install_venv_package() -> None:
     _run(apt, "update", "-q")
     wanted = [package] if CERTIFICATES.exists() else [package, "ca-certificates"]
     _run(apt, "install", "-y", "-q", "--no-install-recommends", *wanted)
+
+
+def _install_openmp() -> None:
+    """llama.cpp, which the tests run against, is linked to GNU's OpenMP; a bare Debian is without."""
+    apt = shutil.which("apt-get")
+    if ctypes.util.find_library("gomp") is None and apt is not None and os.geteuid() == 0:
+        _run(apt, "update", "-q")
+        _run(apt, "install", "-y", "-q", "--no-install-recommends", "libgomp1")
 
 
 def _install(*arguments: str) -> None:

@@ -11,14 +11,14 @@ from ownkey.talk.errors import InvalidRequest
 from ownkey.talk.origin import DEFAULT_PORTS, Origin
 
 _METHODS = frozenset((b"GET", b"POST", b"PUT", b"PATCH", b"DELETE"))
-_TARGET = re.compile(rb"/[A-Za-z0-9._~!$&'()*+,;=:@/?%\[\]-]*+")
+_TARGET = re.compile(rb"/[A-Za-z0-9._~!$&'()*+,;=:@/?%\[\]-]*")
 
 # RFC 9110 section 5: names are tokens, values visible ASCII with single blanks or tabs inside; here blanks only.
 # Framing and the connection are this package's own business.
 _HEADERS = re.compile(
     rb"(?:(?!(?:host|content-length|transfer-encoding|connection|keep-alive|proxy-[a-z]+|accept-encoding"
     rb"|te|trailer|upgrade|expect|cookie):)"
-    rb"[!#$%&'*+.^_`|~0-9a-z-]++: [\x21-\x7e]++(?: ++[\x21-\x7e]++)*+\r\n)*+",
+    rb"[!#$%&'*+.^_`|~0-9a-z-]+: [\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?\r\n)*",
     re.IGNORECASE,
 )
 

@@ -51,7 +51,12 @@ def make_context() -> ssl.SSLContext:
 
 
 def checked(context: ssl.SSLContext) -> ssl.SSLContext:
-    """Raises BadConfiguration where `context` does not check all that `make_context` checks, or tells its keys."""
+    """Raises BadConfiguration where `context` does not check all that `make_context` checks, or tells its keys.
+
+    One that leaves the oldest version of TLS to OpenSSL, as Python's own default does on Debian, gets 1.2.
+    """
+    if context.minimum_version == ssl.TLSVersion.MINIMUM_SUPPORTED:
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
     strict = context.check_hostname and context.verify_mode == ssl.CERT_REQUIRED
     if not strict or context.minimum_version < ssl.TLSVersion.TLSv1_2 or context.keylog_filename:
         raise BadConfiguration(

@@ -32,7 +32,7 @@ _NO_TEXT = tuple(
     f'"{word}"'.encode()
     for word in ("image_url", "input_audio", "audio", "images", "file", "file_id", "video_url", "document_url")
 )
-_OTHER_PART = re.compile(rb'"type"\s*+:\s*+(?!"(?:text|function|refusal|thinking|ephemeral|reasoning\.\w++)")')
+_OTHER_PART = re.compile(rb'"type"\s*:\s*(?!\s|"(?:text|function|refusal|thinking|ephemeral|reasoning\.\w+)")')
 # ASCII letters written as escapes would hide those words.
 _ESCAPED_LETTER = re.compile(rb"\\u00[2-7]")
 
