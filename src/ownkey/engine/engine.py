@@ -23,6 +23,7 @@ from ownkey.talk.errors import OwnkeyError, PriceUnknown, ProviderError
 from ownkey.talk.secret import Secret, clean
 from ownkey.transport import Deadlines, Incoming, Outgoing, Transport
 from ownkey.vault.vault import Vault
+from ownkey.wires.thinking import fitted
 from ownkey.wires.wire import Written
 
 MAX_ERROR_BYTES = 64 << 10
@@ -168,14 +169,13 @@ class Engine:
 
 def _write(request: Request, target: Target, *, passes: bool) -> tuple[Written, int | None]:
     """The body that is sent, and the output cap in it."""
-    cap, limit = request.max_output, target.facts.max_output
+    cap, limit, quirks = request.max_output, target.facts.max_output, target.quirks
     if cap is None and target.wire.default_output is not None:
-        thinking = request.as_chat().thinking
+        thinking = fitted(request.as_chat(), quirks.thinking, [])
         cap = LONG_OUTPUT_TOKENS if limit is not None else target.wire.default_output
         cap += thinking.budget_tokens or 0 if thinking else 0
     if cap is not None and limit is not None:
         cap = min(cap, limit)
-    quirks = target.provider.quirks
     if passes and request.door is not None and request.ask is not None:
         return Written(request.door.forward(request.ask, target.model, max_output=cap, quirks=quirks)), cap
     chat = request.as_chat()
