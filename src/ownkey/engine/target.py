@@ -9,6 +9,7 @@ from msgspec import Struct
 from ownkey.catalog.address import endpoint, operation_path, setting_headers
 from ownkey.catalog.facts import quirks_of
 from ownkey.catalog.manifest import Model, Provider, Quirks
+from ownkey.spending.terms import charged_by_name
 from ownkey.store.choices import Choice
 from ownkey.talk.origin import Origin
 from ownkey.wires.wire import Wire, wire
@@ -16,7 +17,7 @@ from ownkey.wires.wire import Wire, wire
 
 class Target(Struct, frozen=True):
     """`quirks` are the provider's with those of the model. `paths` holds the request target of each operation,
-    `headers` all headers but the key's."""
+    `headers` all headers but the key's. `charges_more`: its name says that more than tokens is charged."""
 
     provider: Provider
     model: str
@@ -26,6 +27,7 @@ class Target(Struct, frozen=True):
     origin: Origin
     paths: Mapping[str, bytes]
     headers: tuple[tuple[bytes, bytes], ...]
+    charges_more: bool
 
     @property
     def name(self) -> str:
@@ -38,7 +40,8 @@ def make_target(provider: Provider, model: str, facts: Model, choice: Choice | N
     origin, chat = locate(provider, "chat", choice, model)
     _, stream = locate(provider, "stream", choice, model)
     paths, quirks = {"chat": chat, "stream": stream}, quirks_of(provider, facts)
-    return Target(provider, model, facts, quirks, spoken, origin, paths, headers(provider, spoken, choice))
+    named = headers(provider, spoken, choice)
+    return Target(provider, model, facts, quirks, spoken, origin, paths, named, charged_by_name(model))
 
 
 def locate(

@@ -37,11 +37,11 @@ def failed(raw: str | None) -> bool:
     return raw in _FAILED
 
 
-def usage_of(raw: object, groq: object = None) -> Usage:
+def usage_of(raw: object, groq: object = None, tier: object = None) -> Usage:
     """The counts in a `usage` object, or in Groq's `x_groq`; whatever is not a plain count is unknown.
 
     Some providers keep a part of the tokens out of the sums: xAI its reasoning, Google the thinking, Mistral
-    the audio. `total_tokens` holds it, and so the arithmetic tells.
+    the audio. `total_tokens` holds it, and so the arithmetic tells. `tier` is the answer's `service_tier`.
     """
     if not isinstance(raw, dict) and isinstance(groq, dict):
         raw = cast("dict[str, Any]", groq).get("usage")
@@ -63,6 +63,7 @@ def usage_of(raw: object, groq: object = None) -> Usage:
         reasoning_tokens=_part(reasoning, made),
         input_audio_tokens=_part(heard, taken),
         output_audio_tokens=_part(_first(out, "audio_tokens"), made),
+        tier=tier if isinstance(tier, str) and tier else None,
     )
 
 
