@@ -78,6 +78,7 @@ def test_a_speed_is_a_tier_and_two_dear_ones_at_once_have_no_rates() -> None:
     assert of(service_tier='"flex"', speed='"fast"') == Terms("speed", "fast")
     assert of(service_tier='"priority"', speed='"standard"') == Terms("service_tier", "priority")
     assert of(service_tier='"priority"', speed='"fast"').unbounded == "speed"
+    assert of(service_tier=f'"{"x" * 100}"').unbounded == "service_tier"
     assert of(service_tier="7").unbounded == "service_tier"
 
 

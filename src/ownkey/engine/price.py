@@ -33,7 +33,7 @@ def priced(prices: Prices, request: Request, target: Target, *, size: int, cap: 
             raise price_unknown(provider, model)
         return Made(None, 0, size)
     terms = terms_of(request.ask.fields) if passes and request.ask is not None else PLAIN
-    options = {"default": rates}
+    options: dict[str, Rates] = {}
     if (terms is not PLAIN or target.charges_more) and rates.source != "free":
         found = _options(prices, target, rates, terms, at)
         if isinstance(found, str):
@@ -44,19 +44,19 @@ def priced(prices: Prices, request: Request, target: Target, *, size: int, cap: 
     facts = target.facts
     output = cap or facts.max_output or facts.context or UNBOUNDED_OUTPUT_TOKENS
     tokens = bound_input(size, text_only=request.text_only, context=facts.context)
-    bounds = {
-        tier: ceiling(one, input_tokens=tokens, output_tokens=output, choices=request.choices)
-        for tier, one in options.items()
-    }
-    # Where the answer does not say its tier, it is charged at the one that was asked for, or at the dearest of `auto`.
-    charged = options.get(terms.value) or options[max(bounds, key=lambda tier: bounds[tier])]
-    text = price_text(rates) if len(options) == 1 else msgspec.json.encode(options).decode()
+    held, charged, price = 0, rates, price_text(rates)
+    for one in options.values() if len(options) > 1 else (rates,):
+        bound = ceiling(one, input_tokens=tokens, output_tokens=output, choices=request.choices)
+        held, charged = (bound, one) if bound > held else (held, charged)
+    if len(options) > 1:
+        # Where the answer does not say its tier, it is charged at the one that was asked for, `auto` at the dearest.
+        charged, price = options.get(terms.value, charged), msgspec.json.encode(options).decode()
     return Made(
         charged,
-        max(bounds.values()),
+        held,
         size,
         tier=terms.value if terms.field == "service_tier" else None,
-        price=text,
+        price=price,
         rates_in=lambda tier: prices.rates(provider, model, at, {"service_tier": tier}),
     )
 

@@ -23,6 +23,7 @@ TIERS: Mapping[str, frozenset[str]] = {
 }
 """Fields that choose a tier, and the values that are never dearer than the plain rates."""
 
+LONGEST_TIER = 64
 AUTO = "auto"
 AUTO_MAY_BE = ("priority", "fast")
 """What `auto` may become, by the settings of the account."""
@@ -88,7 +89,7 @@ def terms_of(fields: Mapping[str, Raw]) -> Terms:
         if value is None:
             continue
         # Two tiers at once have no rates, nor has what is no word.
-        if not isinstance(value, str) or (terms.may_be_dearer and value not in cheap):
+        if not isinstance(value, str) or len(value) > LONGEST_TIER or (terms.may_be_dearer and value not in cheap):
             return Terms(unbounded=name)
         if not terms.may_be_dearer:
             terms = Terms(name, value)

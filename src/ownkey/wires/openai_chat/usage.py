@@ -14,6 +14,8 @@ from ownkey.talk.reply import Finish, Unified, Usage
 LARGEST_COUNT = 2**53
 """Beyond it a JSON number is no exact count."""
 
+LONGEST_TIER = 64
+
 _UNIFIED: Mapping[Unified, str] = {
     "stop": "stop eos eos_token stop_token stop_sequence end_turn end completed",
     "length": "length max_tokens model_length max_output_tokens max_completion_tokens",
@@ -63,7 +65,7 @@ def usage_of(raw: object, groq: object = None, tier: object = None) -> Usage:
         reasoning_tokens=_part(reasoning, made),
         input_audio_tokens=_part(heard, taken),
         output_audio_tokens=_part(_first(out, "audio_tokens"), made),
-        tier=tier if isinstance(tier, str) and tier else None,
+        tier=tier if isinstance(tier, str) and 0 < len(tier) <= LONGEST_TIER else None,
     )
 
 
