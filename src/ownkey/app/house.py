@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 from collections.abc import Collection, Iterator
 
 from ownkey.catalog.load import Catalogue
@@ -28,6 +29,8 @@ class House:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.store = Store.open(settings.database_url)
+        # What a program that forgets to close has spent would stand in the book as a crash: assumed, in full.
+        atexit.register(self.store.close)
         self.catalogue = Catalogue(settings.home / "providers", wires=frozenset(TABLE))
         self.vault = Vault(self.store, settings)
         self.tokens = Tokens(self.store)
@@ -75,6 +78,7 @@ class House:
 
     def close(self) -> None:
         """Write down what is still to be written, and let go of the store."""
+        atexit.unregister(self.store.close)
         self.store.close()
 
     async def aclose(self) -> None:
