@@ -18,6 +18,7 @@ from ownkey.store.db import Store
 from ownkey.talk.errors import OwnkeyError
 from ownkey.talk.origin import Origin
 from ownkey.transport import Deadlines, Transport
+from ownkey.transport.addresses import is_global, parse
 from ownkey.vault.tokens import Tokens
 from ownkey.vault.vault import Vault
 from ownkey.wires.wire import TABLE
@@ -35,9 +36,8 @@ class House:
         self.vault = Vault(self.store, settings)
         self.tokens = Tokens(self.store)
         self.prices = Prices.load(settings.home / "cache")
-        self.transport = Transport(
-            allow_private=PrivateHosts(settings.allow_private_hosts, self.catalogue), inside={"demo": demo}
-        )
+        self.private_hosts = PrivateHosts(settings.allow_private_hosts, self.catalogue)
+        self.transport = Transport(allow_private=self.private_hosts, inside={"demo": demo})
         self.discovery = Discovery(store=self.store, vault=self.vault, transport=self.transport)
         self.targets = Targets(
             catalogue=self.catalogue,
@@ -92,6 +92,13 @@ class PrivateHosts(Collection[tuple[str, int]]):
 
     A file in the providers folder is its owner's word; an endpoint set for a cloud provider is not enough.
     """
+
+    def refuse(self, origin: Origin) -> bool:
+        """Whether it is plain without asking the DNS that no connection to this origin will be made."""
+        if origin.scheme == "inside" or (origin.host, origin.port) in self:
+            return False
+        numbered = parse(origin.host) is not None and not is_global(origin.host)
+        return origin.scheme != "https" or numbered or origin.host == "localhost"
 
     def __init__(self, settled: Collection[tuple[str, int]], catalogue: Catalogue) -> None:
         self._settled = settled
