@@ -256,9 +256,7 @@ FORGETFUL = {
 
 
 @pytest.mark.parametrize("script", FORGETFUL.values(), ids=FORGETFUL)
-def test_a_program_that_forgets_to_close_is_charged_what_it_used(
-    home: Path, simulator: Simulator, script: str
-) -> None:
+def test_a_program_that_forgets_to_close_is_charged_what_it_used(home: Path, simulator: Simulator, script: str) -> None:
     text = dedent(script).format(home=str(home), port=simulator.port)
     code = f"import asyncio\nfrom ownkey import Ownkey\n{text}"
     ended = subprocess.run([sys.executable, "-c", code], env=environment(home), capture_output=True, timeout=30)
@@ -266,3 +264,15 @@ def test_a_program_that_forgets_to_close_is_charged_what_it_used(
     rows = book_rows(home, "openai")
     assert rows[0].state == "exact"
     assert all(row.state in ("exact", "counted") for row in rows), [row.state for row in rows]
+
+
+def test_what_is_no_request_is_refused_before_anything_is_sent(home: Path, simulator: Simulator) -> None:
+    with opened(home, simulator).blocking() as ownkey:
+        for messages in ("caf\udce9", [{"role": "user", "content": "caf\udce9"}]):
+            with pytest.raises(InvalidRequest, match="not text"):
+                ownkey.chat(messages, model="openai/gpt-4o")
+        with pytest.raises(InvalidRequest, match="max_output_tokens"):
+            ownkey.chat("Hello", model="openai/gpt-4o", max_output_tokens=0)
+    assert book_rows(home) == []
+    with pytest.raises(InvalidRequest, match="closed"):
+        ownkey.chat("Hello", model="openai/gpt-4o")
