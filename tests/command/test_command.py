@@ -277,6 +277,15 @@ def test_wrong_calls_and_settings_are_told_without_a_traceback(env: Env) -> None
     assert bad(run(env | {"OWNKEY_DATABASE_URL": f"sqlite:///{home}/ownkey.db/in-a-file.db"}, "keys", "list"), 6)
 
 
+def test_the_data_folder_is_made_for_its_owner_only_wherever_the_records_are(tmp_path: Path) -> None:
+    home = tmp_path / "made" / "by-ownkey"
+    elsewhere = environment(home, OWNKEY_DATABASE_URL=f"sqlite:///{tmp_path}/records.db")
+    assert good(run(elsewhere, "doctor"))
+    assert home.stat().st_mode & 0o777 == 0o700
+    blocked = environment(tmp_path / "records.db" / "home")
+    assert str(tmp_path / "records.db") in bad(run(blocked, "keys", "list"), 6)
+
+
 def test_V06_a_sealed_vault_is_exit_code_6(ready: Env, tmp_path: Path) -> None:
     wrong = tmp_path / "wrong"
     wrong.write_bytes(bytes(range(32)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import atexit
 from collections.abc import Collection, Iterator
+from pathlib import Path
 
 from ownkey.catalog.load import Catalogue
 from ownkey.engine.discover import Discovery
@@ -15,7 +16,7 @@ from ownkey.settings import Settings
 from ownkey.simulate.demo import demo
 from ownkey.spending.catalogue import Prices
 from ownkey.store.db import Store
-from ownkey.talk.errors import OwnkeyError
+from ownkey.talk.errors import BadConfiguration, OwnkeyError
 from ownkey.talk.origin import Origin
 from ownkey.transport import Deadlines, Transport
 from ownkey.transport.addresses import is_global, parse
@@ -29,6 +30,7 @@ class House:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+        _make_home(settings.home)
         self.store = Store.open(settings.database_url)
         # What a program that forgets to close has spent would stand in the book as a crash: assumed, in full.
         atexit.register(self.store.close)
@@ -85,6 +87,16 @@ class House:
         """The same, and let go of the connections to providers, which belong to this event loop."""
         await self.transport.aclose()
         await asyncio.to_thread(self.close)
+
+
+def _make_home(home: Path) -> None:
+    """For its owner only, wherever the records are kept; one that is there is left as it is."""
+    try:
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise BadConfiguration(
+            f"The data folder {home} cannot be made: {error.strerror}.", "Set OWNKEY_HOME to a folder of your own."
+        ) from None
 
 
 class PrivateHosts(Collection[tuple[str, int]]):
