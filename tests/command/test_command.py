@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
 import socket
 import subprocess
+import sys
 from decimal import Decimal
 from pathlib import Path
 from subprocess import CompletedProcess
@@ -118,8 +120,10 @@ def test_V21_what_is_no_key_is_refused_and_not_repeated(env: Env, key: str) -> N
 
 
 def test_O14_a_key_is_never_taken_as_an_argument(env: Env) -> None:
-    told = run(env, "keys", "set", "openai", KEYS["openai"])
-    assert told.returncode == 2
+    for arguments in ([KEYS["openai"]], ["--key", KEYS["openai"]], [f"--key={KEYS['openai']}"]):
+        told = bad(run(env, "keys", "set", "openai", *arguments), 2)
+        assert "shell's history" in told
+        assert KEYS["openai"] not in told
     assert good(run(env, "keys", "list")).startswith("No keys yet")
     assert not re.search(r"--(api-)?key|--password", good(run(env, "keys", "set", "--help")))
 
@@ -153,10 +157,44 @@ def test_E02_a_key_does_not_go_to_a_new_endpoint(ready: Env, simulator: Simulato
     elsewhere = "https://api.elsewhere.example/v1"
     told = run(ready, "providers", "set", "openai", "--endpoint", elsewhere)
     assert "ownkey keys set openai" in told.stderr
+    assert "ready" not in told.stdout
+    assert re.search(r"openai\s.*its key is for http://127", good(run(ready, "providers", "list")))
     assert "again" in bad(run(ready, "chat", "-m", "openai/gpt-4o", "Hello"), 3)
     doctor = run(ready, "doctor")
     assert doctor.returncode == 1
     assert "WRONG" in doctor.stdout
+
+
+def test_a_new_path_at_the_same_origin_keeps_the_key(ready: Env, simulator: Simulator) -> None:
+    told = run(ready, "providers", "set", "openai", "--endpoint", f"{simulator.url}/fault/name=moved/v1")
+    assert "OpenAI: ready" in good(told)
+    assert told.stderr == ""
+    assert "word3" in good(run(ready, "chat", "-m", "openai/gpt-4o", "Say 3 words"))
+
+
+def test_an_address_that_nothing_will_go_to_is_told_when_it_is_set(ready: Env, simulator: Simulator) -> None:
+    strict = ready | {"OWNKEY_ALLOW_PRIVATE_HOSTS": ""}
+    place = f"127.0.0.1:{simulator.port}"
+    for endpoint in (f"http://{place}/v1", "https://10.0.0.1/v1", "http://api.example.com/v1", "https://localhost/v1"):
+        told = run(strict, "providers", "set", "openai", "--endpoint", endpoint)
+        assert "ready" not in good(told)
+        assert "OWNKEY_ALLOW_PRIVATE_HOSTS" in told.stderr
+    good(run(strict, "providers", "set", "openai", "--endpoint", f"http://{place}/v1"))
+    assert "OWNKEY_ALLOW_PRIVATE_HOSTS" in run(strict, "keys", "set", "openai", given=KEYS["openai"]).stderr
+    assert f"{place} is not in OWNKEY_ALLOW_PRIVATE_HOSTS" in run(strict, "doctor").stdout
+    assert good(run(ready, "doctor"))
+
+
+def test_a_field_that_cannot_stand_in_its_place_is_not_kept(env: Env) -> None:
+    assert "not set, and needed" in good(run(env, "providers", "show", "azure"))
+    assert "host name" in bad(run(env, "providers", "set", "azure", "--field", "resource=evil.example/#"), 6)
+    assert "needs the setting 'resource'" in good(run(env, "providers", "set", "azure", "--field", "api_version=9"))
+    assert "no key" in good(run(env, "providers", "set", "azure", "--field", "resource=ours"))
+
+
+def test_the_demo_takes_no_key(env: Env) -> None:
+    bad(run(env, "keys", "set", "demo", given=KEYS["openai"]), 2)
+    assert good(run(env, "keys", "list")).startswith("No keys yet")
 
 
 @pytest.mark.row("E9")
@@ -239,6 +277,15 @@ def test_wrong_calls_and_settings_are_told_without_a_traceback(env: Env) -> None
     assert bad(run(env | {"OWNKEY_DATABASE_URL": f"sqlite:///{home}/ownkey.db/in-a-file.db"}, "keys", "list"), 6)
 
 
+def test_the_data_folder_is_made_for_its_owner_only_wherever_the_records_are(tmp_path: Path) -> None:
+    home = tmp_path / "made" / "by-ownkey"
+    elsewhere = environment(home, OWNKEY_DATABASE_URL=f"sqlite:///{tmp_path}/records.db")
+    assert good(run(elsewhere, "doctor"))
+    assert home.stat().st_mode & 0o777 == 0o700
+    blocked = environment(tmp_path / "records.db" / "home")
+    assert str(tmp_path / "records.db") in bad(run(blocked, "keys", "list"), 6)
+
+
 def test_V06_a_sealed_vault_is_exit_code_6(ready: Env, tmp_path: Path) -> None:
     wrong = tmp_path / "wrong"
     wrong.write_bytes(bytes(range(32)))
@@ -248,6 +295,49 @@ def test_V06_a_sealed_vault_is_exit_code_6(ready: Env, tmp_path: Path) -> None:
     assert "root key" in bad(run(sealed, "keys", "set", "openai", given=KEYS["openai"]), 6)
     assert "sk-...vX2Q" in good(run(sealed, "keys", "list"))
     assert "demo" in good(run(sealed, "chat", "-m", "demo", "Hello"))
+
+
+def test_what_cannot_be_read_or_shown_is_told_without_a_traceback(ready: Env) -> None:
+    latin = subprocess.run(
+        [*COMMAND, "chat", "-m", "demo"], env=ready, input=b"caf\xe9", capture_output=True, timeout=60
+    )
+    assert (latin.returncode, latin.stdout) == (2, b"")
+    assert latin.stderr.startswith(b"ownkey: Standard input is not text")
+    assert "not text" in bad(run(ready, "chat", "-m", "openai/gpt-4o", "caf\udce9"), 2)
+    narrow = ready | {"PYTHONIOENCODING": "ascii"}
+    assert "Gr??e" in good(run(narrow, "chat", "-m", "openai/gpt-4o", "Grüße"))
+    with Path("/dev/full").open("wb") as full:
+        command = [*COMMAND, "chat", "-m", "openai/gpt-4o", "Hello"]
+        ended = subprocess.run(command, env=ready, stdout=full, stderr=subprocess.PIPE, timeout=60)
+    assert (ended.returncode, ended.stderr) == (1, b"ownkey: No space left on device.\n")
+
+
+def test_what_costs_an_unknown_amount_is_not_summed_up_as_nothing(ready: Env) -> None:
+    good(run(ready, "chat", "-m", "openai/nobody-knows", "--accept-unknown-price", "Hello"))
+    assert re.search(r"openai\tnobody-knows\t1\t\d+\t\d+\tunknown", good(run(ready, "usage")))
+
+
+def test_the_welcome_calls_the_command_as_it_can_be_called(env: Env, tmp_path: Path) -> None:
+    """From a virtual environment that is not on the PATH, from one that is, and from another folder."""
+    folder = tmp_path / "project"
+    own = folder / ".venv" / "bin"
+    own.mkdir(parents=True)
+    (own / "python").symlink_to(sys.executable)
+    (own / "ownkey").write_text("#!/bin/sh\n")
+    (own / "ownkey").chmod(0o755)
+    paths = {"PYTHONPATH": os.pathsep.join(filter(None, [env["PYTHONPATH"], *sys.path]))}
+    for path, where, called in (
+        (env["PATH"], folder, ".venv/bin/ownkey"),
+        (f"{own}:{env['PATH']}", folder, "ownkey"),
+        (env["PATH"], tmp_path / "home", f"{own}/ownkey"),
+    ):
+        command = [str(own / "python"), "-m", "ownkey", "serve", "--port", "0"]
+        given = env | paths | {"PATH": path}
+        with subprocess.Popen(command, env=given, cwd=where, stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdout is not None
+            shown = "".join(next(process.stdout) for _ in range(9))
+            process.terminate()
+        assert f"\n  {called} keys set openai " in shown
 
 
 def test_a_taken_port_is_told(env: Env) -> None:

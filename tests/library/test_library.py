@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 from collections.abc import Awaitable, Callable
 from decimal import Decimal
 from pathlib import Path
+from textwrap import dedent
 from typing import Any
 
 import pytest
 from genai_prices import Usage as Counted
 from genai_prices import calc_price
 
-from house import KEYS, Simulator, book_rows, library, until, write_provider
+from house import KEYS, Simulator, book_rows, environment, library, until, write_provider
 from ownkey import Ownkey
 from ownkey.talk.errors import (
     BadConfiguration,
@@ -234,3 +237,42 @@ def test_many_at_once_each_get_their_own(home: Path, simulator: Simulator) -> No
     rows = book_rows(home)
     assert len(rows) == 60
     assert {row.state for row in rows} == {"exact"}
+
+
+FORGETFUL = {
+    "blocking": """
+        ownkey = Ownkey({home!r}, keychain=False, allow_private_hosts=[("127.0.0.1", {port})]).blocking()
+        ownkey.chat("Say 5 words", model="openai/gpt-4o")
+        for _ in ownkey.stream("Say 5 words", model="openai/gpt-4o"):
+            break
+    """,
+    "async": """
+        async def main():
+            ownkey = Ownkey({home!r}, keychain=False, allow_private_hosts=[("127.0.0.1", {port})])
+            await ownkey.chat("Say 5 words", model="openai/gpt-4o")
+        asyncio.run(main())
+    """,
+}
+
+
+@pytest.mark.parametrize("script", FORGETFUL.values(), ids=FORGETFUL)
+def test_a_program_that_forgets_to_close_is_charged_what_it_used(home: Path, simulator: Simulator, script: str) -> None:
+    text = dedent(script).format(home=str(home), port=simulator.port)
+    code = f"import asyncio\nfrom ownkey import Ownkey\n{text}"
+    ended = subprocess.run([sys.executable, "-c", code], env=environment(home), capture_output=True, timeout=30)
+    assert (ended.returncode, ended.stderr) == (0, b"")
+    rows = book_rows(home, "openai")
+    assert rows[0].state == "exact"
+    assert all(row.state in ("exact", "counted") for row in rows), [row.state for row in rows]
+
+
+def test_what_is_no_request_is_refused_before_anything_is_sent(home: Path, simulator: Simulator) -> None:
+    with opened(home, simulator).blocking() as ownkey:
+        for messages in ("caf\udce9", [{"role": "user", "content": "caf\udce9"}]):
+            with pytest.raises(InvalidRequest, match="not text"):
+                ownkey.chat(messages, model="openai/gpt-4o")
+        with pytest.raises(InvalidRequest, match="max_output_tokens"):
+            ownkey.chat("Hello", model="openai/gpt-4o", max_output_tokens=0)
+    assert book_rows(home) == []
+    with pytest.raises(InvalidRequest, match="closed"):
+        ownkey.chat("Hello", model="openai/gpt-4o")

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from ownkey.app.keys import KeyRing, Tested
 from ownkey.app.ownkey import Messages, Ownkey
 from ownkey.app.providers import ModelView, Providers
+from ownkey.talk.errors import InvalidRequest
 from ownkey.talk.money import Money
 from ownkey.talk.reply import Event, Receipt, Reply
 
@@ -29,12 +30,33 @@ class Blocking:
 
     def run(self, work: Coroutine[Any, Any, Result]) -> Result:
         """The result of any of Ownkey's coroutines. Interrupted, it is cancelled, and settles what it held."""
-        future = asyncio.run_coroutine_threadsafe(work, self._loop)
+        if self._loop.is_closed():
+            work.close()
+            raise InvalidRequest("This Ownkey is closed.", "Make another one.")
+        ended = threading.Event()
+        tasks: list[asyncio.Task[Result]] = []
+
+        def begin() -> None:
+            tasks.append(self._loop.create_task(work))
+            tasks[0].add_done_callback(lambda _: ended.set())
+
+        def give_up() -> None:
+            # What was scheduled before has begun by now.
+            for task in tasks:
+                task.cancel()
+            if not tasks:
+                work.close()
+                ended.set()
+
         try:
-            return future.result()
+            self._loop.call_soon_threadsafe(begin)
+            ended.wait()
         except BaseException:
-            future.cancel()
+            # It has to have ended before anything else is done with what it was working on.
+            self._loop.call_soon_threadsafe(give_up)
+            ended.wait()
             raise
+        return tasks[0].result()
 
     def chat(self, messages: Messages, model: str = "auto", **options: Any) -> Reply:
         """As `Ownkey.chat`."""

@@ -80,4 +80,8 @@ def _keys(house: House, owner: str) -> Iterator[Finding]:
         except OwnkeyError as error:
             yield Finding(f"key {row.provider}", "wrong", str(error))
         else:
+            if house.private_hosts.refuse(origin):
+                place = f"{origin.bracketed}:{origin.port}"
+                yield Finding(f"key {row.provider}", "wrong", f"{place} is not in OWNKEY_ALLOW_PRIVATE_HOSTS")
+                continue
             yield Finding(f"key {row.provider}", "ok", f"{row.masked} for {row.origin}")

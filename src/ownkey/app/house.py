@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 from collections.abc import Collection, Iterator
+from pathlib import Path
 
 from ownkey.catalog.load import Catalogue
 from ownkey.engine.discover import Discovery
@@ -14,9 +16,10 @@ from ownkey.settings import Settings
 from ownkey.simulate.demo import demo
 from ownkey.spending.catalogue import Prices
 from ownkey.store.db import Store
-from ownkey.talk.errors import OwnkeyError
+from ownkey.talk.errors import BadConfiguration, OwnkeyError
 from ownkey.talk.origin import Origin
 from ownkey.transport import Deadlines, Transport
+from ownkey.transport.addresses import is_global, parse
 from ownkey.vault.tokens import Tokens
 from ownkey.vault.vault import Vault
 from ownkey.wires.wire import TABLE
@@ -27,14 +30,16 @@ class House:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+        _make_home(settings.home)
         self.store = Store.open(settings.database_url)
+        # What a program that forgets to close has spent would stand in the book as a crash: assumed, in full.
+        atexit.register(self.store.close)
         self.catalogue = Catalogue(settings.home / "providers", wires=frozenset(TABLE))
         self.vault = Vault(self.store, settings)
         self.tokens = Tokens(self.store)
         self.prices = Prices.load(settings.home / "cache")
-        self.transport = Transport(
-            allow_private=PrivateHosts(settings.allow_private_hosts, self.catalogue), inside={"demo": demo}
-        )
+        self.private_hosts = PrivateHosts(settings.allow_private_hosts, self.catalogue)
+        self.transport = Transport(allow_private=self.private_hosts, inside={"demo": demo})
         self.discovery = Discovery(store=self.store, vault=self.vault, transport=self.transport)
         self.targets = Targets(
             catalogue=self.catalogue,
@@ -75,6 +80,7 @@ class House:
 
     def close(self) -> None:
         """Write down what is still to be written, and let go of the store."""
+        atexit.unregister(self.store.close)
         self.store.close()
 
     async def aclose(self) -> None:
@@ -83,11 +89,28 @@ class House:
         await asyncio.to_thread(self.close)
 
 
+def _make_home(home: Path) -> None:
+    """For its owner only, wherever the records are kept; one that is there is left as it is."""
+    try:
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise BadConfiguration(
+            f"The data folder {home} cannot be made: {error.strerror}.", "Set OWNKEY_HOME to a folder of your own."
+        ) from None
+
+
 class PrivateHosts(Collection[tuple[str, int]]):
     """Private addresses that may be spoken to: those in the settings, and where local providers' files say they are.
 
     A file in the providers folder is its owner's word; an endpoint set for a cloud provider is not enough.
     """
+
+    def refuse(self, origin: Origin) -> bool:
+        """Whether it is plain without asking the DNS that no connection to this origin will be made."""
+        if origin.scheme == "inside" or (origin.host, origin.port) in self:
+            return False
+        numbered = parse(origin.host) is not None and not is_global(origin.host)
+        return origin.scheme != "https" or numbered or origin.host == "localhost"
 
     def __init__(self, settled: Collection[tuple[str, int]], catalogue: Catalogue) -> None:
         self._settled = settled

@@ -39,6 +39,8 @@ class KeyRing:
     def set(self, provider: str, key: str) -> Stored:
         """Seal the key for this provider, at the endpoint that is set for it now; one that was there is replaced."""
         manifest = self._house.catalogue.get(provider)
+        if manifest.kind == "demo":
+            raise InvalidRequest(f"{manifest.name} takes no key.", "Nothing was stored.", param="provider")
         try:
             secret = Secret(key)
         except ValueError as error:

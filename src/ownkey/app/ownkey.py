@@ -15,6 +15,7 @@ from ownkey.app.house import House
 from ownkey.app.keys import KeyRing
 from ownkey.app.providers import Providers
 from ownkey.engine.answer import Whole
+from ownkey.engine.engine import Answer
 from ownkey.engine.request import Request, new_id
 from ownkey.settings import load
 from ownkey.talk.chat import Chat, Message, user
@@ -70,7 +71,7 @@ class Ownkey:
         `options` are the fields of `Chat`. What it cost stands in `reply.receipt`.
         """
         request = self._request(messages, model, options, stream=False, price_accepted=accept_unknown_price)
-        answer = await self.house.engine.run(request)
+        answer = await self._run(request)
         assert isinstance(answer, Whole)
         assert answer.reply is not None
         return answer.reply
@@ -80,7 +81,7 @@ class Ownkey:
     ) -> AsyncGenerator[Event | Receipt, None]:
         """The answer as it comes, event by event; last comes the `Receipt`. Raises where it breaks off."""
         request = self._request(messages, model, options, stream=True, price_accepted=accept_unknown_price)
-        answer = await self.house.engine.run(request)
+        answer = await self._run(request)
         assert not isinstance(answer, Whole)
         try:
             while (events := await answer.next()) is not None:
@@ -120,6 +121,12 @@ class Ownkey:
     ) -> None:
         await self.aclose()
 
+    async def _run(self, request: Request) -> Answer:
+        try:
+            return await self.house.engine.run(request)
+        except UnicodeEncodeError:
+            raise _not_text() from None
+
     def _request(
         self, messages: Messages, model: str, options: dict[str, Any], *, stream: bool, price_accepted: bool
     ) -> Request:
@@ -135,9 +142,18 @@ def _chat(messages: Messages, options: Mapping[str, Any]) -> Chat:
             chat = Chat(_messages(messages), **options)
     except TypeError as error:
         raise InvalidRequest(f"{error}".replace("Unexpected keyword argument", "There is no option")) from None
+    except UnicodeEncodeError:
+        raise _not_text() from None
+    if chat.max_output_tokens is not None and chat.max_output_tokens < 1:
+        raise InvalidRequest("max_output_tokens must be 1 or more.", param="max_output_tokens")
     if not chat.messages:
         raise InvalidRequest("There is nothing to ask.", "Give a text, or at least one message.", param="messages")
     return chat
+
+
+def _not_text() -> InvalidRequest:
+    """Python's text may hold what no encoding can carry, such as bytes that were not UTF-8 in the arguments."""
+    return InvalidRequest("The messages are not text: they hold half a surrogate pair.", param="messages")
 
 
 def _messages(messages: str | Sequence[Message] | Sequence[Mapping[str, Any]]) -> tuple[Message, ...]:

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from ownkey.catalog.address import setting_headers
 from ownkey.catalog.facts import facts
 from ownkey.catalog.manifest import Model, Provider
 from ownkey.engine.price import price_unknown
+from ownkey.engine.target import locate
 from ownkey.spending.price import Rates, cost
 from ownkey.store.choices import Choice
-from ownkey.talk.errors import InvalidRequest
+from ownkey.talk.errors import BadConfiguration, InvalidRequest, OwnkeyError
 from ownkey.talk.money import Money
 from ownkey.talk.origin import Origin
 from ownkey.talk.reply import Usage
@@ -22,8 +24,15 @@ if TYPE_CHECKING:
     from ownkey.app.house import House
 
 
+class Lack(Struct, frozen=True):
+    """Why a provider cannot be asked as it is set, and what to do next."""
+
+    says: str
+    hint: str
+
+
 class ProviderView(Struct, frozen=True):
-    """A provider with what was chosen for it. `keys`: how many are stored."""
+    """A provider with what was chosen for it. `keys`: how many are stored. `lack` is None where it can be asked."""
 
     provider: Provider
     enabled: bool
@@ -31,6 +40,7 @@ class ProviderView(Struct, frozen=True):
     default: str | None
     fields: Mapping[str, str]
     keys: int
+    lack: Lack | None
 
 
 class ModelView(Struct, frozen=True):
@@ -78,15 +88,15 @@ class Providers:
         if endpoint:
             Origin.parse(endpoint)
             endpoint = endpoint.rstrip("/")
-        self._house.store.choices.set(
-            Choice(
-                provider=provider,
-                enabled=old.enabled if enabled is None else enabled,
-                endpoint=old.endpoint if endpoint is None else endpoint or None,
-                fields={**old.fields, **(fields or {})},
-                default_model=old.default_model if default is None else default or None,
-            )
+        new = Choice(
+            provider=provider,
+            enabled=old.enabled if enabled is None else enabled,
+            endpoint=old.endpoint if endpoint is None else endpoint or None,
+            fields={**old.fields, **(fields or {})},
+            default_model=old.default_model if default is None else default or None,
         )
+        _check(manifest, new, given={name for name, value in (fields or {}).items() if value})
+        self._house.store.choices.set(new)
         return self.get(provider)
 
     def models(self, provider: str | None = None) -> list[ModelView]:
@@ -151,4 +161,38 @@ class Providers:
             (choice.default_model if choice else None) or provider.default,
             dict(choice.fields) if choice else {},
             len(keys),
+            self._lack(provider, choice, [row.origin for row in keys]),
         )
+
+    def _lack(self, provider: Provider, choice: Choice | None, bound_to: list[str]) -> Lack | None:
+        if choice and not choice.enabled:
+            return Lack("off", f"Switch it on: `ownkey providers set {provider.id} --enable`.")
+        try:
+            origin, _ = locate(provider, "models", choice)
+        except OwnkeyError as error:
+            return Lack(error.message.removeprefix(f"{provider.name} ").removesuffix("."), error.hint)
+        place = f"{origin.bracketed}:{origin.port}"
+        store = f"`ownkey keys set {provider.id}`."
+        if self._house.private_hosts.refuse(origin):
+            return Lack(
+                f"{place} is not allowed",
+                f"If {place} is yours, on a private network, add it to OWNKEY_ALLOW_PRIVATE_HOSTS, "
+                "where `ownkey serve` runs too; nothing is sent there before.",
+            )
+        if provider.kind == "cloud" and not bound_to:
+            return Lack("no key", f"Store one: {store}")
+        if bound_to and str(origin) not in bound_to:
+            return Lack(
+                f"its key is for {bound_to[0]}", f"The stored key does not go to {origin}. Enter it again: {store}"
+            )
+        return None
+
+
+def _check(provider: Provider, choice: Choice, *, given: set[str]) -> None:
+    """Refuse what is given now and cannot stand in its place; what is still missing may come later."""
+    try:
+        locate(provider, "models", choice)
+        setting_headers(provider, choice.fields)
+    except BadConfiguration as error:
+        if error.param in given | {"base_url"}:
+            raise

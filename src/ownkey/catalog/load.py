@@ -128,6 +128,7 @@ class Catalogue:
 
     def _arrange(self) -> None:
         own: dict[str, Provider] = {}
+        taken: dict[str, str] = {}
         problems: list[Problem] = []
         for name, kept in self._files.items():
             if kept.problem is not None:
@@ -135,9 +136,16 @@ class Catalogue:
             if kept.provider is None:
                 continue
             if kept.provider.id in own:
-                problems.append(Problem(clean(name, limit=100), f"{kept.provider.id!r} is taken already", key="id"))
+                problems.append(
+                    Problem(
+                        clean(name, limit=100),
+                        f"{kept.provider.id!r} is taken already, by {taken[kept.provider.id]}",
+                        key="id",
+                    )
+                )
             else:
                 own[kept.provider.id] = kept.provider
+                taken[kept.provider.id] = clean(name, limit=100)
         self._own, self.problems = dict(sorted(own.items())), problems
 
 

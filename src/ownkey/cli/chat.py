@@ -20,14 +20,14 @@ def chat(
     prompt: list[str] | None = typer.Argument(None, help="What to say; from standard input where it is left out."),  # noqa: B008
     model: str = typer.Option("auto", "--model", "-m", help="PROVIDER/MODEL, a model, `auto`, or several with commas."),
     instruction: str | None = typer.Option(None, "--system", "-s", help="An instruction that goes before."),
-    max_tokens: int | None = typer.Option(None, help="The longest answer, in tokens."),
+    max_tokens: int | None = typer.Option(None, min=1, help="The longest answer, in tokens."),
     temperature: float | None = typer.Option(None, help="0 keeps to the likeliest words; most models take up to 2."),
     stream: bool = typer.Option(True, help="Print the answer as it comes."),
     accept_unknown_price: bool = typer.Option(False, help="Go on where the price is not known."),
     as_json: bool = typer.Option(False, "--json", help="Print the whole answer as JSON, for scripts."),
 ) -> None:
     """Ask a model."""
-    text = " ".join(prompt) if prompt else "" if sys.stdin.isatty() else sys.stdin.read()
+    text = " ".join(prompt) if prompt else "" if sys.stdin.isatty() else _given()
     if not text.strip():
         raise InvalidRequest("There is nothing to ask.", 'For example: ownkey chat "What is a key for?"')
     messages: tuple[Message, ...] = (system(instruction), user(text)) if instruction else (user(text),)
@@ -40,6 +40,14 @@ def chat(
                 raise
             typer.confirm(f"{error.message} Ask all the same?", abort=True, err=True)
             _answer(ownkey, asked, model, stream=stream and not as_json, as_json=as_json, accept=True)
+
+
+def _given() -> str:
+    """Standard input, whatever the locale says of its encoding."""
+    try:
+        return sys.stdin.buffer.read().decode("utf-8")
+    except UnicodeDecodeError:
+        raise InvalidRequest("Standard input is not text in UTF-8.", "Convert it first: iconv -t UTF-8.") from None
 
 
 def _answer(ownkey: Blocking, asked: Chat, model: str, *, stream: bool, as_json: bool, accept: bool) -> None:

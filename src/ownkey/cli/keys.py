@@ -16,9 +16,15 @@ app = typer.Typer(no_args_is_help=True, help="Your providers' keys.")
 MAX_INPUT = 8192
 
 
-@app.command("set")
-def set_key(provider: str = ProviderArgument) -> None:
+# What stands after the provider is taken, so that the refusal need not repeat it: it may be a key.
+@app.command("set", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def set_key(context: typer.Context, provider: str = ProviderArgument) -> None:
     """Store a key: from the prompt, or from standard input."""
+    if context.args:
+        raise InvalidRequest(
+            "A key is not taken as an argument: it would stay in the shell's history. Nothing was stored.",
+            'Enter it at the prompt, or: echo "$KEY" | ownkey keys set PROVIDER',
+        )
     with opened() as ownkey:
         view = ownkey.providers.get(provider)
         if sys.stdin.isatty():
@@ -31,6 +37,8 @@ def set_key(provider: str = ProviderArgument) -> None:
         typer.echo(f"Stored {stored.row.masked} for {view.provider.name}, to be sent to {stored.row.origin} only.")
         if stored.doubt:
             typer.echo(stored.doubt, err=True)
+        if (lack := ownkey.providers.get(provider).lack) is not None:
+            typer.echo(lack.hint, err=True)
 
 
 @app.command("list")

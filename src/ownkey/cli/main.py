@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import io
+import os
 import signal
 import sys
+from importlib import metadata
 
 import typer
 
 from ownkey.cli import chat, doctor, keys, models, providers, serve, simulate, tokens, usage
 from ownkey.cli.problems import exit_code
 from ownkey.talk.errors import OwnkeyError
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"ownkey {metadata.version('ownkey')}")
+        raise typer.Exit
+
 
 app = typer.Typer(
     name="ownkey",
@@ -19,6 +29,16 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+@app.callback()
+def ownkey(
+    version: bool = typer.Option(
+        False, "--version", callback=_version, is_eager=True, help="Show the version and exit."
+    ),
+) -> None:
+    """Your own keys for every language-model provider, behind one door."""
+
 
 app.command()(serve.serve)
 app.add_typer(keys.app, name="keys")
@@ -33,11 +53,20 @@ app.command()(doctor.doctor)
 
 def main() -> None:
     """Runs the command. An error is one sentence on stderr and an exit code, never a traceback."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # An answer may hold what the terminal's encoding does not.
+            stream.reconfigure(errors="replace")
     try:
         app()
     except OwnkeyError as error:
         typer.secho(f"ownkey: {error}", fg=typer.colors.RED if sys.stderr.isatty() else None, err=True)
         sys.exit(exit_code(error))
+    except OSError as error:
+        # Nothing more can be written where the disk is full, not even at the end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        typer.echo(f"ownkey: {error.strerror or error}.", err=True)
+        sys.exit(1)
     except SystemExit as end:
         sys.exit(_as_shells_know(end))
 

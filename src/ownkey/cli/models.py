@@ -32,7 +32,7 @@ def models(
             )
             for view in listed
         ],
-        empty="No models known. `ownkey models PROVIDER --refresh` asks the provider.",
+        empty=f"No models known. `ownkey models {provider or 'PROVIDER'} --refresh` asks the provider.",
     )
 
 

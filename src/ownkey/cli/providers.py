@@ -7,6 +7,7 @@ from typing import Any
 import typer
 
 from ownkey.app.providers import ProviderView
+from ownkey.catalog.manifest import Field
 from ownkey.cli.show import JsonOption, ProviderArgument, opened, print_json, print_table
 from ownkey.talk.errors import InvalidRequest
 
@@ -43,11 +44,13 @@ def show_provider(provider: str = ProviderArgument, as_json: bool = JsonOption) 
             "speaks": manifest.wire,
             "default model": view.default or "none",
             "keys are made at": manifest.keys.page or "",
-            **{f"field {name}": view.fields.get(name, field.default or "") for name, field in manifest.fields.items()},
+            **{f"field {name}": view.fields.get(name) or _unset(field) for name, field in manifest.fields.items()},
         }
         for name, value in lines.items():
             if value:
                 typer.echo(f"{name:<18}{value}")
+        if view.lack:
+            typer.echo(view.lack.hint, err=True)
 
 
 @app.command("set")
@@ -66,23 +69,20 @@ def set_provider(
             if not equals:
                 raise InvalidRequest(f"{text!r} is not NAME=VALUE.", "For example: --field api_version=2024-10-21")
             pairs[name] = value
-        before = ownkey.providers.get(provider)
         view = ownkey.providers.set(provider, endpoint=endpoint, fields=pairs, enabled=enable, default=default)
         typer.echo(f"{view.provider.name}: {_state(view)}, {view.endpoint}")
-        if view.endpoint != before.endpoint and view.keys:
-            typer.echo(
-                f"The stored key was entered for another address and does not go to this one. "
-                f"Enter it again: `ownkey keys set {provider}`.",
-                err=True,
-            )
+        if view.lack and view.enabled:
+            typer.echo(view.lack.hint, err=True)
 
 
 def _state(view: ProviderView) -> str:
-    if not view.enabled:
-        return "off"
-    if view.provider.kind != "cloud":
-        return "ready, no key needed"
-    return "ready" if view.keys else "no key"
+    if view.lack:
+        return view.lack.says
+    return "ready" if view.keys or view.provider.kind == "cloud" else "ready, no key needed"
+
+
+def _unset(field: Field) -> str:
+    return field.default or ("not set, and needed" if field.required else "not set")
 
 
 def _plain(view: ProviderView) -> dict[str, Any]:
@@ -97,6 +97,8 @@ def _plain(view: ProviderView) -> dict[str, Any]:
         "default_model": view.default,
         "fields": dict(view.fields),
         "keys": view.keys,
+        "ready": view.lack is None,
+        "lacks": view.lack.says if view.lack else None,
         "key_required": manifest.kind == "cloud",
         "key_page": manifest.keys.page,
     }

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import shlex
+import shutil
+import sys
+from pathlib import Path
 from typing import Any
 
 import typer
@@ -17,4 +21,15 @@ def serve(
     from ownkey.server.run import run
 
     chosen: dict[str, Any] = {"host": host, "port": port}
-    run(load(**{name: value for name, value in chosen.items() if value is not None}), announce=typer.echo)
+    settings = load(**{name: value for name, value in chosen.items() if value is not None})
+    run(settings, announce=typer.echo, command=_called())
+
+
+def _called() -> str:
+    """What to type in this folder for `ownkey`: the bare name where the PATH leads to this one, else where it is."""
+    own = Path(sys.executable).with_name("ownkey")
+    found = shutil.which("ownkey")
+    if not own.exists() or (found and Path(found).samefile(own)):
+        return "ownkey"
+    here = Path.cwd()
+    return shlex.quote(str(own.relative_to(here) if own.is_relative_to(here) else own))

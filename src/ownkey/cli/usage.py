@@ -7,13 +7,14 @@ import time
 import typer
 
 from ownkey.cli.show import JsonOption, opened, print_json, print_table, usd, when
+from ownkey.store.book import Total
 
 DAY_MS = 86_400_000
 
 
 def usage(
-    days: int = typer.Option(30, help="How many days back."),
-    rows: int = typer.Option(20, help="How many of the last tries to list."),
+    days: int = typer.Option(30, min=1, help="How many days back."),
+    rows: int = typer.Option(20, min=0, help="How many of the last tries to list."),
     as_json: bool = JsonOption,
 ) -> None:
     """Totals by provider and model, and the last tries, each with its tokens and cost."""
@@ -34,12 +35,12 @@ def usage(
                     str(total.attempts),
                     str(total.input_tokens),
                     str(total.output_tokens),
-                    usd(total.cost_nano),
+                    _cost(total),
                     usd(total.pending_nano) if total.pending_nano else "",
                 )
                 for total in totals
             ],
-            empty="Nothing asked yet. `ownkey chat` asks a model.",
+            empty=f"Nothing asked in the last {days} days. `ownkey chat` asks a model.",
         )
         if not last:
             return
@@ -59,3 +60,10 @@ def usage(
             ],
             empty="",
         )
+
+
+def _cost(total: Total) -> str:
+    """What is known of it; an unknown price is not 0."""
+    if not total.unpriced:
+        return usd(total.cost_nano)
+    return "unknown" if total.unpriced == total.attempts else f"{usd(total.cost_nano)} + unknown"

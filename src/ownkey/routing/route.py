@@ -98,7 +98,7 @@ def _default(candidate: Candidate) -> Pick:
     if not candidate.default:
         raise UnknownModel(
             f"{provider.name} has no default model.",
-            f"Name one as {provider.id}/MODEL; `ownkey models {provider.id}` lists them.",
+            f"Name one as {provider.id}/MODEL; `ownkey models {provider.id} --refresh` lists them.",
             param="model",
         )
     return Pick(provider.id, candidate.default)

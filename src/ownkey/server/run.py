@@ -25,8 +25,11 @@ DRAIN_S = 10
 BACKLOG = 2048
 
 
-def run(settings: Settings, *, announce: Callable[[str], None]) -> None:
-    """Serve until SIGTERM or SIGINT; open answers have ten seconds to end. Raises BadConfiguration at a taken port."""
+def run(settings: Settings, *, announce: Callable[[str], None], command: str = "ownkey") -> None:
+    """Serve until SIGTERM or SIGINT; open answers have ten seconds to end. Raises BadConfiguration at a taken port.
+
+    `command` is how `ownkey` is called in the shell that reads what is announced.
+    """
     listener = _listen(settings.host, settings.port)
     house = House(settings)
     house.open()
@@ -49,7 +52,7 @@ def run(settings: Settings, *, announce: Callable[[str], None]) -> None:
     server = uvicorn.Server(config)
     _stop_quietly(server)
     with contextlib.closing(listener):
-        announce(_welcome(settings, listener.getsockname()[1]))
+        announce(_welcome(settings, listener.getsockname()[1], command))
         try:
             server.run(sockets=[listener])
         finally:
@@ -100,7 +103,7 @@ def _family(host: str) -> socket.AddressFamily:
     return socket.AF_INET6 if ":" in host else socket.AF_INET
 
 
-def _welcome(settings: Settings, port: int) -> str:
+def _welcome(settings: Settings, port: int, command: str) -> str:
     base = f"http://{settings.host}:{port}/v1"
     return f"""Ownkey answers at {base}
 
@@ -109,6 +112,6 @@ Try it now, with no key: the demo answers.
     -d '{{"model": "demo", "messages": [{{"role": "user", "content": "Hello"}}]}}'
 
 Then, in another terminal:
-  ownkey keys set openai        store a provider's key
-  ownkey tokens create laptop   make a token for your programs
+  {command} keys set openai        store a provider's key
+  {command} tokens create laptop   make a token for your programs
 """
