@@ -47,7 +47,8 @@ class Gateway:
             self.refuse(exchange, error, request_id)
             return
         except asyncio.CancelledError:
-            self.refuse(exchange, _stopping(), request_id)
+            if not exchange.begun:
+                self.refuse(exchange, _stopping(), request_id)
             raise
         assert isinstance(answer, Whole)
         self._whole(exchange, answer)
