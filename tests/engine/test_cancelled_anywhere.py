@@ -7,7 +7,6 @@ import gc
 import random
 from pathlib import Path
 
-
 from ownkey import Ownkey
 from ownkey.simulate.server import serve
 from ownkey.talk.errors import OwnkeyError
@@ -104,7 +103,7 @@ def test_G17_cancelled_at_any_await_a_request_ends_its_hold_and_leaves_nothing(t
             for model in names[:2]:
                 assert (await ownkey.chat("Hello", model)).text
         async with asyncio.timeout(5):
-            while any(seen.ended_at_s is None for seen in server.log):
+            while any(seen.ended_at_s is None for seen in server.log):  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
         await server.aclose()
         assert asyncio.all_tasks() == {asyncio.current_task()}

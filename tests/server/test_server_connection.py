@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from ownkey.server.connection import Connection, Limits
+from ownkey.server.connection import Connection
 from ownkey.server.exchange import Exchange
+from ownkey.server.refusal import Limits
 from ownkey.talk.errors import OwnkeyError
 
 GET = b"GET /a HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -97,7 +98,7 @@ async def shop(limits: Limits | None = None) -> AsyncIterator[Shop]:
 
 async def eventually(true: Callable[[], bool], within_s: float = 5.0) -> None:
     async with asyncio.timeout(within_s):
-        while not true():
+        while not true():  # noqa: ASYNC110
             await asyncio.sleep(0.005)
 
 
@@ -328,11 +329,14 @@ def test_a_client_that_never_stops_sending_is_cut_off() -> None:
         async with shop(Limits(linger_s=0.2)) as open_:
             _, writer = await asyncio.open_connection("127.0.0.1", open_.port)
             writer.write(POST + b"Content-Length: 40000000000\r\n\r\n")
+
+            async def send() -> None:
+                while True:
+                    writer.write(PIECE)
+                    await writer.drain()
+
             with pytest.raises(ConnectionError):
-                async with asyncio.timeout(5):
-                    while True:
-                        writer.write(PIECE)
-                        await writer.drain()
+                await asyncio.wait_for(send(), 5)
             writer.close()
             await eventually(lambda: not open_.connections)
 

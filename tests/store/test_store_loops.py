@@ -66,7 +66,7 @@ def test_an_ending_gathered_by_a_loop_that_was_closed_is_written_with_the_next(s
     async def later() -> None:
         store.book.settle(exact(second.id))
         async with asyncio.timeout(5):
-            while "held" in states(store):
+            while "held" in states(store):  # noqa: ASYNC110
                 await asyncio.sleep(0.02)
 
     asyncio.run(later())
@@ -234,8 +234,6 @@ def test_S06_under_constant_load_the_log_does_not_grow_without_end(file: Path, t
     assert max(sizes) < 16 << 20
 
 
-
-
 class SlowDisk(SqlitePen):
     """A real file whose commits take long. `wrote` has the thread of each; `tidied`, after how many it was tidied."""
 
@@ -289,4 +287,6 @@ def test_a_slow_disk_is_left_to_the_thread(file: Path) -> None:
 def test_the_thread_brings_the_log_into_the_file_though_more_is_always_waiting(file: Path) -> None:
     pen = written_by(file, 0.001, here=False, holds=2_000, tasks=4)
     assert len(pen.wrote) > 500
-    assert all(later - earlier < 300 for earlier, later in zip([0, *pen.tidied], [*pen.tidied, len(pen.wrote)], strict=True))
+    assert all(
+        later - earlier < 300 for earlier, later in zip([0, *pen.tidied], [*pen.tidied, len(pen.wrote)], strict=True)
+    )

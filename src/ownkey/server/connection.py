@@ -14,34 +14,24 @@ from collections import deque
 from typing import Protocol, cast
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
-from msgspec import Struct
 
 from ownkey.server.exchange import Exchange, Header
-from ownkey.talk.errors import InvalidRequest, OwnkeyError, TooLarge
+from ownkey.server.refusal import (
+    Limits,
+    Refusal,
+    body_too_large,
+    defect,
+    head_too_large,
+    no_proxy,
+    too_slow,
+    unreadable,
+)
+from ownkey.talk.errors import OwnkeyError
 
 HIGH_WATER_BYTES = 256 << 10
 
 _NOTED = frozenset((b"content-length", b"expect", b"upgrade"))
-
-
-class Limits(Struct, frozen=True):
-    """Of one connection.
-
-    `waiting`: requests that are read ahead. `request_s`: how long a client may take to send a request; `room_s`: to take
-    nothing of an answer; `linger_s`: to hear why it was refused, while it still sends.
-    """
-
-    body_bytes: int = 10 << 20
-    head_bytes: int = 64 << 10
-    headers: int = 100
-    waiting: int = 8
-    idle_s: float = 75.0
-    request_s: float = 30.0
-    room_s: float = 60.0
-    linger_s: float = 5.0
-
-
-LIMITS = Limits()
+_LIMITS = Limits()
 
 
 class Served(Protocol):
@@ -59,19 +49,10 @@ class Handler(Protocol):
         ...
 
 
-class Refusal(Exception):
-    """What was sent is not taken, nor anything after it. Raised through the parser, which then stops."""
-
-    def __init__(self, error: OwnkeyError, status: int) -> None:
-        super().__init__(error.message)
-        self.error = error
-        self.status = status
-
-
 class Connection(asyncio.Protocol):
     """Requests are answered one after the other, in the order in which they came."""
 
-    def __init__(self, handler: Handler, served: Served, loop: AbstractEventLoop, limits: Limits = LIMITS) -> None:
+    def __init__(self, handler: Handler, served: Served, loop: AbstractEventLoop, limits: Limits = _LIMITS) -> None:
         self._handler = handler
         self._served = served
         self._loop = loop
@@ -145,10 +126,10 @@ class Connection(asyncio.Protocol):
             self._decline_upgrade(data[upgrade.args[0] :])
         except HttpParserError as error:
             reason = error.__context__
-            self._end_badly(reason if isinstance(reason, Refusal) else _unreadable())
+            self._end_badly(reason if isinstance(reason, Refusal) else unreadable())
         else:
             if self._receiving and self._bodiless_bytes > self._limits.head_bytes:
-                self._end_badly(self._head_too_large())
+                self._end_badly(head_too_large(self._limits))
 
     def pause_writing(self) -> None:
         self._room = self._loop.create_future()
@@ -185,7 +166,7 @@ class Connection(asyncio.Protocol):
     def on_headers_complete(self) -> None:
         self._in_head = False
         if self._head_bytes > self._limits.head_bytes or len(self._headers) > self._limits.headers:
-            raise self._head_too_large()
+            raise head_too_large(self._limits)
         if self._upgrade and self._parser is not None:
             self._upgrade = self._parser.should_upgrade()
         if self._continue and not self._upgrade and self._exchange is None and not self._waiting:
@@ -200,7 +181,7 @@ class Connection(asyncio.Protocol):
                 self._body = bytearray(self._body)
             self._body += body
         if len(self._body) > self._limits.body_bytes:
-            raise self._body_too_large()
+            raise body_too_large(self._limits)
 
     def on_message_complete(self) -> None:
         parser = self._parser
@@ -237,7 +218,7 @@ class Connection(asyncio.Protocol):
     def _note(self, name: bytes, value: bytes) -> None:
         if name == b"content-length":
             if len(value) > 7 and value.isdigit() and int(value[:20]) > self._limits.body_bytes:
-                raise self._body_too_large()
+                raise body_too_large(self._limits)
         elif name == b"expect":
             self._continue = value.lower() == b"100-continue"
         else:
@@ -269,7 +250,7 @@ class Connection(asyncio.Protocol):
             if not (exchange.begun and isinstance(error, TimeoutError)):
                 _report(error)
             if not exchange.begun:
-                self._handler.refuse(exchange, _defect())
+                self._handler.refuse(exchange, defect())
         finally:
             self._finish(exchange)
 
@@ -310,26 +291,17 @@ class Connection(asyncio.Protocol):
         self._take(Exchange(self, "", "", [], b"", keep=False, chunked=True), refusal)
 
     def _decline_upgrade(self, rest: bytes) -> None:
-        """An upgrade may be ignored (RFC 9110 section 7.8), but the parser would take the body for the other protocol."""
+        """It may be ignored (RFC 9110 section 7.8), but the parser would take the body for the other protocol."""
         assert self._parser is not None
         method, version = self._parser.get_method(), self._parser.get_http_version()
         if method == b"CONNECT":
-            self._end_badly(Refusal(InvalidRequest("This server is no proxy.", "Ask it for one of its own paths."), 400))
+            self._end_badly(no_proxy())
             return
         lines = [b"%b: %b\r\n" % header for header in self._headers if header[0] != b"upgrade"]
         head = b"%b %b HTTP/%b\r\n%b\r\n" % (method, self._url, version.encode("ascii"), b"".join(lines))
         self._parser = HttpRequestParser(self)
         self._bodiless_bytes = 0
         self.data_received(head + rest)
-
-    def _head_too_large(self) -> Refusal:
-        limits = self._limits
-        hint = f"Send at most {limits.headers} headers, and {limits.head_bytes >> 10} KiB."
-        return Refusal(TooLarge("The headers are too many or too large.", hint), 431)
-
-    def _body_too_large(self) -> Refusal:
-        size = f"{self._limits.body_bytes >> 20} MiB"
-        return Refusal(TooLarge(f"The body is over {size}.", "Send less in one request."), 413)
 
     def _look(self) -> None:
         """One timer serves all limits, and looks what is due when it fires."""
@@ -345,19 +317,11 @@ class Connection(asyncio.Protocol):
         if self._exchange is not None or now < due:
             self._timer = self._loop.call_later(due - now if now < due else 1.0, self._look)
         elif self._receiving and not unsent:
-            self._end_badly(Refusal(InvalidRequest("The request did not come to its end in time.", "Send it again."), 408))
+            self._end_badly(too_slow())
         else:
             transport.abort()
 
 
-def _unreadable() -> Refusal:
-    return Refusal(InvalidRequest("This is not a request in HTTP/1.1.", "Look at what the client sends."), 400)
-
-
-def _defect() -> OwnkeyError:
-    return OwnkeyError("Something went wrong inside Ownkey.", "What it was stands in the server's log.")
-
-
 def _report(error: Exception) -> None:
     """Where it happened. What an error quotes may be a secret."""
-    print(f"Ownkey failed: {type(error).__name__}", *traceback.format_tb(error.__traceback__), sep="\n", file=sys.stderr)
+    sys.stderr.write(f"Ownkey failed: {type(error).__name__}\n{''.join(traceback.format_tb(error.__traceback__))}")

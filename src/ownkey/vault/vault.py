@@ -123,7 +123,7 @@ class Vault:
 
     def _forget(self, owner: str, provider: str) -> None:
         self._rows.pop((owner, provider), None)
-        for place in [place for place in self._opened_keys if place[:2] == (owner, provider)]:
+        for place in [place for place in list(self._opened_keys) if place[:2] == (owner, provider)]:
             self._opened_keys.pop(place, None)
 
     def has(self, owner: str, provider: str) -> bool:
