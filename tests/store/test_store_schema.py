@@ -170,8 +170,8 @@ def test_S07_a_damaged_page_is_an_error_and_never_an_answer(file: Path) -> None:
     with file.open("r+b") as raw:
         raw.seek((page - 1) * 4096)
         raw.write(b"\xde\xad" * 2048)
-    with pytest.raises(StorageUnavailable):
-        Store.open(f"sqlite:///{file}").install.get()
+    with pytest.raises(StorageUnavailable), closing(Store.open(f"sqlite:///{file}")) as store:
+        store.install.get()
 
 
 def test_a_whole_database_has_no_problems(url: str) -> None:

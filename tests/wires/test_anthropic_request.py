@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ownkey.catalog.manifest import Quirks
+from ownkey.catalog.manifest import Quirks, ThinkingRules
 from ownkey.talk.chat import (
     Chat,
     Effort,
@@ -31,6 +31,7 @@ from ownkey.talk.errors import InvalidRequest, Unsupported
 from ownkey.wires.wire import Written, wire
 
 WIRE = wire("anthropic-messages")
+OLDER = Quirks(thinking=ThinkingRules("budget", least=1_024))
 WEATHER = Tool("weather", "Tells it.", {"type": "object", "properties": {"city": {"type": "string"}}})
 
 
@@ -76,7 +77,7 @@ def test_the_cap_is_the_one_given_and_there_always_is_one() -> None:
     assert body(ask(max_output_tokens=9), max_output=77)["max_tokens"] == 77
     assert body(ask(max_output_tokens=9), max_output=None)["max_tokens"] == 9
     assert body(ask(), max_output=None)["max_tokens"] == 4096
-    assert body(ask(thinking=Thinking(budget_tokens=9000)), max_output=None)["max_tokens"] > 9000
+    assert body(ask(thinking=Thinking(budget_tokens=9000)), max_output=None, quirks=OLDER)["max_tokens"] > 9000
 
 
 def test_one_instruction_is_text_and_several_are_kept_apart() -> None:
@@ -270,27 +271,68 @@ def test_a_schema_is_asked_for_and_json_of_any_form_is_refused() -> None:
         (Thinking("max"), {"type": "adaptive"}, {"effort": "max"}, 0),
         (Thinking("minimal"), {"type": "adaptive"}, {"effort": "low"}, 1),
         (Thinking("none"), {"type": "disabled"}, None, 0),
-        (Thinking(budget_tokens=999), {"type": "enabled", "budget_tokens": 999}, None, 0),
-        (Thinking("low", 500), {"type": "enabled", "budget_tokens": 500}, {"effort": "low"}, 0),
+        (Thinking(budget_tokens=999), {"type": "adaptive"}, {"effort": "low"}, 1),
+        (Thinking(budget_tokens=20_000), {"type": "adaptive"}, {"effort": "high"}, 1),
+        (Thinking("low", 500), {"type": "adaptive"}, {"effort": "low"}, 0),
     ],
 )
-def test_thinking(thinking: Thinking, expected: object, output: object, warned: int) -> None:
+def test_thinking_by_effort(thinking: Thinking, expected: object, output: object, warned: int) -> None:
     written = write(ask(thinking=thinking))
     sent = json.loads(written.body)
     assert (sent["thinking"], sent.get("output_config"), len(written.warnings)) == (expected, output, warned)
 
 
-@pytest.mark.parametrize("budget", [1000, 5000])
+@pytest.mark.parametrize(
+    ("thinking", "cap", "expected", "warned"),
+    [
+        (Thinking(), 20_000, 8_192, 0),
+        (Thinking("low"), 20_000, 1_024, 0),
+        (Thinking("medium"), 20_000, 8_192, 0),
+        (Thinking("high"), 64_000, 24_576, 0),
+        (Thinking("max"), 64_000, 32_768, 0),
+        (Thinking("high"), 20_000, 20_000 - 4_096, 1),
+        (Thinking("medium"), 4_096, 2_048, 1),
+        (Thinking("medium"), 1_500, 1_024, 1),
+        (Thinking("low"), 1_025, 1_024, 0),
+        (Thinking("low"), 1_024, None, 1),
+        (Thinking("high"), 1, None, 1),
+        (Thinking(budget_tokens=1_999), 2_000, 1_999, 0),
+        (Thinking("high", 1_500), 2_000, 1_500, 0),
+        (Thinking(budget_tokens=500), 2_000, 1_024, 1),
+    ],
+)
+def test_thinking_by_budget_leaves_room_for_the_answer(
+    thinking: Thinking, cap: int, expected: int | None, warned: int
+) -> None:
+    written = write(ask(thinking=thinking), max_output=cap, quirks=OLDER)
+    sent = json.loads(written.body)
+    assert sent.get("thinking") == ({"type": "enabled", "budget_tokens": expected} if expected else None)
+    assert "output_config" not in sent
+    assert len(written.warnings) == warned
+
+
+@pytest.mark.parametrize("off", [Thinking("none"), Thinking(budget_tokens=0)])
+def test_thinking_is_switched_off_where_it_can_be(off: Thinking) -> None:
+    assert body(ask(thinking=off), quirks=OLDER)["thinking"] == {"type": "disabled"}
+    always = write(ask(thinking=off), quirks=Quirks(thinking=ThinkingRules(off=False)))
+    assert json.loads(always.body)["output_config"] == {"effort": "low"}
+    assert len(always.warnings) == 1
+    never = write(ask(thinking=off), quirks=Quirks(thinking=ThinkingRules("none")))
+    assert "thinking" not in json.loads(never.body)
+    assert never.warnings == ()
+
+
+@pytest.mark.parametrize("budget", [1024, 5000])
 def test_a_thinking_budget_that_does_not_fit_under_the_cap_is_refused(budget: int) -> None:
     with pytest.raises(Unsupported) as raised:
-        write(ask(thinking=Thinking(budget_tokens=budget)))
+        write(ask(thinking=Thinking(budget_tokens=budget)), quirks=OLDER)
     assert raised.value.param == "thinking"
 
 
 @pytest.mark.parametrize("effort", ["high", "minimal"])
 def test_an_effort_that_a_provider_does_not_take_is_named(effort: Effort) -> None:
-    written = write(ask(thinking=Thinking(effort)), quirks=Quirks(reasoning_effort=False))
-    assert "output_config" not in json.loads(written.body)
+    written = write(ask(thinking=Thinking(effort)), quirks=Quirks(thinking=ThinkingRules("none")))
+    assert not {"output_config", "thinking"} & json.loads(written.body).keys()
     assert len(written.warnings) == 1
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from oracle_gemini import chunks, parts, said, streamed, whole
-from ownkey.catalog.manifest import Quirks
+from ownkey.catalog.manifest import Quirks, ThinkingRules
 from ownkey.talk.chat import Chat, Message, user
 from ownkey.talk.errors import ProviderError, StreamCut
 from ownkey.talk.reply import Event, collect
@@ -90,7 +90,8 @@ def test_no_part_of_a_recorded_answer_is_lost_on_its_way_back(record: Record) ->
     found = chunks(record.response_body)
     reply = collect(read([record.response_body])) if record.streaming else Gemini().read_reply(record.response_body)
     chat = Chat((user("Go"), Message("assistant", reply.parts)))
-    body = Gemini().write_request(chat, "gemini-2.5-flash", stream=False, max_output=None, quirks=Quirks()).body
+    older = Quirks(thinking=ThinkingRules("budget"))
+    body = Gemini().write_request(chat, "gemini-2.5-flash", stream=False, max_output=None, quirks=older).body
     back = [part for content in json.loads(body)["contents"][1:] for part in content["parts"]]
     assert joined(back) == joined(parts(found))
 

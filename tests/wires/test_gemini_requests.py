@@ -6,8 +6,9 @@ import json
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
-from ownkey.catalog.manifest import Quirks
+from ownkey.catalog.manifest import ThinkingRules
 from ownkey.talk.chat import (
     Chat,
     Image,
@@ -28,6 +29,7 @@ from ownkey.talk.chat import (
 from ownkey.talk.errors import InvalidRequest, Unsupported
 from ownkey.wires.gemini.wire import Gemini
 from ownkey.wires.wire import Wire, Written, wire
+from shipped import quirks_for
 
 SCHEMA: dict[str, Any] = {
     "type": "object",
@@ -37,7 +39,8 @@ SCHEMA: dict[str, Any] = {
 
 
 def write(chat: Chat, model: str = "gemini-2.5-flash", max_output: int | None = None, **quirks: Any) -> Written:
-    return Gemini().write_request(chat, model, stream=False, max_output=max_output, quirks=Quirks(**quirks))
+    bent = replace(quirks_for("gemini", model), **quirks)
+    return Gemini().write_request(chat, model, stream=False, max_output=max_output, quirks=bent)
 
 
 def body(chat: Chat, model: str = "gemini-2.5-flash", max_output: int | None = None, **quirks: Any) -> dict[str, Any]:
@@ -287,7 +290,13 @@ def test_json_is_asked_for_with_its_schema() -> None:
     [
         (Thinking(), "gemini-2.5-flash", {"includeThoughts": True}),
         (Thinking(budget_tokens=512), "gemini-2.5-flash", {"includeThoughts": True, "thinkingBudget": 512}),
-        (Thinking(budget_tokens=512), "gemini-3-pro-preview", {"includeThoughts": True, "thinkingBudget": 512}),
+        (Thinking(budget_tokens=512), "gemini-3-pro-preview", {"includeThoughts": True, "thinkingLevel": "low"}),
+        (Thinking(budget_tokens=-1), "gemini-3-pro-preview", {"includeThoughts": True}),
+        (Thinking(budget_tokens=-1), "gemini-2.5-flash", {"includeThoughts": True, "thinkingBudget": -1}),
+        (Thinking("low"), "gemini-2.5-flash-lite", {"includeThoughts": True, "thinkingBudget": 1024}),
+        (Thinking(budget_tokens=9), "gemini-2.5-flash-lite", {"includeThoughts": True, "thinkingBudget": 512}),
+        (Thinking("max"), "gemini-2.5-flash-preview-09-2025", {"includeThoughts": True, "thinkingBudget": 24576}),
+        (Thinking("max"), "gemini-2.5-pro", {"includeThoughts": True, "thinkingBudget": 32768}),
         (Thinking(budget_tokens=0), "gemini-2.5-flash", {"thinkingBudget": 0}),
         (Thinking("none"), "gemini-2.5-flash", {"thinkingBudget": 0}),
         (Thinking("none"), "gemini-2.5-pro", {"thinkingBudget": 128}),
@@ -297,7 +306,7 @@ def test_json_is_asked_for_with_its_schema() -> None:
             "publishers/google/models/gemini-2.5-pro",
             {"includeThoughts": True, "thinkingBudget": 24576},
         ),
-        (Thinking("high", 100), "gemini-3-flash", {"includeThoughts": True, "thinkingBudget": 100}),
+        (Thinking("high", 100), "gemini-3-flash", {"includeThoughts": True, "thinkingLevel": "high"}),
         (Thinking("none"), "gemini-3-flash", {"thinkingLevel": "low"}),
         (Thinking("minimal"), "gemini-3.7-flash", {"includeThoughts": True, "thinkingLevel": "low"}),
         (Thinking("medium"), "gemini-flash-latest", {"includeThoughts": True, "thinkingLevel": "medium"}),
@@ -317,7 +326,7 @@ def test_an_effort_that_is_sent_as_another_is_named(effort: Any, model: str) -> 
 
 
 def test_what_a_provider_does_not_take_is_left_out_and_named() -> None:
-    found = write(Chat((user("Hi"),), seed=1, thinking=Thinking("low")), seed=False, reasoning_effort=False)
+    found = write(Chat((user("Hi"),), seed=1, thinking=Thinking("low")), seed=False, thinking=ThinkingRules("none"))
     assert "generationConfig" not in json.loads(found.body)
     assert [warning.split()[0] for warning in found.warnings] == ["seed", "thinking:"]
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from openai_samples import WIRE
-from ownkey.catalog.manifest import Quirks
+from ownkey.catalog.manifest import Quirks, ThinkingRules
 from ownkey.talk.chat import (
     Chat,
     Image,
@@ -123,7 +123,7 @@ def test_quirks_bend_the_request_and_say_so() -> None:
         usage_in_stream="never",
         system_role="developer",
         json_schema=False,
-        reasoning_effort=False,
+        thinking=ThinkingRules("none"),
         seed=False,
         reasoning_back="reasoning_content",
     )
@@ -140,7 +140,7 @@ def test_quirks_bend_the_request_and_say_so() -> None:
         "response_format": {"type": "json_object"},
         "verbosity": "low",
     }
-    for name in ("seed", "top_k", "reasoning_effort", "schema", "odd"):
+    for name in ("seed", "top_k", "thinking", "schema", "odd"):
         assert any(name in warning for warning in written.warnings)
 
 

@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from ownkey.catalog.facts import facts
 from ownkey.catalog.manifest import Model, Provider
-from ownkey.engine.engine import price_unknown
+from ownkey.engine.price import price_unknown
 from ownkey.spending.price import Rates, cost
 from ownkey.store.choices import Choice
 from ownkey.talk.errors import InvalidRequest

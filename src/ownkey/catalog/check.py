@@ -7,7 +7,7 @@ from collections.abc import Iterator, Set
 from decimal import Decimal
 
 from ownkey.catalog.address import HEADER_VALUE, TEMPLATE, base_url_problem
-from ownkey.catalog.manifest import Model, Provider
+from ownkey.catalog.manifest import Model, Provider, ThinkingRules
 from ownkey.talk.money import NANO_PER_USD
 
 ID = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
@@ -50,6 +50,11 @@ def flaws(provider: Provider, wires: Set[str]) -> Iterator[Flaw]:
     yield from _headers(provider)
     yield from _keys(provider)
     yield from _models(provider)
+    yield from _thinking("quirks.thinking", provider.quirks.thinking)
+    for index, family in enumerate(provider.families):
+        if not family.begins or not all(family.begins):
+            yield f"families[{index}].begins", "must be at least one beginning of a name, none of them empty"
+        yield from _thinking(f"families[{index}].thinking", family.thinking)
 
 
 def nano_usd_per_mtok(text: str) -> int:
@@ -156,6 +161,8 @@ def _models(provider: Provider) -> Iterator[Flaw]:
                 yield f"{key}.id", f"{name!r} is there twice"
             seen.add(name)
         yield from _model(key, model)
+        if model.thinking is not None:
+            yield from _thinking(f"{key}.thinking", model.thinking)
     if provider.default is not None and provider.models and provider.default not in seen:
         yield "default", "must be one of models"
 
@@ -175,3 +182,10 @@ def _model(key: str, model: Model) -> Iterator[Flaw]:
             nano_usd_per_mtok(text)
         except ValueError as error:
             yield f"{key}.price.{name}", str(error)
+
+
+def _thinking(key: str, rules: ThinkingRules) -> Iterator[Flaw]:
+    if "none" in rules.efforts:
+        yield f"{key}.efforts", "must be levels of thinking; that it can be switched off is said by off"
+    if not 0 <= rules.least <= MAX_TOKENS or not (rules.most is None or rules.least <= rules.most <= MAX_TOKENS):
+        yield f"{key}.least", f"must be from 0 up to most, which is at most {MAX_TOKENS}"

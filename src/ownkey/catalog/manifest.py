@@ -6,6 +6,8 @@ from typing import Literal
 
 from msgspec import Struct, field
 
+from ownkey.talk.chat import Effort
+
 Ability = Literal["chat", "stream", "tools", "json", "vision", "reasoning", "embeddings"]
 Kind = Literal["cloud", "local", "demo"]
 
@@ -35,23 +37,50 @@ class Field(Struct, frozen=True, forbid_unknown_fields=True):
     help: str | None = None
 
 
+class ThinkingRules(Struct, frozen=True, forbid_unknown_fields=True):
+    """How a model is told how much to think, and what it refuses because it thinks.
+
+    `by`: an `effort`, a `budget` of tokens, or `none`: it is not told. `efforts`: the levels that it takes, from the
+    least to the most; empty: every level of the wire. `off`: whether its thinking can be switched off.
+    `least`, `most`: the bounds of a budget, in tokens.
+    `sampling`: whether temperature and the like may be set.
+    `tools`: `any`; `unforced` where a call cannot be demanded; `unthinking` where they are taken only without thinking.
+    """
+
+    by: Literal["effort", "budget", "none"] = "effort"
+    efforts: tuple[Effort, ...] = ()
+    off: bool = True
+    least: int = 0
+    most: int | None = None
+    sampling: bool = True
+    tools: Literal["any", "unforced", "unthinking"] = "any"
+
+
+class Family(Struct, frozen=True, forbid_unknown_fields=True):
+    """Models that think alike, by how their names begin. Of several beginnings that fit, the longest holds."""
+
+    begins: tuple[str, ...]
+    thinking: ThinkingRules
+
+
 class Quirks(Struct, frozen=True, forbid_unknown_fields=True):
     """How this provider differs from its wire's inventor.
 
     `max_tokens`: the field of an output cap. `usage_in_stream`: `ask` by `stream_options`, `always` sent, `never` sent.
     `system_role`: what an instruction is called. `json_schema`: whether a schema is taken, or only `json_object`.
-    `reasoning_effort`, `seed`, `parallel_tools`: whether the field is taken.
+    `seed`, `parallel_tools`: whether the field is taken.
     `reasoning_back`: the field of an assistant's message that carries its reasoning back, where it has to be sent.
+    `thinking`: the rules for models of which nothing else is said.
     """
 
     max_tokens: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
     usage_in_stream: Literal["ask", "always", "never"] = "ask"
     system_role: Literal["system", "developer"] = "system"
     json_schema: bool = True
-    reasoning_effort: bool = True
     seed: bool = True
     parallel_tools: bool = True
     reasoning_back: Literal["reasoning_content", "reasoning"] | None = None
+    thinking: ThinkingRules = ThinkingRules()
 
 
 class Price(Struct, frozen=True, forbid_unknown_fields=True):
@@ -67,6 +96,7 @@ class Model(Struct, frozen=True, forbid_unknown_fields=True):
     """What is known of a model. `context` and `max_output` in tokens.
 
     `priced_as`: its name in the price catalogue, where that is another one (an Azure deployment has its owner's name).
+    `thinking`: its own rules, where they are not its family's.
     """
 
     id: str
@@ -77,6 +107,7 @@ class Model(Struct, frozen=True, forbid_unknown_fields=True):
     aliases: tuple[str, ...] = ()
     price: Price | None = None
     priced_as: str | None = None
+    thinking: ThinkingRules | None = None
 
 
 class Provider(Struct, frozen=True, forbid_unknown_fields=True):
@@ -103,6 +134,7 @@ class Provider(Struct, frozen=True, forbid_unknown_fields=True):
     free: bool = False
     quirks: Quirks = field(default_factory=Quirks)
     default: str | None = None
+    families: tuple[Family, ...] = ()
     models: tuple[Model, ...] = ()
 
     def model(self, name: str) -> Model | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Literal
 
 import msgspec
@@ -22,11 +23,25 @@ _price_text: dict[int, tuple[Rates, str]] = {}
 
 
 class Made(Struct, frozen=True):
-    """What is sent, as far as money goes: its rates (None: not known), the most it can cost, and its size."""
+    """What is sent, as far as money goes: its rates (None: not known), the most it can cost, and its size.
+
+    `rates` are those of `tier`, the one that was asked for; `rates_in` gives those of another. No `tier`: the answer's
+    changes nothing. `price` is what is kept
+    with the charge: the rates as JSON, or the rates by tier where the answer decides between several.
+    """
 
     rates: Rates | None
     held_nano: int
     size_bytes: int
+    tier: str | None = "default"
+    price: str = ""
+    rates_in: Callable[[str], Rates | None] | None = None
+
+    def rates_of(self, usage: Usage) -> Rates | None:
+        """The rates of the tier in which it was answered, as far as the answer says."""
+        if self.rates_in is None or self.tier is None or usage.tier is None or usage.tier == self.tier:
+            return self.rates
+        return self.rates_in(usage.tier) or self.rates
 
 
 class Attempt:
@@ -58,8 +73,9 @@ class Attempt:
             state = "counted"
             usage = counted(usage, size_bytes=self._made.size_bytes, text_bytes=text_bytes)
         nano = 0
-        if self._made.rates is not None:
-            nano = cost(self._made.rates, usage)
+        rates = self._made.rates_of(usage)
+        if rates is not None:
+            nano = cost(rates, usage)
             if state == "counted":
                 nano = min(nano, self.hold.held_nano)
             self.cost = Money(nano)
@@ -70,9 +86,8 @@ class Attempt:
         if self._ended:
             return
         usage = counted(usage, size_bytes=self._made.size_bytes, text_bytes=text_bytes)
-        nano = 0
-        if self._made.rates is not None:
-            nano = min(cost(self._made.rates, usage), self.hold.held_nano)
+        rates = self._made.rates_of(usage)
+        nano = 0 if rates is None else min(cost(rates, usage), self.hold.held_nano)
         self._end("counted", nano, usage, finish, error, 200)
 
     def failed(self, error: OwnkeyError | None) -> None:

@@ -5,11 +5,10 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from datetime import UTC, datetime
 
-from ownkey.catalog.manifest import Provider
 from ownkey.engine.answer import Answer
-from ownkey.engine.attempt import Attempt, Made, price_text
+from ownkey.engine.attempt import Attempt, Made
+from ownkey.engine.price import priced
 from ownkey.engine.read import Sent, read
 from ownkey.engine.request import Request
 from ownkey.engine.target import Target, key_header
@@ -17,18 +16,15 @@ from ownkey.engine.targets import Targets
 from ownkey.routing.plan import Plan, Policy
 from ownkey.routing.route import AUTO
 from ownkey.spending.catalogue import Prices
-from ownkey.spending.price import bound_input, ceiling
 from ownkey.store.book import Book, Hold
-from ownkey.talk.errors import OwnkeyError, PriceUnknown, ProviderError
+from ownkey.talk.errors import OwnkeyError, ProviderError
 from ownkey.talk.secret import Secret, clean
 from ownkey.transport import Deadlines, Incoming, Outgoing, Transport
 from ownkey.vault.vault import Vault
+from ownkey.wires.thinking import fitted
 from ownkey.wires.wire import Written
 
 MAX_ERROR_BYTES = 64 << 10
-
-# What is set aside for an output that nobody bounded: neither the caller, nor the wire, nor what is known of the model.
-UNBOUNDED_OUTPUT_TOKENS = 131_072
 
 # What is asked for where the wire wants a cap and the caller set none: a long answer, for a model known to give it.
 LONG_OUTPUT_TOKENS = 16_384
@@ -103,7 +99,7 @@ class Engine:
         key_id, key = self._key(request.owner, target)
         passes = request.door is target.wire and request.ask is not None
         written, cap = _write(request, target, passes=passes)
-        made = self._made(request, target, written, cap)
+        made = priced(self._prices, request, target, size=len(written.body), cap=cap, passes=passes)
         attempt = Attempt(self._book, self._hold(request, target, key_id, made, number), made)
         try:
             await self._book.hold(attempt.hold)
@@ -126,19 +122,6 @@ class Engine:
         row, secret = self._vault.open(owner, target.provider.id, target.origin)
         return row.id, secret
 
-    def _made(self, request: Request, target: Target, written: Written, cap: int | None) -> Made:
-        rates = self._prices.rates(target.provider, target.model, datetime.now(UTC))
-        size = len(written.body)
-        if rates is None:
-            if not request.price_accepted:
-                raise price_unknown(target.provider, target.model)
-            return Made(None, 0, size)
-        facts = target.facts
-        output = cap or facts.max_output or facts.context or UNBOUNDED_OUTPUT_TOKENS
-        tokens = bound_input(size, text_only=request.text_only, context=facts.context)
-        held = ceiling(rates, input_tokens=tokens, output_tokens=output, choices=request.choices)
-        return Made(rates, held, size)
-
     def _hold(self, request: Request, target: Target, key_id: str | None, made: Made, number: int) -> Hold:
         return Hold(
             id=f"{request.id}.{number}",
@@ -153,7 +136,7 @@ class Engine:
             stream=request.stream,
             held_nano=made.held_nano,
             priced=made.rates is not None,
-            price=price_text(made.rates) if made.rates is not None else "",
+            price=made.price,
             started_at_ms=time.time_ns() // 1_000_000,
         )
 
@@ -168,14 +151,13 @@ class Engine:
 
 def _write(request: Request, target: Target, *, passes: bool) -> tuple[Written, int | None]:
     """The body that is sent, and the output cap in it."""
-    cap, limit = request.max_output, target.facts.max_output
+    cap, limit, quirks = request.max_output, target.facts.max_output, target.quirks
     if cap is None and target.wire.default_output is not None:
-        thinking = request.as_chat().thinking
+        thinking = fitted(request.as_chat(), quirks.thinking, [])
         cap = LONG_OUTPUT_TOKENS if limit is not None else target.wire.default_output
         cap += thinking.budget_tokens or 0 if thinking else 0
     if cap is not None and limit is not None:
         cap = min(cap, limit)
-    quirks = target.provider.quirks
     if passes and request.door is not None and request.ask is not None:
         return Written(request.door.forward(request.ask, target.model, max_output=cap, quirks=quirks)), cap
     chat = request.as_chat()
@@ -188,15 +170,6 @@ def _tidy(error: OwnkeyError, key: Secret | None) -> None:
         error.message = clean(error.message, key)
         error.hint = clean(error.hint, key)
         error.args = (error.message,)
-
-
-def price_unknown(provider: Provider, model: str) -> PriceUnknown:
-    return PriceUnknown(
-        f"What {provider.id}/{model} costs is not known.",
-        "Give its price in the provider's file, or go on all the same: `--accept-unknown-price`, or the header "
-        "`x-ownkey-accept-unknown-price: yes`.",
-        param="model",
-    )
 
 
 def _summed_up(plan: Plan, targets: tuple[Target, ...], tries: int) -> OwnkeyError:

@@ -7,22 +7,27 @@ from collections.abc import Mapping
 from msgspec import Struct
 
 from ownkey.catalog.address import endpoint, operation_path, setting_headers
-from ownkey.catalog.manifest import Model, Provider
+from ownkey.catalog.facts import quirks_of
+from ownkey.catalog.manifest import Model, Provider, Quirks
+from ownkey.spending.terms import charged_by_name
 from ownkey.store.choices import Choice
 from ownkey.talk.origin import Origin
 from ownkey.wires.wire import Wire, wire
 
 
 class Target(Struct, frozen=True):
-    """`paths` holds the request target of each operation, `headers` all headers but the key's."""
+    """`quirks` are the provider's with those of the model. `paths` holds the request target of each operation,
+    `headers` all headers but the key's. `charges_more`: its name says that more than tokens is charged."""
 
     provider: Provider
     model: str
     facts: Model
+    quirks: Quirks
     wire: Wire
     origin: Origin
     paths: Mapping[str, bytes]
     headers: tuple[tuple[bytes, bytes], ...]
+    charges_more: bool
 
     @property
     def name(self) -> str:
@@ -34,9 +39,9 @@ def make_target(provider: Provider, model: str, facts: Model, choice: Choice | N
     spoken = wire(provider.wire)
     origin, chat = locate(provider, "chat", choice, model)
     _, stream = locate(provider, "stream", choice, model)
-    return Target(
-        provider, model, facts, spoken, origin, {"chat": chat, "stream": stream}, headers(provider, spoken, choice)
-    )
+    paths, quirks = {"chat": chat, "stream": stream}, quirks_of(provider, facts)
+    named = headers(provider, spoken, choice)
+    return Target(provider, model, facts, quirks, spoken, origin, paths, named, charged_by_name(model))
 
 
 def locate(

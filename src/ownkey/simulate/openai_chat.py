@@ -84,6 +84,7 @@ class _Body(Struct):
     parallel_tool_calls: bool | None = None
     response_format: _Format | None = None
     reasoning_effort: str | None = None
+    service_tier: str | None = None
 
 
 _decode = msgspec.json.Decoder(_Body).decode
@@ -140,6 +141,7 @@ def _asked(asked: _Body, model: str, body: bytes) -> Asked:
         cache_read=prompt // 128 * 128 if prompt >= 1024 else 0,
         choices=asked.n or 1,
         usage_in_stream=bool(asked.stream_options and asked.stream_options.include_usage),
+        tier=asked.service_tier if asked.service_tier in ("flex", "priority") else "default",
     )
 
 
@@ -159,7 +161,7 @@ def whole(asked: Asked, said: Said, usage: Usage) -> bytes:
         "created": CREATED,
         "model": asked.model,
         "choices": [{"index": index, **choice} for index in range(asked.choices)],
-        "service_tier": "default",
+        "service_tier": asked.tier,
         "system_fingerprint": f"fp_{asked.seed[:10]}",
     }
     return pretty(with_usage(body, "usage", reports(_usage(asked, said), usage)), usage) + b"\n"
@@ -248,7 +250,7 @@ def _chunk(asked: Asked, choices: list[dict[str, Any]]) -> dict[str, Any]:
         "object": "chat.completion.chunk",
         "created": CREATED,
         "model": asked.model,
-        "service_tier": "default",
+        "service_tier": asked.tier,
         "system_fingerprint": f"fp_{asked.seed[:10]}",
         "choices": choices,
     }

@@ -54,6 +54,7 @@ class Asked(Struct, frozen=True):
     choices: int = 1
     usage_in_stream: bool = True
     sse: bool = True
+    tier: str = "default"
 
 
 class Call(Struct, frozen=True):

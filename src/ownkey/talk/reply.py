@@ -20,6 +20,7 @@ class Usage(Struct, frozen=True):
     and so is `input_audio_tokens`, of which `cached_audio_tokens` are among the cached too; `cache_write_1h_tokens`
     are the part of `cache_write_tokens` that was asked to last an hour, which Anthropic charges more for.
     `output_tokens` is all output: `reasoning_tokens` and `output_audio_tokens` are parts of it.
+    `tier` is the one in which it was answered, by the provider's name for it: prices differ by tier.
     """
 
     input_tokens: int | None = None
@@ -31,6 +32,7 @@ class Usage(Struct, frozen=True):
     output_audio_tokens: int | None = None
     cache_write_1h_tokens: int | None = None
     cached_audio_tokens: int | None = None
+    tier: str | None = None
 
     @property
     def known(self) -> bool:

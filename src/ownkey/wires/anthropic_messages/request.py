@@ -11,9 +11,10 @@ from typing import Any
 from msgspec.json import encode
 
 from ownkey.catalog.manifest import Quirks
-from ownkey.talk.chat import Chat, Thinking, Tool
+from ownkey.talk.chat import Chat, Effort, Thinking, Tool
 from ownkey.talk.errors import InvalidRequest, Unsupported
 from ownkey.wires.anthropic_messages.content import conversation
+from ownkey.wires.thinking import BUDGETS, fitted
 from ownkey.wires.wire import Written
 
 Json = dict[str, Any]
@@ -45,17 +46,19 @@ _REFUSED: Mapping[str, tuple[object, ...]] = {
 }
 _IDLE: Mapping[str, tuple[object, ...]] = {"store": (False,), "service_tier": ("auto", "default")}
 
-# `minimal` has no level of its own; `none` turns thinking off.
-_EFFORT: Mapping[str, str] = {"minimal": "low"}
+_EFFORTS: tuple[Effort, ...] = ("low", "medium", "high", "xhigh", "max")
+LEAST_BUDGET = 1_024
+"""The least that a model may be told to think in tokens (Extended thinking)."""
 
 
 def write_request(chat: Chat, model: str, *, stream: bool, max_output: int | None, quirks: Quirks) -> Written:
     """Raises Unsupported or InvalidRequest, naming the field."""
     warnings: list[str] = []
     _other(chat, warnings)
-    cap = _cap(chat, max_output)
+    asked = fitted(chat, quirks.thinking, warnings, efforts=_EFFORTS)
+    cap = _cap(chat, max_output, asked)
     system, messages = conversation(chat.messages, warnings)
-    thinking, output = _thinking(chat, cap, quirks, warnings)
+    thinking, output = _thinking(chat, asked, cap, quirks, warnings)
     output |= _format(chat, quirks)
     body: Json = {"model": model, "max_tokens": cap, "messages": messages}
     optional: Json = {
@@ -67,7 +70,7 @@ def write_request(chat: Chat, model: str, *, stream: bool, max_output: int | Non
         "stop_sequences": _stop(chat),
     }
     body |= {name: value for name, value in optional.items() if value}
-    body |= _sampling(chat, thinks=thinking is not None and thinking["type"] != "disabled", warnings=warnings)
+    body |= _sampling(chat, quirks, thinks=thinking is not None and thinking["type"] != "disabled", warnings=warnings)
     if chat.user is not None:
         body["metadata"] = {"user_id": chat.user}
     if stream:
@@ -102,47 +105,49 @@ def _other(chat: Chat, warnings: list[str]) -> None:
             )
 
 
-def _cap(chat: Chat, max_output: int | None) -> int:
+def _cap(chat: Chat, max_output: int | None, asked: Thinking | None) -> int:
     if max_output is not None:
         return max_output
     if chat.max_output_tokens is not None:
         return chat.max_output_tokens
-    budget = chat.thinking.budget_tokens if chat.thinking is not None else None
-    return DEFAULT_CAP + (budget or 0)
+    return DEFAULT_CAP + ((asked.budget_tokens or 0) if asked is not None else 0)
 
 
-def _thinking(chat: Chat, cap: int, quirks: Quirks, warnings: list[str]) -> tuple[Json | None, Json]:
-    """`thinking`, and what of `output_config` belongs to it. A budget counts towards the cap and has to be below it."""
-    asked = chat.thinking
+def _thinking(
+    chat: Chat, asked: Thinking | None, cap: int, quirks: Quirks, warnings: list[str]
+) -> tuple[Json | None, Json]:
+    """`thinking`, and what of `output_config` belongs to it."""
     if asked is None:
         return None, {}
-    effort = _effort(asked, quirks, warnings)
     if asked.effort == "none":
         return {"type": "disabled"}, {}
+    effort: Json = {} if asked.effort is None else {"effort": asked.effort}
     if chat.tools and chat.tool_choice is not None and chat.tool_choice.mode in ("required", "named"):
         warnings.append("Thinking was left out: this wire does not allow it where a tool must be called.")
         return None, effort
-    if asked.budget_tokens is None:
+    if quirks.thinking.by == "effort":
         return {"type": "adaptive"}, effort
-    if asked.budget_tokens >= cap:
+    budget = asked.budget_tokens or BUDGETS["medium"]
+    named = chat.thinking is not None and chat.thinking.budget_tokens is not None
+    return _budgeted(budget, cap, named=named, warnings=warnings), {}
+
+
+def _budgeted(budget: int, cap: int, *, named: bool, warnings: list[str]) -> Json | None:
+    """A budget counts towards the cap and has to be below it. One that was named is not changed; one that stands for
+    an effort leaves the answer half of a small cap, and 4,096 tokens of a large one."""
+    if named and budget >= cap:
         raise Unsupported(
-            f"A thinking budget of {asked.budget_tokens} tokens does not fit under an output cap of {cap}.",
+            f"A thinking budget of {budget} tokens does not fit under an output cap of {cap}.",
             "Raise the cap or lower the budget.",
             param="thinking",
         )
-    return {"type": "enabled", "budget_tokens": asked.budget_tokens}, effort
-
-
-def _effort(asked: Thinking, quirks: Quirks, warnings: list[str]) -> Json:
-    if asked.effort in (None, "none"):
-        return {}
-    if not quirks.reasoning_effort:
-        warnings.append("The effort of thinking is not taken by this provider and was left out.")
-        return {}
-    if asked.effort in _EFFORT:
-        warnings.append(f"Effort `{asked.effort}` is sent as `{_EFFORT[asked.effort]}`, the nearest on this wire.")
-        return {"effort": _EFFORT[asked.effort]}
-    return {"effort": asked.effort}
+    if cap <= LEAST_BUDGET:
+        warnings.append(f"thinking: it was left out, for the least of it does not fit under a cap of {cap} tokens")
+        return None
+    room = budget if named else max(LEAST_BUDGET, cap - min(cap // 2, DEFAULT_CAP))
+    if room < budget:
+        warnings.append(f"thinking: {room} tokens are allowed for it, to leave room for the answer")
+    return {"type": "enabled", "budget_tokens": min(budget, room)}
 
 
 def _format(chat: Chat, quirks: Quirks) -> Json:
@@ -197,10 +202,17 @@ def _stop(chat: Chat) -> list[str]:
     return list(chat.stop)
 
 
-def _sampling(chat: Chat, *, thinks: bool, warnings: list[str]) -> Json:
+def _sampling(chat: Chat, quirks: Quirks, *, thinks: bool, warnings: list[str]) -> Json:
     """Temperature goes from 0 to 1 here and, with newer models, not together with `top_p`. While a model thinks,
-    `top_p` has to be 0.95 or more, and the other two cannot be set."""
+    `top_p` has to be 0.95 or more, and the other two cannot be set. The newest models take none of them."""
     written = {"temperature": chat.temperature, "top_p": chat.top_p, "top_k": chat.top_k}
+    if not quirks.thinking.sampling:
+        warnings += [
+            f"`{name}` is not taken by this model and was left out."
+            for name in written
+            if written[name] not in (None, 1)
+        ]
+        return {}
     if chat.temperature is not None and chat.temperature > 1:
         written["temperature"] = 1
         warnings.append("`temperature` goes up to 1 on this wire and was sent as 1.")

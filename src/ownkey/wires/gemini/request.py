@@ -16,34 +16,11 @@ from ownkey.talk.chat import Chat, Effort, Tool, ToolChoice
 from ownkey.talk.errors import InvalidRequest, Unsupported
 from ownkey.wires.gemini.contents import contents, system_instruction
 from ownkey.wires.gemini.values import Object
+from ownkey.wires.thinking import fitted
 from ownkey.wires.wire import Written
 
-# Families from before thinking had levels: they take a budget of tokens, and calls without a signature. All later ones
-# take levels, and so do names that carry no number (`gemini-flash-latest`).
-_BUDGET_FAMILIES = ("gemini-1", "gemini-2", "gemini-robotics-er-1", "gemma-3", "learnlm")
-
-# Google's own table for OpenAI's efforts (Gemini API, "OpenAI compatibility").
-_BUDGETS: Mapping[Effort, int] = {
-    "minimal": 1024,
-    "low": 1024,
-    "medium": 8192,
-    "high": 24_576,
-    "xhigh": 24_576,
-    "max": 24_576,
-}
-# The least that a family may be told to think, where that is not nothing.
-_LEAST = (("gemini-2.5-pro", 128),)
-
-# `minimal` is refused by the larger models and by some of the small ones; `low` is taken by all.
-_LEVELS: Mapping[Effort, str] = {
-    "none": "low",
-    "minimal": "low",
-    "low": "low",
-    "medium": "medium",
-    "high": "high",
-    "xhigh": "high",
-    "max": "high",
-}
+# `minimal` is refused by the larger models and by some of the small ones; these are taken by all.
+_EFFORTS: tuple[Effort, ...] = ("low", "medium", "high")
 
 _MODES = {"auto": "AUTO", "none": "NONE", "required": "ANY", "named": "ANY"}
 
@@ -56,22 +33,20 @@ _NEEDED = (
 _USUAL: Mapping[str, tuple[object, ...]] = {"n": (1,), "best_of": (1,), "modalities": (["text"],)}
 
 
-def write_request(chat: Chat, model: str, *, max_output: int | None, quirks: Quirks) -> Written:
+def write_request(chat: Chat, *, max_output: int | None, quirks: Quirks) -> Written:
     """Raises Unsupported, naming the field; InvalidRequest where a text is not valid Unicode."""
     warnings = _others(chat)
-    family = model.rpartition("/")[2]
-    by_budget = family.startswith(_BUDGET_FAMILIES)
     body: Object = {}
     instruction = system_instruction(chat)
     if instruction:
         body["systemInstruction"] = instruction
-    body["contents"] = contents(chat, warnings, seal_calls=not by_budget)
+    body["contents"] = contents(chat, warnings, seal_calls=quirks.thinking.by == "effort")
     if chat.tools:
         body["tools"] = [{"functionDeclarations": [_tool(tool, warnings) for tool in chat.tools]}]
         if chat.tool_choice:
             body["toolConfig"] = {"functionCallingConfig": _choice(chat.tool_choice)}
     config = _sampling(chat, max_output, quirks, warnings) | _output(chat, quirks, warnings)
-    thinking = _thinking(chat, family, quirks, warnings, by_budget=by_budget)
+    thinking = _thinking(chat, quirks, warnings)
     if thinking:
         config["thinkingConfig"] = thinking
     if config:
@@ -149,28 +124,19 @@ def _output(chat: Chat, quirks: Quirks, warnings: list[str]) -> Object:
     return config
 
 
-def _thinking(chat: Chat, family: str, quirks: Quirks, warnings: list[str], *, by_budget: bool) -> Object:
-    """Only one of budget and level may be sent. A budget that is named goes as it is: every family takes one."""
-    thinking = chat.thinking
-    if thinking is None:
+def _thinking(chat: Chat, quirks: Quirks, warnings: list[str]) -> Object:
+    """Only one of budget and level may be sent."""
+    asked = fitted(chat, quirks.thinking, warnings, efforts=_EFFORTS, has_none=False)
+    if asked is None:
         return {}
-    if thinking.budget_tokens is not None:
-        return _thoughts(thinking.budget_tokens != 0) | {"thinkingBudget": thinking.budget_tokens}
-    effort = thinking.effort
-    if effort is None:
-        return _thoughts(True)
-    if not quirks.reasoning_effort:
-        warnings.append("thinking: the effort is not sent, the provider takes none")
-        return {}
-    if by_budget:
-        least = next((tokens for start, tokens in _LEAST if family.startswith(start)), 0)
-        if effort == "none" and least:
-            warnings.append(f"thinking: it cannot be switched off here, {least} tokens are allowed for it")
-        return _thoughts(effort != "none") | {"thinkingBudget": _BUDGETS.get(effort, least)}
-    level = _LEVELS[effort]
-    if level != effort:
-        warnings.append(f"thinking: effort {effort!r} is sent as {level!r}, the nearest that every model takes")
-    return _thoughts(effort != "none") | {"thinkingLevel": level}
+    off = chat.thinking is not None and (chat.thinking.effort == "none" or chat.thinking.budget_tokens == 0)
+    if asked.effort == "none":
+        return {"thinkingBudget": 0}
+    if asked.effort is not None:
+        return _thoughts(not off) | {"thinkingLevel": asked.effort}
+    if asked.budget_tokens is not None:
+        return _thoughts(not off) | {"thinkingBudget": asked.budget_tokens}
+    return _thoughts(True)
 
 
 def _thoughts(wanted: bool) -> Object:

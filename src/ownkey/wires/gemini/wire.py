@@ -39,7 +39,7 @@ class Gemini:
 
     def write_request(self, chat: Chat, model: str, *, stream: bool, max_output: int | None, quirks: Quirks) -> Written:
         """The body is the same for both operations: the path says whether the answer streams."""
-        return write_request(chat, model, max_output=max_output, quirks=quirks)
+        return write_request(chat, max_output=max_output, quirks=quirks)
 
     def read_reply(self, body: bytes) -> Reply:
         reading = Reading()

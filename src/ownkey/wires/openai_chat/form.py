@@ -57,6 +57,7 @@ class Passing(Struct, gc=False):
     usage: Any = None
     error: Any = None
     x_groq: Any = None
+    service_tier: Any = None
 
 
 class Answer(Passing, gc=False):

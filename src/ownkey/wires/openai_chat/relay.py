@@ -99,7 +99,7 @@ class ChatRelay:
                     self._finish(choice)
                     began = True
             if chunk.usage is not None or chunk.x_groq is not None:
-                self.usage = self.usage.merged(usage_of(chunk.usage, chunk.x_groq))
+                self.usage = self.usage.merged(usage_of(chunk.usage, chunk.x_groq, chunk.service_tier))
                 if not (choices or self._wants_usage or chunk.usage is None):
                     continue
             # A line feed can stand in JSON only where a blank can, and would begin another line of the stream.

@@ -28,7 +28,7 @@ def read_reply(body: bytes) -> Reply:
     speech = Speech(whole.id)
     events: list[Event] = [start_of(whole), *speech.add(said)]
     speech.check()
-    usage = usage_of(whole.usage, whole.x_groq)
+    usage = usage_of(whole.usage, whole.x_groq, whole.service_tier)
     return collect([*events, UsageReport(usage), finish_of(choice.finish_reason)])
 
 
@@ -41,7 +41,7 @@ def pass_reply(body: bytes) -> Passed:
     choices = _checked(whole, body)
     return Passed(
         body=body,
-        usage=usage_of(whole.usage, whole.x_groq),
+        usage=usage_of(whole.usage, whole.x_groq, whole.service_tier),
         finish=choices[0].finish_reason,
         text_bytes=sum(form.written(choice.message) for choice in choices if choice.message is not None),
     )

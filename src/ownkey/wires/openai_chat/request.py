@@ -10,7 +10,6 @@ from msgspec import json
 from ownkey.catalog.manifest import Quirks
 from ownkey.talk.chat import (
     Chat,
-    Effort,
     Image,
     JsonOutput,
     Message,
@@ -19,12 +18,12 @@ from ownkey.talk.chat import (
     Reasoning,
     Refusal,
     Text,
-    Thinking,
     Tool,
     ToolCall,
     ToolResult,
 )
 from ownkey.talk.errors import Unsupported
+from ownkey.wires.thinking import fitted
 from ownkey.wires.wire import Written
 
 NAME = "openai-chat"
@@ -46,6 +45,9 @@ _NOT_HELD: Mapping[str, object] = {
     "function_call": "none",
 }
 
+# What shapes the choice of words, with the values that change nothing: these are taken by every model.
+_SAMPLING: Mapping[str, float] = {"temperature": 1, "top_p": 1, "frequency_penalty": 0, "presence_penalty": 0}
+
 
 def write_request(chat: Chat, model: str, *, stream: bool, max_output: int | None, quirks: Quirks) -> Written:
     """Raises Unsupported, naming the field. What is left out without changing what was promised is a warning."""
@@ -65,22 +67,19 @@ def write_request(chat: Chat, model: str, *, stream: bool, max_output: int | Non
             body["tool_choice"] = {"type": "function", "function": {"name": name}} if choice == "named" else choice
     if chat.output is not None:
         body["response_format"] = _format(chat.output, quirks, warnings)
-    if chat.thinking is not None and (effort := _effort(chat.thinking, warnings)) is not None:
-        _put(body, "reasoning_effort", effort, quirks.reasoning_effort, warnings)
+    thinking = fitted(chat, quirks.thinking, warnings)
+    if thinking is not None and thinking.effort is not None:
+        body["reasoning_effort"] = thinking.effort
     body |= _other(chat.other, warnings)
     return Written(json.encode(body), tuple(warnings))
 
 
 def _settings(chat: Chat, quirks: Quirks, warnings: list[str]) -> dict[str, Any]:
-    said: dict[str, Any] = {
-        "temperature": chat.temperature,
-        "top_p": chat.top_p,
-        "frequency_penalty": chat.frequency_penalty,
-        "presence_penalty": chat.presence_penalty,
-        "stop": chat.stop or None,
-        "user": chat.user,
-    }
+    said: dict[str, Any] = {"stop": chat.stop or None, "user": chat.user}
     body = {name: value for name, value in said.items() if value is not None}
+    for name, usual in _SAMPLING.items():
+        value = getattr(chat, name)
+        _put(body, name, value, quirks.thinking.sampling or value == usual, warnings)
     _put(body, "top_k", chat.top_k, False, warnings)
     _put(body, "seed", chat.seed, quirks.seed, warnings)
     if chat.tools:
@@ -205,13 +204,3 @@ def _format(output: JsonOutput, quirks: Quirks, warnings: list[str]) -> dict[str
         "strict": output.strict,
     }
     return {"type": "json_schema", "json_schema": {name: value for name, value in given.items() if value is not None}}
-
-
-def _effort(thinking: Thinking, warnings: list[str]) -> Effort | None:
-    """The effort; a number of tokens, which this form has no field for, as the effort nearest to it."""
-    if thinking.effort is not None or thinking.budget_tokens is None:
-        return thinking.effort
-    budget = thinking.budget_tokens
-    effort: Effort = "none" if budget == 0 else "low" if budget <= 2048 else "medium" if budget <= 8192 else "high"
-    warnings.append(f"A thinking budget of {budget} tokens was sent as the effort {effort}.")
-    return effort

@@ -155,7 +155,7 @@ class Reader:
             if not choice.index:
                 self._choice(choice, chunk, events)
         if chunk.usage is not None or chunk.x_groq is not None:
-            usage = usage_of(chunk.usage, chunk.x_groq)
+            usage = usage_of(chunk.usage, chunk.x_groq, chunk.service_tier)
             if usage.input_tokens is not None or usage.output_tokens is not None:
                 events.append(UsageReport(usage))
 

@@ -14,6 +14,8 @@ from ownkey.talk.reply import Finish, Unified, Usage
 LARGEST_COUNT = 2**53
 """Beyond it a JSON number is no exact count."""
 
+LONGEST_TIER = 64
+
 _UNIFIED: Mapping[Unified, str] = {
     "stop": "stop eos eos_token stop_token stop_sequence end_turn end completed",
     "length": "length max_tokens model_length max_output_tokens max_completion_tokens",
@@ -37,11 +39,11 @@ def failed(raw: str | None) -> bool:
     return raw in _FAILED
 
 
-def usage_of(raw: object, groq: object = None) -> Usage:
+def usage_of(raw: object, groq: object = None, tier: object = None) -> Usage:
     """The counts in a `usage` object, or in Groq's `x_groq`; whatever is not a plain count is unknown.
 
     Some providers keep a part of the tokens out of the sums: xAI its reasoning, Google the thinking, Mistral
-    the audio. `total_tokens` holds it, and so the arithmetic tells.
+    the audio. `total_tokens` holds it, and so the arithmetic tells. `tier` is the answer's `service_tier`.
     """
     if not isinstance(raw, dict) and isinstance(groq, dict):
         raw = cast("dict[str, Any]", groq).get("usage")
@@ -63,6 +65,7 @@ def usage_of(raw: object, groq: object = None) -> Usage:
         reasoning_tokens=_part(reasoning, made),
         input_audio_tokens=_part(heard, taken),
         output_audio_tokens=_part(_first(out, "audio_tokens"), made),
+        tier=tier if isinstance(tier, str) and 0 < len(tier) <= LONGEST_TIER else None,
     )
 
 

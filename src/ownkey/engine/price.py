@@ -1,0 +1,94 @@
+"""What one try costs at most, and at which rates it is charged."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import msgspec
+
+from ownkey.catalog.manifest import Provider
+from ownkey.engine.attempt import Made, price_text
+from ownkey.engine.request import Request
+from ownkey.engine.target import Target
+from ownkey.spending.catalogue import Prices
+from ownkey.spending.price import Rates, bound_input, ceiling
+from ownkey.spending.terms import AUTO, AUTO_MAY_BE, PLAIN, Terms, terms_of
+from ownkey.talk.errors import PriceUnknown
+
+# What is set aside for an output that nobody bounded: neither the caller, nor the wire, nor what is known of the model.
+UNBOUNDED_OUTPUT_TOKENS = 131_072
+
+_CONSENT = "`--accept-unknown-price`, or the header `x-ownkey-accept-unknown-price: yes`."
+
+
+def priced(prices: Prices, request: Request, target: Target, *, size: int, cap: int | None, passes: bool) -> Made:
+    """What `size` bytes with the output cap `cap` cost at most. `passes`: the client's fields go to the provider.
+
+    Raises PriceUnknown where nobody knows, or nothing bounds it, and the caller did not say to go on.
+    """
+    provider, model, at = target.provider, target.model, datetime.now(UTC)
+    rates = prices.rates(provider, model, at)
+    if rates is None:
+        if not request.price_accepted:
+            raise price_unknown(provider, model)
+        return Made(None, 0, size)
+    terms = terms_of(request.ask.fields) if passes and request.ask is not None else PLAIN
+    options: dict[str, Rates] = {}
+    if (terms is not PLAIN or target.charges_more) and rates.source != "free":
+        found = _options(prices, target, rates, terms, at)
+        if isinstance(found, str):
+            if not request.price_accepted:
+                raise _unbounded(provider, model, found)
+            return Made(None, 0, size)
+        options = found
+    facts = target.facts
+    output = cap or facts.max_output or facts.context or UNBOUNDED_OUTPUT_TOKENS
+    tokens = bound_input(size, text_only=request.text_only, context=facts.context)
+    held, charged, price = 0, rates, price_text(rates)
+    for one in options.values() if len(options) > 1 else (rates,):
+        bound = ceiling(one, input_tokens=tokens, output_tokens=output, choices=request.choices)
+        held, charged = (bound, one) if bound > held else (held, charged)
+    if len(options) > 1:
+        # Where the answer does not say its tier, it is charged at the one that was asked for, `auto` at the dearest.
+        charged, price = options.get(terms.value, charged), msgspec.json.encode(options).decode()
+    return Made(
+        charged,
+        held,
+        size,
+        tier=terms.value if terms.field == "service_tier" else None,
+        price=price,
+        rates_in=lambda tier: prices.rates(provider, model, at, {"service_tier": tier}),
+    )
+
+
+def _options(prices: Prices, target: Target, plain: Rates, terms: Terms, at: datetime) -> dict[str, Rates] | str:
+    """The rates that may be charged, by tier, the plain ones always among them; or the field that nothing bounds."""
+    if target.charges_more:
+        return "model"
+    if terms.unbounded is not None:
+        return terms.unbounded
+    options = {"default": plain}
+    for tier in AUTO_MAY_BE if terms.value == AUTO else (terms.value,):
+        rates = prices.rates(target.provider, target.model, at, {terms.field: tier})
+        # The catalogue gives the plain rates for a tier that it does not know.
+        if rates is not None and rates != plain:
+            options[tier] = rates
+        elif terms.may_be_dearer and terms.value != AUTO:
+            return terms.field
+    return options
+
+
+def price_unknown(provider: Provider, model: str) -> PriceUnknown:
+    return PriceUnknown(
+        f"What {provider.id}/{model} costs is not known.",
+        f"Give its price in the provider's file, or go on all the same: {_CONSENT}",
+        param="model",
+    )
+
+
+def _unbounded(provider: Provider, model: str, field: str) -> PriceUnknown:
+    return PriceUnknown(
+        f"What {provider.id}/{model} costs at most is not known: `{field}` asks for more than tokens at its price.",
+        f"Leave it out, or go on all the same: {_CONSENT}",
+        param=field,
+    )

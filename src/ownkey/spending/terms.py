@@ -1,0 +1,111 @@
+"""What a request asks for that is charged otherwise than its tokens at the plain rates. Data, and how it is read.
+
+A tier has rates of its own in the price catalogue. What is charged by the search, the page or the session, or may be
+answered at a price that nobody here knows, has no bound: it needs a person's consent, as an unknown price does.
+
+Sources: OpenAI, Chat completions, Priority and Flex processing, Pricing (built-in tools, search models); OpenRouter,
+Provider routing, Web search, Plugins, Presets, Service tiers; xAI, Live search; Groq, Compound; Anthropic, Fast mode,
+Data residency. Bounded by the output cap and not named here: `n`, and `prediction`, whose rejected tokens count as
+output (OpenAI, CompletionUsage). `transforms` only shortens the input.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+from msgspec import Raw, Struct
+
+TIERS: Mapping[str, frozenset[str]] = {
+    "service_tier": frozenset({"default", "standard", "standard_only", "on_demand", "flex"}),
+    "speed": frozenset({"standard"}),
+}
+"""Fields that choose a tier, and the values that are never dearer than the plain rates."""
+
+LONGEST_TIER = 64
+AUTO = "auto"
+AUTO_MAY_BE = ("priority", "fast")
+"""What `auto` may become, by the settings of the account."""
+
+UNBOUNDED: Mapping[str, tuple[object, ...]] = {
+    "web_search_options": (),
+    "search_parameters": ({"mode": "off"},),
+    "enable_search": (False,),
+    "plugins": ([],),
+    "preset": (),
+    "provider": ({},),
+    "modalities": (["text"],),
+    "best_of": (1,),
+    "compound_custom": ({},),
+    "mcp_servers": ([],),
+    "inference_geo": ("global", "not_available"),
+}
+"""Fields whose cost has no bound here, and the values with which they cost nothing more."""
+
+OWN_TOOLS = frozenset({"function", "custom"})
+"""Tools that the client runs. All others the provider runs, and most it charges for."""
+
+MODEL_MARKS = (":online", ":nitro", "@preset/", "-search-preview", "-search-api", "compound")
+"""In the name of a model: it searches or runs tools by itself, or is answered at another price than its own."""
+
+_WATCHED = frozenset({*TIERS, *UNBOUNDED, "tools"})
+
+
+class Terms(Struct, frozen=True):
+    """`field`, `value`: the tier that is asked for. `unbounded`: what has no bound, by the name of its field."""
+
+    field: str = "service_tier"
+    value: str = "default"
+    unbounded: str | None = None
+
+    @property
+    def may_be_dearer(self) -> bool:
+        return self.value not in TIERS[self.field]
+
+
+PLAIN = Terms()
+
+
+class _Tool(Struct):
+    type: Any = "function"
+
+
+_tools = msgspec.json.Decoder(list[_Tool])
+
+
+def terms_of(fields: Mapping[str, Raw]) -> Terms:
+    """The terms of a request that goes to the provider with these fields."""
+    if _WATCHED.isdisjoint(fields):
+        return PLAIN
+    terms = PLAIN
+    for name, idle in UNBOUNDED.items():
+        if name in fields and (value := msgspec.json.decode(fields[name])) is not None and value not in idle:
+            return Terms(unbounded=name)
+    if "tools" in fields and not _only_own(fields["tools"]):
+        return Terms(unbounded="tools")
+    for name, cheap in TIERS.items():
+        value = msgspec.json.decode(fields[name]) if name in fields else None
+        if value is None:
+            continue
+        # Two tiers at once have no rates, nor has what is no word.
+        if not isinstance(value, str) or len(value) > LONGEST_TIER or (terms.may_be_dearer and value not in cheap):
+            return Terms(unbounded=name)
+        if not terms.may_be_dearer:
+            terms = Terms(name, value)
+    return terms
+
+
+def charged_by_name(model: str) -> bool:
+    """Whether the name says that more than its tokens is charged."""
+    return any(mark in model for mark in MODEL_MARKS)
+
+
+def _only_own(tools: Raw) -> bool:
+    if bytes(tools) == b"null":
+        return True
+    try:
+        kinds = [tool.type for tool in _tools.decode(tools)]
+    except (ValueError, RecursionError):
+        return False
+    return all(isinstance(kind, str) and kind in OWN_TOOLS for kind in kinds)
