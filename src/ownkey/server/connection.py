@@ -11,25 +11,27 @@ import sys
 import traceback
 from asyncio import AbstractEventLoop, Future, Task, TimerHandle, Transport
 from collections import deque
-from collections.abc import Awaitable, Callable
 from typing import Protocol, cast
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 
 from ownkey.server.exchange import Exchange, Header
-from ownkey.talk.errors import InvalidRequest, OwnkeyError, TooLarge
+from ownkey.server.refusal import (
+    Limits,
+    Refusal,
+    body_too_large,
+    defect,
+    head_too_large,
+    no_proxy,
+    too_slow,
+    unreadable,
+)
+from ownkey.talk.errors import OwnkeyError
 
-MAX_BODY_BYTES = 10 << 20
-MAX_HEAD_BYTES = 64 << 10
-MAX_HEADERS = 100
-MAX_WAITING = 8
 HIGH_WATER_BYTES = 256 << 10
 
-IDLE_S = 75.0
-REQUEST_S = 30.0
-"""How long a client may take to send a request."""
-ROOM_S = 60.0
-"""How long a client may take nothing of an answer."""
+_NOTED = frozenset((b"content-length", b"expect", b"upgrade"))
+_LIMITS = Limits()
 
 
 class Served(Protocol):
@@ -42,33 +44,39 @@ class Served(Protocol):
 class Handler(Protocol):
     async def serve(self, exchange: Exchange) -> None: ...
 
-    def refuse(self, exchange: Exchange, error: OwnkeyError) -> None: ...
+    def refuse(self, exchange: Exchange, error: OwnkeyError, status: int | None = None) -> None:
+        """`status` where it is not the error's own."""
+        ...
 
 
 class Connection(asyncio.Protocol):
     """Requests are answered one after the other, in the order in which they came."""
 
-    def __init__(self, handler: Handler, served: Served, loop: AbstractEventLoop) -> None:
+    def __init__(self, handler: Handler, served: Served, loop: AbstractEventLoop, limits: Limits = _LIMITS) -> None:
         self._handler = handler
         self._served = served
         self._loop = loop
+        self._limits = limits
         self._transport: Transport | None = None
-        self._parser = HttpRequestParser(self)
+        self._parser: HttpRequestParser | None = HttpRequestParser(self)
         self._exchange: Exchange | None = None
-        self._waiting: deque[tuple[Exchange, OwnkeyError | None]] = deque()
+        self._waiting: deque[tuple[Exchange, Refusal | None]] = deque()
         self._room: Future[None] | None = None
         self._timer: TimerHandle | None = None
         self._since = loop.time()
+        self._unsent_bytes = 0
         self._receiving = False
         self._start_message()
 
     def _start_message(self) -> None:
         self._url = b""
         self._headers: list[Header] = []
+        self._in_head = True
         self._head_bytes = 0
-        self._body: list[bytes] = []
-        self._body_bytes = 0
-        self._error: OwnkeyError | None = None
+        self._bodiless_bytes = 0
+        self._body: bytes | bytearray = b""
+        self._continue = False
+        self._upgrade = False
 
     # What the server calls.
 
@@ -85,11 +93,11 @@ class Connection(asyncio.Protocol):
         self._transport = cast("Transport", transport)
         self._transport.set_write_buffer_limits(high=HIGH_WATER_BYTES)
         self._served.connections.add(self)
-        self._timer = self._loop.call_later(REQUEST_S, self._look)
+        self._timer = self._loop.call_later(self._limits.request_s, self._look)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._served.connections.discard(self)
-        self._transport = None
+        self._transport = self._parser = None
         self._waiting.clear()
         if self._timer is not None:
             self._timer.cancel()
@@ -97,15 +105,31 @@ class Connection(asyncio.Protocol):
         if self._exchange is not None:
             self._exchange.lost()
 
+    def eof_received(self) -> bool:
+        """A client that sends no more and one that is gone look alike. Only a whole answer under way is still given."""
+        exchange = self._exchange
+        if exchange is None or exchange.on_gone is not None or self._waiting:
+            if exchange is not None:
+                exchange.lost()
+            return False
+        exchange.keep = False
+        return True
+
     def data_received(self, data: bytes) -> None:
-        if self._transport is None:
+        parser = self._parser
+        if parser is None:
             return
+        self._bodiless_bytes += len(data)
         try:
-            self._parser.feed_data(data)
-        except HttpParserUpgrade:
-            self._end_badly(InvalidRequest("This server does not switch protocols.", "Send a plain HTTP/1.1 request."))
-        except HttpParserError:
-            self._end_badly(InvalidRequest("This is not a request in HTTP/1.1.", "Look at what the client sends."))
+            parser.feed_data(data)
+        except HttpParserUpgrade as upgrade:
+            self._decline_upgrade(data[upgrade.args[0] :])
+        except HttpParserError as error:
+            reason = error.__context__
+            self._end_badly(reason if isinstance(reason, Refusal) else unreadable())
+        else:
+            if self._receiving and self._bodiless_bytes > self._limits.head_bytes:
+                self._end_badly(head_too_large(self._limits))
 
     def pause_writing(self) -> None:
         self._room = self._loop.create_future()
@@ -114,57 +138,69 @@ class Connection(asyncio.Protocol):
         room, self._room = self._room, None
         if room is not None and not room.done():
             room.set_result(None)
+        if self._waiting and self._exchange is None:
+            self._begin_next()
 
     # What the parser calls.
 
     def on_message_begin(self) -> None:
+        received = self._bodiless_bytes
         self._receiving = True
         self._since = self._loop.time()
         self._start_message()
+        self._bodiless_bytes = received
 
     def on_url(self, url: bytes) -> None:
         self._url += url
         self._head_bytes += len(url)
 
     def on_header(self, name: bytes, value: bytes) -> None:
+        if not self._in_head:
+            return  # after the body, where nothing may be said of the request itself (RFC 9110 section 6.5.1)
+        name = name.lower()
         self._head_bytes += len(name) + len(value)
-        if len(self._headers) < MAX_HEADERS and self._head_bytes <= MAX_HEAD_BYTES:
-            self._headers.append((name.lower(), value))
-        elif self._error is None:
-            self._error = TooLarge("The headers are too many or too large.", "Send at most 100, and 64 KiB.")
+        self._headers.append((name, value))
+        if name in _NOTED:
+            self._note(name, value)
 
     def on_headers_complete(self) -> None:
-        for name, value in self._headers:
-            if name == b"expect" and value.lower() == b"100-continue" and self._exchange is None:
-                self.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        self._in_head = False
+        if self._head_bytes > self._limits.head_bytes or len(self._headers) > self._limits.headers:
+            raise head_too_large(self._limits)
+        if self._upgrade and self._parser is not None:
+            self._upgrade = self._parser.should_upgrade()
+        if self._continue and not self._upgrade and self._exchange is None and not self._waiting:
+            self.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def on_body(self, body: bytes) -> None:
-        self._body_bytes += len(body)
-        if self._body_bytes <= MAX_BODY_BYTES:
-            self._body.append(body)
-        elif self._error is None:
-            self._body.clear()
-            self._error = TooLarge(f"The body is over {MAX_BODY_BYTES >> 20} MiB.", "Send less in one request.")
+        self._bodiless_bytes = 0
+        if not self._body:
+            self._body = body
+        else:
+            if isinstance(self._body, bytes):
+                self._body = bytearray(self._body)
+            self._body += body
+        if len(self._body) > self._limits.body_bytes:
+            raise body_too_large(self._limits)
 
     def on_message_complete(self) -> None:
-        self._receiving = False
         parser = self._parser
-        body = self._body
+        assert parser is not None
+        method = parser.get_method()
+        if self._upgrade or method == b"CONNECT":
+            return
+        self._receiving = False
+        self._bodiless_bytes = 0
         exchange = Exchange(
             self,
-            parser.get_method().decode("ascii"),
+            method.decode("ascii"),
             self._url.partition(b"?")[0].decode("ascii", "replace"),
             self._headers,
-            body[0] if len(body) == 1 else b"".join(body),
-            keep=parser.should_keep_alive() and self._error is None,
-            chunked=parser.get_http_version() != "1.0",
+            bytes(self._body),
+            keep=parser.should_keep_alive(),
+            chunked=parser.get_http_version() == "1.1",
         )
-        if self._exchange is None:
-            self._begin(exchange, self._error)
-            return
-        self._waiting.append((exchange, self._error))
-        if len(self._waiting) >= MAX_WAITING and self._transport is not None:
-            self._transport.pause_reading()
+        self._take(exchange, None)
 
     # What an exchange calls.
 
@@ -174,15 +210,32 @@ class Connection(asyncio.Protocol):
 
     async def room(self) -> None:
         if self._room is not None:
-            async with asyncio.timeout(ROOM_S):
+            async with asyncio.timeout(self._limits.room_s):
                 await asyncio.shield(self._room)
 
     # The rest is its own.
 
-    def _begin(self, exchange: Exchange, error: OwnkeyError | None) -> None:
+    def _note(self, name: bytes, value: bytes) -> None:
+        if name == b"content-length":
+            if len(value) > 7 and value.isdigit() and int(value[:20]) > self._limits.body_bytes:
+                raise body_too_large(self._limits)
+        elif name == b"expect":
+            self._continue = value.lower() == b"100-continue"
+        else:
+            self._upgrade = True
+
+    def _take(self, exchange: Exchange, refusal: Refusal | None) -> None:
+        if self._exchange is None and not self._waiting and self._room is None:
+            self._begin(exchange, refusal)
+            return
+        self._waiting.append((exchange, refusal))
+        if len(self._waiting) >= self._limits.waiting and self._transport is not None:
+            self._transport.pause_reading()
+
+    def _begin(self, exchange: Exchange, refusal: Refusal | None) -> None:
         self._exchange = exchange
-        if error is not None:
-            self._handler.refuse(exchange, error)
+        if refusal is not None:
+            self._handler.refuse(exchange, refusal.error, refusal.status)
             self._finish(exchange)
             return
         task = self._loop.create_task(self._serve(exchange))
@@ -191,9 +244,13 @@ class Connection(asyncio.Protocol):
 
     async def _serve(self, exchange: Exchange) -> None:
         try:
-            await self._handler.serve(exchange)
-        except Exception:  # noqa: BLE001  a defect here must not take the server with it
-            traceback.print_exc(file=sys.stderr)
+            if not exchange.gone:
+                await self._handler.serve(exchange)
+        except Exception as error:  # noqa: BLE001  a defect here must not take the server with it
+            if not (exchange.begun and isinstance(error, TimeoutError)):
+                _report(error)
+            if not exchange.begun:
+                self._handler.refuse(exchange, defect())
         finally:
             self._finish(exchange)
 
@@ -206,33 +263,65 @@ class Connection(asyncio.Protocol):
         if not exchange.ended:
             transport.abort()
         elif not exchange.keep:
-            transport.close()
+            self._hang_up(transport)
         elif self._waiting:
+            self._begin_next()
+
+    def _begin_next(self) -> None:
+        transport = self._transport
+        if self._room is None and transport is not None and not transport.is_closing():
             transport.resume_reading()
             self._begin(*self._waiting.popleft())
 
-    def _end_badly(self, error: OwnkeyError) -> None:
-        """What follows cannot be read: after the answers that are under way the connection ends."""
-        if self._exchange is not None:
-            self._exchange.keep = False
-            self._waiting.clear()
-            if self._transport is not None:
-                self._transport.pause_reading()
+    def _hang_up(self, transport: Transport) -> None:
+        """Where the client may still be sending, a close at once would take from it what it has not yet read."""
+        if self._parser is not None or transport.is_closing():
+            transport.close()
             return
-        self._begin(Exchange(self, "", "", [], b"", keep=False, chunked=True), error)
+        transport.write_eof()
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self._loop.call_later(self._limits.linger_s, transport.abort)
+
+    def _end_badly(self, refusal: Refusal) -> None:
+        """What follows is not read: after the answers that are under way the connection ends."""
+        self._parser = None
+        self._receiving = False
+        self._body = b""
+        self._take(Exchange(self, "", "", [], b"", keep=False, chunked=True), refusal)
+
+    def _decline_upgrade(self, rest: bytes) -> None:
+        """It may be ignored (RFC 9110 section 7.8), but the parser would take the body for the other protocol."""
+        assert self._parser is not None
+        method, version = self._parser.get_method(), self._parser.get_http_version()
+        if method == b"CONNECT":
+            self._end_badly(no_proxy())
+            return
+        lines = [b"%b: %b\r\n" % header for header in self._headers if header[0] != b"upgrade"]
+        head = b"%b %b HTTP/%b\r\n%b\r\n" % (method, self._url, version.encode("ascii"), b"".join(lines))
+        self._parser = HttpRequestParser(self)
+        self._bodiless_bytes = 0
+        self.data_received(head + rest)
 
     def _look(self) -> None:
-        """One timer serves both limits, and looks what is due when it fires."""
-        now = self._loop.time()
-        limit = REQUEST_S if self._receiving else IDLE_S
+        """One timer serves all limits, and looks what is due when it fires."""
+        transport, now = self._transport, self._loop.time()
+        if transport is None:
+            return
+        limits = self._limits
+        unsent = transport.get_write_buffer_size()
+        if unsent != self._unsent_bytes:
+            self._unsent_bytes, self._since = unsent, max(self._since, now)
+        limit = limits.room_s if unsent else limits.request_s if self._receiving else limits.idle_s
         due = self._since + limit
-        if self._transport is None:
-            return
-        if self._exchange is None and now >= due:
-            self._transport.close()
-            return
-        self._timer = self._loop.call_later(max(due - now, 1.0), self._look)
+        if self._exchange is not None or now < due:
+            self._timer = self._loop.call_later(due - now if now < due else 1.0, self._look)
+        elif self._receiving and not unsent:
+            self._end_badly(too_slow())
+        else:
+            transport.abort()
 
 
-MakeConnection = Callable[..., asyncio.Protocol]
-Serve = Callable[[Exchange], Awaitable[None]]
+def _report(error: Exception) -> None:
+    """Where it happened. What an error quotes may be a secret."""
+    sys.stderr.write(f"Ownkey failed: {type(error).__name__}\n{''.join(traceback.format_tb(error.__traceback__))}")

@@ -32,7 +32,20 @@ class Exchange:
     `on_gone` is called when the client goes away before the answer has ended; what is written then goes nowhere.
     """
 
-    __slots__ = ("_chunked", "_head", "_line", "body", "ended", "gone", "headers", "keep", "method", "on_gone", "path")
+    __slots__ = (
+        "_chunked",
+        "_head",
+        "_line",
+        "_started",
+        "body",
+        "ended",
+        "gone",
+        "headers",
+        "keep",
+        "method",
+        "on_gone",
+        "path",
+    )
 
     def __init__(
         self, line: Line, method: str, path: str, headers: list[Header], body: bytes, *, keep: bool, chunked: bool
@@ -48,12 +61,19 @@ class Exchange:
         self._line = line
         self._chunked = chunked
         self._head = b""
+        self._started = False
+
+    @property
+    def begun(self) -> bool:
+        """Whether something of an answer has been written."""
+        return self.ended or (self._started and not self._head)
 
     def answer(self, status: int, body: bytes, headers: list[Header]) -> None:
         """A whole answer in JSON; nothing of it may be kept by a cache."""
         head = self._lines(status, [JSON, PRIVATE, *headers])
         self.ended = True
-        self._line.write(b"%bcontent-length: %d\r\n\r\n%b" % (head, len(body), body))
+        shown = b"" if self.method == "HEAD" else body
+        self._line.write(b"%bcontent-length: %d\r\n\r\n%b" % (head, len(body), shown))
 
     def answer_json(self, status: int, value: object, headers: list[Header]) -> None:
         self.answer(status, msgspec.json.encode(value), headers)
@@ -62,6 +82,7 @@ class Exchange:
         """Status and headers of a stream; they leave with its first piece."""
         framing = b"transfer-encoding: chunked\r\n\r\n" if self._chunked else b"\r\n"
         self.keep = self.keep and self._chunked
+        self._started = True
         self._head = self._lines(200, [PRIVATE, *headers]) + framing
 
     async def write(self, data: bytes) -> None:
@@ -78,14 +99,19 @@ class Exchange:
 
     def lost(self) -> None:
         """The client is gone."""
-        self.gone = True
-        if self.on_gone is not None and not self.ended:
+        if self.on_gone is not None and not (self.ended or self.gone):
             self.on_gone()
+        self.gone = True
 
     def _framed(self, data: bytes) -> bytes:
         return b"%x\r\n%b\r\n" % (len(data), data) if self._chunked else data
 
     def _lines(self, status: int, headers: list[Header]) -> bytes:
         first = b"HTTP/1.1 %d %b" % (status, _REASONS.get(status, b""))
-        lines = [first, *[b"%b: %b" % header for header in headers], b"" if self.keep else b"connection: close\r\n"]
+        plain = self.keep and self._chunked
+        lines = [first, *[b"%b: %b" % header for header in headers], b"" if plain else self._kept()]
         return b"\r\n".join(lines)
+
+    def _kept(self) -> bytes:
+        """A client of HTTP/1.0 waits for the end of the connection where it is not told that it is kept."""
+        return b"connection: keep-alive\r\n" if self.keep else b"connection: close\r\n"

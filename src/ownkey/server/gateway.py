@@ -47,14 +47,15 @@ class Gateway:
             self.refuse(exchange, error, request_id)
             return
         except asyncio.CancelledError:
-            self.refuse(exchange, _stopping(), request_id)
+            if not exchange.begun:
+                self.refuse(exchange, _stopping(), request_id)
             raise
         assert isinstance(answer, Whole)
         self._whole(exchange, answer)
 
-    def refuse(self, exchange: Exchange, error: OwnkeyError, request_id: str) -> None:
+    def refuse(self, exchange: Exchange, error: OwnkeyError, request_id: str, status: int | None = None) -> None:
         headers = [(b"x-request-id", request_id.encode()), *headers_of(error)]
-        exchange.answer_json(status_of(error), self._door.write_error(error), headers)
+        exchange.answer_json(status or status_of(error), self._door.write_error(error), headers)
 
     def _request(self, request_id: str, caller: Caller | None, ask: Ask, head: Head) -> Request:
         if caller is None and not self._engine.is_demo(NOBODY, ask.model):

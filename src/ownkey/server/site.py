@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 
 from ownkey.app.house import House
 from ownkey.engine.request import new_id
-from ownkey.server.exchange import Exchange
+from ownkey.server.exchange import Exchange, Header
 from ownkey.server.gateway import NOBODY, Gateway
 from ownkey.server.guard import LOOPBACK, Head, caller_of, host_allowed, read_head
 from ownkey.server.problems import headers_of
@@ -48,8 +48,8 @@ class Site:
         except OwnkeyError as error:
             self.refuse(exchange, error)
 
-    def refuse(self, exchange: Exchange, error: OwnkeyError) -> None:
-        self._gateway.refuse(exchange, error, new_id())
+    def refuse(self, exchange: Exchange, error: OwnkeyError, status: int | None = None) -> None:
+        self._gateway.refuse(exchange, error, new_id(), status)
 
     async def _models(self, exchange: Exchange, head: Head) -> None:
         caller = caller_of(head, self._house.tokens)
@@ -58,14 +58,16 @@ class Site:
         exchange.answer_json(200, {"object": "list", "data": data}, [])
 
     def _not_found(self, exchange: Exchange) -> None:
-        if any(path == exchange.path for _, path in self._routes):
-            self._no_route(exchange, 405, f"{exchange.path} does not take {exchange.method}.", "")
+        allowed = [method for method, path in self._routes if path == exchange.path]
+        if allowed:
+            says = f"{exchange.path} does not take {exchange.method}."
+            self._no_route(exchange, 405, says, "", (b"allow", ", ".join(allowed).encode("ascii")))
         else:
             self._no_route(exchange, 404, "There is nothing at this path.", "Clients speak to /v1.")
 
-    def _no_route(self, exchange: Exchange, status: int, message: str, hint: str) -> None:
+    def _no_route(self, exchange: Exchange, status: int, message: str, hint: str, *headers: Header) -> None:
         error = InvalidRequest(message, hint)
-        exchange.answer_json(status, self._door.write_error(error), headers_of(error))
+        exchange.answer_json(status, self._door.write_error(error), [*headers_of(error), *headers])
 
 
 async def _health(exchange: Exchange, head: Head) -> None:

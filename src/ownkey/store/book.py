@@ -18,7 +18,7 @@ from ownkey.store.connect import BUSY_S, Database, unavailable
 from ownkey.store.holder import Holder, dead, left_locks
 from ownkey.store.pen import Ending, Hold, Pen
 from ownkey.store.tables import book as table
-from ownkey.store.writer import Waiting, Writer, now_ms
+from ownkey.store.writer import Gathered, Waiting, Writer, now_ms
 from ownkey.talk.errors import StorageUnavailable
 
 __all__ = ["Book", "BookRow", "Ending", "Hold", "Total"]
@@ -97,8 +97,11 @@ class Book:
 
     async def drain(self) -> None:
         """Everything enqueued before is on disk when this returns, however long the database does not answer."""
-        if self._writer is not None:
+        writer = self._writer
+        if writer is not None:
             future = asyncio.get_running_loop().create_future()
+            for gathered in list(self._gathered.all):
+                writer.put(gathered)
             self._put((None, future))
             await future
 
@@ -106,8 +109,8 @@ class Book:
         """Writes what is enqueued. Where the database does not let it, `sweep` ends those holds later."""
         self._closed = True
         if self._writer is not None:
-            for gathered in self._gathered.all:
-                _hand_over(self._writer, gathered, None)
+            for gathered in list(self._gathered.all):
+                self._writer.put(gathered)
             self._writer.stop(2 * BUSY_S)
         self._holder.release()
 
@@ -178,13 +181,14 @@ class Book:
         gathered.items.append(item)
         loop = _running_loop()
         if loop is None:
-            _hand_over(writer, gathered.items, None)
+            writer.put(gathered.items)
         elif isinstance(item, tuple):
-            if not gathered.soon:
-                gathered.soon = True
+            if gathered.soon is not loop:
+                gathered.soon = loop
                 loop.call_soon(_hand_over_soon, writer, gathered, loop, MOST_TURNS, 0)
-        elif len(gathered.items) == 1:
-            loop.call_later(ENDING_WAITS_S, _hand_over, writer, gathered.items, loop)
+        elif gathered.later is not loop:
+            gathered.later = loop
+            loop.call_later(ENDING_WAITS_S, _hand_over_later, writer, gathered, loop)
 
     def _start(self) -> Writer:
         with self._starting:
@@ -208,25 +212,17 @@ class Book:
 
 
 class _Gathered(local):
-    """What each thread has put and not yet handed over; `all` has every thread's."""
+    """What each thread has put and not yet handed over; `all` has every thread's.
 
-    def __init__(self, all: list[deque[Waiting | Ending]]) -> None:
-        self.items: deque[Waiting | Ending] = deque()
-        self.soon = False
+    `soon` and `later` are the loops that will hand it over: one that was closed meanwhile will not.
+    """
+
+    def __init__(self, all: list[Gathered]) -> None:
+        self.items: Gathered = deque()
+        self.soon: asyncio.AbstractEventLoop | None = None
+        self.later: asyncio.AbstractEventLoop | None = None
         self.all = all
         all.append(self.items)
-
-
-def _hand_over(writer: Writer, gathered: deque[Waiting | Ending], loop: asyncio.AbstractEventLoop | None) -> None:
-    batch: list[Waiting | Ending] = []
-    while gathered:
-        batch.append(gathered.popleft())
-    if not batch:
-        return
-    if loop is None:
-        writer.put(batch)
-    else:
-        writer.put_here(batch, loop)
 
 
 def _hand_over_soon(writer: Writer, gathered: _Gathered, loop: asyncio.AbstractEventLoop, turns: int, had: int) -> None:
@@ -235,8 +231,14 @@ def _hand_over_soon(writer: Writer, gathered: _Gathered, loop: asyncio.AbstractE
     if turns and here > had:
         loop.call_soon(_hand_over_soon, writer, gathered, loop, turns - 1, here)
         return
-    gathered.soon = False
-    _hand_over(writer, gathered.items, loop)
+    gathered.soon = None
+    writer.put_here(gathered.items, loop)
+
+
+def _hand_over_later(writer: Writer, gathered: _Gathered, loop: asyncio.AbstractEventLoop) -> None:
+    gathered.later = None
+    if gathered.items:
+        writer.put_here(gathered.items, loop)
 
 
 def _running_loop() -> asyncio.AbstractEventLoop | None:

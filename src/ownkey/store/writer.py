@@ -26,6 +26,8 @@ _MOST_APART_S = 60.0
 
 Waiting = tuple[Hold | None, "asyncio.Future[None]"]
 """A hold and who waits for it; without one, who waits until everything before is on disk."""
+Gathered = deque[Waiting | Ending]
+"""What one thread has put, in its order. Only its own thread adds to it; under the writer's lock all of it is taken."""
 _Told = list[tuple["asyncio.Future[None]", str | None]]
 
 
@@ -45,6 +47,7 @@ class Writer:
         self._batches: deque[list[Waiting | Ending]] = deque()
         self._busy = False
         self._stopping = False
+        self._ended = False
         self._holds: list[Waiting] = []
         self._drains: list[asyncio.Future[None]] = []
         self._endings: list[Ending] = []
@@ -56,27 +59,36 @@ class Writer:
         self._thread = Thread(target=self._run, name="ownkey-book", daemon=True)
         self._thread.start()
 
-    def put(self, batch: list[Waiting | Ending]) -> None:
+    def put(self, gathered: Gathered) -> None:
         """The thread writes it."""
         with self._turn:
-            self._batches.append(batch)
-            self._turn.notify()
+            refused = self._queue(_drawn(gathered))
+        self._tell(refused, None)
 
-    def put_here(self, batch: list[Waiting | Ending], loop: asyncio.AbstractEventLoop) -> None:
+    def put_here(self, gathered: Gathered, loop: asyncio.AbstractEventLoop) -> None:
         """Write it now, on this event loop, where that is quick and nobody else is at it; else the thread writes it."""
-        if time.monotonic() >= self._apart_until_s:
-            with self._turn:
-                free = not (self._busy or self._batches or self._left) and self._pen is not None and self._pen.here
-                self._busy = self._busy or free
-            if free:
-                self._write_here(batch, loop)
+        apart = time.monotonic() < self._apart_until_s
+        refused: _Told = []
+        with self._turn:
+            batch = _drawn(gathered)
+            if not batch:
                 return
-        self.put(batch)
+            taken = apart or self._busy or self._stopping or self._batches or self._left
+            free = not taken and self._pen is not None and self._pen.here
+            if free:
+                self._busy = True
+            else:
+                refused = self._queue(batch)
+        if free:
+            self._write_here(batch, loop)
+        elif refused:
+            self._tell(refused, None)
 
     def stop(self, wait_s: float) -> None:
-        """Write what was put, as far as the database lets, and end the thread."""
+        """Write what was put, as far as the database lets, which is tried once more, and end the thread."""
         with self._turn:
             self._stopping = True
+            self._gave_up = False
             self._turn.notify()
         self._thread.join(wait_s)
 
@@ -90,6 +102,15 @@ class Writer:
         """Whether something was taken and not written."""
         return bool(self._holds or self._endings or self._drains)
 
+    def _queue(self, batch: list[Waiting | Ending]) -> _Told:
+        """Who has to be told that there is no thread any more."""
+        if self._ended:
+            return [(item[1], "The book is closed.") for item in batch if isinstance(item, tuple)]
+        if batch:
+            self._batches.append(batch)
+            self._turn.notify()
+        return []
+
     def _write_here(self, batch: list[Waiting | Ending], loop: asyncio.AbstractEventLoop) -> None:
         began_s = time.monotonic()
         self._take(batch)
@@ -99,6 +120,11 @@ class Writer:
             self._write(loop)
         except Exception:  # noqa: BLE001  the thread tries it again, and says what is wrong
             self._usual_s = _TOO_SLOW_S
+        finally:
+            self._measure(began_s)
+            self._done()
+
+    def _measure(self, began_s: float) -> None:
         now_s = time.monotonic()
         self._usual_s = 0.9 * self._usual_s + 0.1 * (now_s - began_s)
         if self._usual_s > _QUICK_S or now_s - began_s > _TOO_SLOW_S:
@@ -107,7 +133,6 @@ class Writer:
             self._usual_s = 0.0
         elif self._apart_s > _APART_S and now_s > self._apart_until_s + self._apart_s:
             self._apart_s = _APART_S
-        self._done()
 
     def _run(self) -> None:
         while self._collect():
@@ -116,7 +141,7 @@ class Writer:
                     self._pen = self._pen or self._open_pen()
                     self._pen.wait_for_others(True)
                     self._write(None)
-                elif self._pen is not None:
+                if self._pen is not None and self._pen.untidy:
                     self._pen.tidy()
             except StorageUnavailable as error:
                 self._give_up(error)
@@ -135,6 +160,7 @@ class Writer:
             while self._busy or not (self._batches or self._left or self._stopping or self._untidy):
                 self._turn.wait()
             if self._stopping and not self._batches and (self._gave_up or not self._left):
+                self._ended = True
                 return False
             self._busy = True
             while self._batches:
@@ -245,6 +271,10 @@ class Writer:
             except RuntimeError:
                 # The loop is closed and nobody waits any more; what it held ends with this process.
                 continue
+
+
+def _drawn(gathered: Gathered) -> list[Waiting | Ending]:
+    return [gathered.popleft() for _ in range(len(gathered))]
 
 
 def _resolve(told: _Told) -> None:

@@ -49,6 +49,7 @@ class Vault:
         self._rows: dict[tuple[str, str], tuple[float, list[KeyRow]]] = {}
         self._opened_keys: dict[tuple[str, str, Origin], tuple[float, KeyRow, Secret]] = {}
         self._newest: dict[str, int] = {}
+        self._changes = 0
 
     @property
     def status(self) -> Literal["open", "sealed"]:
@@ -85,8 +86,8 @@ class Vault:
             row = self._next(owner, provider, str(origin), label, secret.masked())
             row = replace(row, sealed=seal(root, _bound(install_id, row), secret.reveal()))
             if self._store.keys.put(row):
-                self._newest[row.id] = row.version
                 self._forget(owner, provider)
+                self._newest[row.id] = max(row.version, self._newest.get(row.id, 0))
                 return row
         raise StorageUnavailable(f"The key for {provider} is being replaced by others all the time.", "Try again.")
 
@@ -99,6 +100,21 @@ class Vault:
         known = self._opened_keys.get((owner, provider, origin))
         if known is not None and time.monotonic() < known[0]:
             return known[1], known[2]
+        for _ in range(_TRIES):
+            before = self._changes
+            try:
+                row, secret = self._open_stored(owner, provider, origin)
+            except KeyUnreadable:
+                # Replaced between the look at its row and its opening: the new one is looked at.
+                if before != self._changes:
+                    continue
+                raise
+            if before == self._changes:
+                self._keep_opened((owner, provider, origin), row, secret)
+            return row, secret
+        raise KeyUnreadable(f"The stored key for {provider} is being replaced by others all the time.", "Try again.")
+
+    def _open_stored(self, owner: str, provider: str, origin: Origin) -> tuple[KeyRow, Secret]:
         root, install_id = self._root()
         rows = self._stored(owner, provider)
         if not rows:
@@ -106,9 +122,7 @@ class Vault:
         wanted = str(origin)
         for row in rows:
             if (row.owner, row.provider, row.origin) == (owner, provider, wanted):
-                secret = self._opened(root, install_id, row)
-                self._keep_opened((owner, provider, origin), row, secret)
-                return row, secret
+                return row, self._opened(root, install_id, row)
         raise KeyUnreadable(
             f"The stored key for {provider} was entered for {rows[0].origin} and does not go to {wanted}.",
             "Enter the key again for the new endpoint.",
@@ -123,7 +137,8 @@ class Vault:
 
     def _forget(self, owner: str, provider: str) -> None:
         self._rows.pop((owner, provider), None)
-        for place in [place for place in self._opened_keys if place[:2] == (owner, provider)]:
+        self._changes += 1
+        for place in [place for place in list(self._opened_keys) if place[:2] == (owner, provider)]:
             self._opened_keys.pop(place, None)
 
     def has(self, owner: str, provider: str) -> bool:
@@ -157,7 +172,7 @@ class Vault:
             raise KeyUnreadable(f"{row.provider}: {wrong.message}", wrong.hint) from None
         except ValueError:
             _unreadable(row, "holds no key")
-        self._newest[row.id] = row.version
+        self._newest[row.id] = max(row.version, self._newest.get(row.id, 0))
         return secret
 
     def _stored(self, owner: str, provider: str) -> list[KeyRow]:
@@ -166,7 +181,10 @@ class Vault:
         known = self._rows.get((owner, provider))
         if known is not None and now < known[0]:
             return known[1]
+        before = self._changes
         rows = self._store.keys.of(owner, provider)
+        if before != self._changes:
+            return rows
         while len(self._rows) >= _CACHED:
             self._rows.pop(next(iter(self._rows), ("", "")), None)
         self._rows[owner, provider] = (now + CACHE_S, rows)
