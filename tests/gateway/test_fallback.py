@@ -61,7 +61,7 @@ def test_the_error_of_the_one_that_was_asked_for_names_the_others(served: Gatewa
     answer = served.ask(f"{first}/gpt-4o,{second}/gpt-4o")
     assert answer.status == 429
     assert answer.error["code"] == "rate_limited"
-    assert f"{second}/gpt-4o" in answer.error["message"]
+    assert f"Then tried {second}, gpt-4o: " in answer.error["message"]
     assert len(served.simulator.seen(first)) == len(served.simulator.seen(second)) == 3
 
 

@@ -67,10 +67,10 @@ class Engine:
                 return await self._attempt(request, target, number)
             except OwnkeyError as error:
                 if isinstance(error, ProviderError):
-                    error.provider, error.model = target.provider.id, target.model
+                    _name(error, target)
                 again = plan.failed(error, time.monotonic())
                 if again is None:
-                    raise _summed_up(plan, targets, number) from None
+                    raise _summed_up(plan, targets) from None
             step = again
             if step.wait_s > 0:
                 await asyncio.sleep(step.wait_s)
@@ -172,10 +172,22 @@ def _tidy(error: OwnkeyError, key: Secret | None) -> None:
         error.args = (error.message,)
 
 
-def _summed_up(plan: Plan, targets: tuple[Target, ...], tries: int) -> OwnkeyError:
+def _name(error: ProviderError, target: Target) -> None:
+    """Whoever reads it has to know which provider it was."""
+    if error.provider is None:
+        error.provider, error.model = target.provider.id, target.model
+        error.message = f"{target.provider.name}, {target.model}: {error.message}"
+        error.args = (error.message,)
+
+
+def _told(error: OwnkeyError, target: Target) -> str:
+    return error.message if isinstance(error, ProviderError) else f"{target.name}: {error.message}"
+
+
+def _summed_up(plan: Plan, targets: tuple[Target, ...]) -> OwnkeyError:
     """The first target's error: it is the one that was asked for. The others are named."""
     first = plan.first_errors[0]
-    others = [f"{targets[place].name}: {error.message}" for place, error in plan.first_errors.items() if place]
+    others = [_told(error, targets[place]) for place, error in plan.first_errors.items() if place]
     if others:
         first.hint = " ".join(filter(None, [first.hint, "Then tried " + " Then ".join(others)]))
     return first

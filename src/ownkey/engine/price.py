@@ -18,7 +18,10 @@ from ownkey.talk.errors import PriceUnknown
 # What is set aside for an output that nobody bounded: neither the caller, nor the wire, nor what is known of the model.
 UNBOUNDED_OUTPUT_TOKENS = 131_072
 
-_CONSENT = "`--accept-unknown-price`, or the header `x-ownkey-accept-unknown-price: yes`."
+_CONSENT = (
+    "`--accept-unknown-price`, in Python `accept_unknown_price=True`, "
+    "or the header `x-ownkey-accept-unknown-price: yes`."
+)
 
 
 def priced(prices: Prices, request: Request, target: Target, *, size: int, cap: int | None, passes: bool) -> Made:

@@ -126,7 +126,7 @@ class Connection(asyncio.Protocol):
             self._decline_upgrade(data[upgrade.args[0] :])
         except HttpParserError as error:
             reason = error.__context__
-            self._end_badly(reason if isinstance(reason, Refusal) else unreadable())
+            self._end_badly(reason.refusal if isinstance(reason, _Refused) else unreadable())
         else:
             if self._receiving and self._bodiless_bytes > self._limits.head_bytes:
                 self._end_badly(head_too_large(self._limits))
@@ -166,7 +166,7 @@ class Connection(asyncio.Protocol):
     def on_headers_complete(self) -> None:
         self._in_head = False
         if self._head_bytes > self._limits.head_bytes or len(self._headers) > self._limits.headers:
-            raise head_too_large(self._limits)
+            raise _Refused(head_too_large(self._limits))
         if self._upgrade and self._parser is not None:
             self._upgrade = self._parser.should_upgrade()
         if self._continue and not self._upgrade and self._exchange is None and not self._waiting:
@@ -181,7 +181,7 @@ class Connection(asyncio.Protocol):
                 self._body = bytearray(self._body)
             self._body += body
         if len(self._body) > self._limits.body_bytes:
-            raise body_too_large(self._limits)
+            raise _Refused(body_too_large(self._limits))
 
     def on_message_complete(self) -> None:
         parser = self._parser
@@ -218,7 +218,7 @@ class Connection(asyncio.Protocol):
     def _note(self, name: bytes, value: bytes) -> None:
         if name == b"content-length":
             if len(value) > 7 and value.isdigit() and int(value[:20]) > self._limits.body_bytes:
-                raise body_too_large(self._limits)
+                raise _Refused(body_too_large(self._limits))
         elif name == b"expect":
             self._continue = value.lower() == b"100-continue"
         else:
@@ -325,3 +325,11 @@ class Connection(asyncio.Protocol):
 def _report(error: Exception) -> None:
     """Where it happened. What an error quotes may be a secret."""
     sys.stderr.write(f"Ownkey failed: {type(error).__name__}\n{''.join(traceback.format_tb(error.__traceback__))}")
+
+
+class _Refused(Exception):
+    """Raised through the parser, which then stops."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(refusal.error.message)
+        self.refusal = refusal

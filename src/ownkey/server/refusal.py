@@ -24,13 +24,11 @@ class Limits(Struct, frozen=True):
     linger_s: float = 5.0
 
 
-class Refusal(Exception):
-    """What was sent is not taken, nor anything after it. Raised through the parser, which then stops."""
+class Refusal(Struct, frozen=True):
+    """What was sent is not taken, nor anything after it."""
 
-    def __init__(self, error: OwnkeyError, status: int) -> None:
-        super().__init__(error.message)
-        self.error = error
-        self.status = status
+    error: OwnkeyError
+    status: int
 
 
 def unreadable() -> Refusal:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import os
 import signal
 import socket
 import sys
@@ -95,7 +96,8 @@ def _listen(host: str, port: int) -> socket.socket:
         return socket.create_server((host, port), family=_family(host), backlog=BACKLOG)
     except OSError as error:
         raise BadConfiguration(
-            f"Nothing can listen at {host}:{port}: {error.strerror}.", "Choose another with --port or --host."
+            f"Nothing can listen at {host}:{port}: {os.strerror(error.errno or 0)}.",
+            "Choose another with --port or --host.",
         ) from None
 
 

@@ -297,7 +297,7 @@ def too_slow(origin: Origin, phase: str, status: int | None = None, *, asked: bo
     """`asked`: the request is out. Only an answer that refuses it says that it is not billed."""
     return ProviderTimeout(
         f"{origin.host} took too long: {phase}.",
-        "Try again, or raise this provider's time limit.",
+        "Try again, or raise the time limit in the settings.",
         status=status,
         perhaps_billed=asked and (status is None or status < 300),
     )

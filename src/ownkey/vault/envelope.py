@@ -92,7 +92,7 @@ def unseal(root: Root, bound: Bound, sealed: bytes) -> bytes:
 
 
 def _refuse(why: str) -> NoReturn:
-    raise KeyUnreadable(f"The stored key {why}.", "Enter the key again.") from None
+    raise KeyUnreadable(f"The stored key {why}.", "Enter the key again: `ownkey keys set PROVIDER`.") from None
 
 
 @lru_cache(maxsize=1024)

@@ -125,7 +125,7 @@ class Vault:
                 return row, self._opened(root, install_id, row)
         raise KeyUnreadable(
             f"The stored key for {provider} was entered for {rows[0].origin} and does not go to {wanted}.",
-            "Enter the key again for the new endpoint.",
+            f"Enter it again for the new endpoint: `ownkey keys set {provider}`.",
         )
 
     def _keep_opened(self, place: tuple[str, str, Origin], row: KeyRow, secret: Secret) -> None:
@@ -215,4 +215,6 @@ def _bound(install_id: str, row: KeyRow) -> Bound:
 
 
 def _unreadable(row: KeyRow, why: str) -> NoReturn:
-    raise KeyUnreadable(f"The stored key for {row.provider} {why}.", "Enter the key again.") from None
+    raise KeyUnreadable(
+        f"The stored key for {row.provider} {why}.", f"Enter it again: `ownkey keys set {row.provider}`."
+    ) from None
