@@ -56,7 +56,8 @@ def started(
 ) -> Iterator[tuple[subprocess.Popen[bytes], float]]:
     """The process, and how long it took to answer; ended with SIGTERM."""
     begun_s = time.monotonic()
-    process = subprocess.Popen([*pinned(core), *command], env={**os.environ, **environ}, stdout=subprocess.DEVNULL)
+    quiet = subprocess.DEVNULL
+    process = subprocess.Popen([*pinned(core), *command], env={**os.environ, **environ}, stdout=quiet, stderr=quiet)
     try:
         while not _answers(port):
             if process.poll() is not None or time.monotonic() - begun_s > 60:
