@@ -17,6 +17,14 @@ if TYPE_CHECKING:
     from ownkey.app.house import House
 
 
+ROOTS = {
+    "file": "the file that OWNKEY_MASTER_KEY_FILE names",
+    "password": "the password in the environment",
+    "keychain": "the system's keychain",
+    "home": "root.key in the home folder",
+}
+
+
 class Finding(Struct, frozen=True):
     """`state`: `ok`, `look` (worth a look), or `wrong`."""
 
@@ -58,7 +66,7 @@ def _vault(house: House) -> Finding:
     reason = house.vault.sealed_reason
     if reason:
         return Finding("vault", "wrong", reason)
-    return Finding("vault", "ok", f"open; the root key comes from: {house.store.install.get().root_source}")
+    return Finding("vault", "ok", f"open; the root key comes from {ROOTS.get(house.vault.root_source, 'nowhere yet')}")
 
 
 def _provider_files(house: House) -> Iterator[Finding]:
