@@ -290,3 +290,25 @@ def test_the_thread_brings_the_log_into_the_file_though_more_is_always_waiting(f
     assert all(
         later - earlier < 300 for earlier, later in zip([0, *pen.tidied], [*pen.tidied, len(pen.wrote)], strict=True)
     )
+
+
+def test_closing_in_the_middle_of_a_write_on_a_loop_does_not_wait_for_long(tmp_path: Path) -> None:
+    """Told to stop while the loop writes, the thread has to hear of it when that write is done."""
+    for number in range(30):
+        store = Store.open(f"sqlite:///{tmp_path}/{number}.db")
+        begun = threading.Event()
+
+        async def write_much(store: Store = store, begun: threading.Event = begun) -> None:
+            await warm(store)
+            holds = [asyncio.ensure_future(store.book.hold(hold())) for _ in range(500)]
+            asyncio.get_running_loop().call_later(0.001, begun.set)
+            await asyncio.gather(*holds, return_exceptions=True)
+
+        thread = threading.Thread(target=lambda work=write_much: asyncio.run(work()))
+        thread.start()
+        begun.wait(10)
+        time.sleep(number * 0.0005)
+        began_s = time.monotonic()
+        store.close()
+        assert time.monotonic() - began_s < 2.0, f"round {number}"
+        thread.join(10)

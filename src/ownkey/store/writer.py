@@ -174,7 +174,7 @@ class Writer:
     def _done(self) -> None:
         with self._turn:
             self._busy = False
-            if self._batches or self._left or self._untidy:
+            if self._batches or self._left or self._untidy or self._stopping:
                 self._turn.notify()
 
     def _take(self, batch: list[Waiting | Ending]) -> None:
