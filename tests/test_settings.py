@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import msgspec
@@ -191,26 +190,8 @@ def test_an_unknown_override_is_refused() -> None:
         load({}, prot=1)
 
 
-@pytest.mark.row("C9")
-def test_the_key_of_a_provider_is_found_in_the_first_variable_that_is_set(tmp_path: Path) -> None:
-    settings = load({"GEMINI_API_KEY": "", "GOOGLE_API_KEY": CANARY}, home=tmp_path)
-    key = settings.provider_key(["GEMINI_API_KEY", "GOOGLE_API_KEY"])
-    assert key is not None
-    assert key.reveal() == CANARY.encode()
-    assert settings.provider_key(["OPENAI_API_KEY"]) is None
-
-
-@pytest.mark.parametrize(
-    "value", [f"{CANARY}\n", f" {CANARY}", f"{CANARY}é", "short", f"{CANARY}\r\nX: y", CANARY * 200]
-)
-def test_V21_a_malformed_key_in_the_environment_is_refused_by_the_name_of_its_variable(
-    tmp_path: Path, value: str
+def test_without_a_mapping_the_environment_of_the_process_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with pytest.raises(BadConfiguration, match="OPENAI_API_KEY") as refused:
-        load({"OPENAI_API_KEY": value}, home=tmp_path).provider_key(["OPENAI_API_KEY"])
-    assert value.strip() not in str(refused.value)
-    assert refused.value.__cause__ is None
-
-
-def test_without_a_mapping_the_environment_of_the_process_is_read(tmp_path: Path) -> None:
-    assert load(home=tmp_path).environ is os.environ
+    monkeypatch.setenv("OWNKEY_PORT", "4242")
+    assert load(home=tmp_path).port == 4242

@@ -9,12 +9,14 @@ from typing import Literal
 import msgspec
 from msgspec import Struct
 
+from ownkey.engine.target import hide_key
 from ownkey.spending.count import counted
 from ownkey.spending.price import Rates, cost
 from ownkey.store.book import Book, Ending, Hold
 from ownkey.talk.errors import OwnkeyError, ProviderError
 from ownkey.talk.money import Money
 from ownkey.talk.reply import Usage
+from ownkey.talk.secret import Secret
 
 State = Literal["exact", "counted", "assumed", "released"]
 
@@ -45,14 +47,17 @@ class Made(Struct, frozen=True):
 
 
 class Attempt:
-    """Owns a hold. Whatever happens, `settle` is called once in effect; a second ending changes nothing."""
+    """Owns a hold. Whatever happens, `settle` is called once in effect; a second ending changes nothing.
 
-    __slots__ = ("_book", "_ended", "_first_ms", "_made", "_started_s", "cost", "hold", "wrote_bytes")
+    An error that ends it loses the `key`, where the provider quotes it.
+    """
 
-    def __init__(self, book: Book, hold: Hold, made: Made) -> None:
+    __slots__ = ("_book", "_ended", "_first_ms", "_key", "_made", "_started_s", "cost", "hold")
+
+    def __init__(self, book: Book, hold: Hold, made: Made, key: Secret | None) -> None:
         self.hold = hold
         self.cost: Money | None = None
-        self.wrote_bytes = 0
+        self._key = key
         self._book = book
         self._made = made
         self._started_s = time.monotonic()
@@ -83,6 +88,8 @@ class Attempt:
 
     def cut(self, usage: Usage, finish: str | None, error: OwnkeyError | None, *, text_bytes: int) -> None:
         """The answer broke off: what came of it is charged, by the provider's count as far as it gave one."""
+        if error is not None:
+            hide_key(error, self._key)
         if self._ended:
             return
         usage = counted(usage, size_bytes=self._made.size_bytes, text_bytes=text_bytes)
@@ -92,6 +99,8 @@ class Attempt:
 
     def failed(self, error: OwnkeyError | None) -> None:
         """Nothing was answered. A request that was sent and met with silence may be billed: it is charged in full."""
+        if error is not None:
+            hide_key(error, self._key)
         if isinstance(error, ProviderError) and error.perhaps_billed:
             self._end("assumed", self.hold.held_nano, Usage(), None, error, error.status)
         else:

@@ -6,14 +6,14 @@ import time
 from collections.abc import Mapping
 
 from ownkey.catalog.manifest import Model, Provider
-from ownkey.engine.target import headers, key_header, locate
+from ownkey.engine.target import headers, hide_key, key_header, locate
 from ownkey.store.db import Store
 from ownkey.talk.errors import OwnkeyError, ProviderError
 from ownkey.talk.origin import Origin
 from ownkey.talk.secret import Secret
 from ownkey.transport import Deadlines, Outgoing, Transport
 from ownkey.vault.vault import Vault
-from ownkey.wires.wire import wire
+from ownkey.wires.wire import Listed, Wire, wire
 
 MAX_PAGES = 20
 MAX_PAGE_BYTES = 16 << 20
@@ -42,9 +42,13 @@ class Discovery:
         query: Mapping[str, str] | None = None
         for _ in range(MAX_PAGES):
             _, target = locate(provider, "models", choice, query=query)
-            listed = spoken.read_models(
-                await self._page(Outgoing(b"GET", origin, target, sent, b"", key_id, shown), provider)
-            )
+            try:
+                listed = await self._page(Outgoing(b"GET", origin, target, sent, b"", key_id, shown), spoken)
+            except OwnkeyError as error:
+                hide_key(error, key)
+                if isinstance(error, ProviderError):
+                    error.provider = provider.id
+                raise
             models += listed.models
             query = listed.next_query
             if not query:
@@ -58,14 +62,9 @@ class Discovery:
         row, key = self._vault.open(owner, provider.id, origin)
         return row.id, key
 
-    async def _page(self, outgoing: Outgoing, provider: Provider) -> bytes:
-        try:
-            incoming = await self._transport.send(outgoing, DEADLINES)
-            body = await incoming.read(MAX_PAGE_BYTES)
-            if incoming.status >= 300:
-                raise wire(provider.wire).read_error(incoming.status, incoming.headers, body)
-        except OwnkeyError as error:
-            if isinstance(error, ProviderError):
-                error.provider = provider.id
-            raise
-        return body
+    async def _page(self, outgoing: Outgoing, spoken: Wire) -> Listed:
+        incoming = await self._transport.send(outgoing, DEADLINES)
+        body = await incoming.read(MAX_PAGE_BYTES)
+        if incoming.status >= 300:
+            raise spoken.read_error(incoming.status, incoming.headers, body)
+        return spoken.read_models(body)

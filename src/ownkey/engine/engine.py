@@ -18,7 +18,7 @@ from ownkey.routing.route import AUTO
 from ownkey.spending.catalogue import Prices
 from ownkey.store.book import Book, Hold
 from ownkey.talk.errors import OwnkeyError, ProviderError
-from ownkey.talk.secret import Secret, clean
+from ownkey.talk.secret import Secret
 from ownkey.transport import Deadlines, Incoming, Outgoing, Transport
 from ownkey.vault.vault import Vault
 from ownkey.wires.thinking import fitted
@@ -100,7 +100,7 @@ class Engine:
         passes = request.door is target.wire and request.ask is not None
         written, cap = _write(request, target, passes=passes)
         made = priced(self._prices, request, target, size=len(written.body), cap=cap, passes=passes)
-        attempt = Attempt(self._book, self._hold(request, target, key_id, made, number), made)
+        attempt = Attempt(self._book, self._hold(request, target, key_id, made, number), made, key)
         try:
             await self._book.hold(attempt.hold)
             incoming = await self._send(target, written, key_id, key, stream=request.stream)
@@ -108,7 +108,6 @@ class Engine:
                 body = await incoming.read(MAX_ERROR_BYTES)
                 raise target.wire.read_error(incoming.status, incoming.headers, body)
         except OwnkeyError as error:
-            _tidy(error, key)
             attempt.failed(error)
             raise
         except BaseException:
@@ -162,14 +161,6 @@ def _write(request: Request, target: Target, *, passes: bool) -> tuple[Written, 
         return Written(request.door.forward(request.ask, target.model, max_output=cap, quirks=quirks)), cap
     chat = request.as_chat()
     return target.wire.write_request(chat, target.model, stream=request.stream, max_output=cap, quirks=quirks), cap
-
-
-def _tidy(error: OwnkeyError, key: Secret | None) -> None:
-    """A provider's words may quote the key it was sent."""
-    if key is not None:
-        error.message = clean(error.message, key)
-        error.hint = clean(error.hint, key)
-        error.args = (error.message,)
 
 
 def _name(error: ProviderError, target: Target) -> None:

@@ -11,7 +11,9 @@ from ownkey.catalog.facts import quirks_of
 from ownkey.catalog.manifest import Model, Provider, Quirks
 from ownkey.spending.terms import charged_by_name
 from ownkey.store.choices import Choice
+from ownkey.talk.errors import OwnkeyError
 from ownkey.talk.origin import Origin
+from ownkey.talk.secret import Secret, clean
 from ownkey.wires.wire import Wire, wire
 
 
@@ -72,6 +74,14 @@ def headers(provider: Provider, spoken: Wire, choice: Choice | None) -> tuple[tu
     named |= {name.lower(): value for name, value in spoken.headers.items()}
     named |= setting_headers(provider, choice.fields if choice else None)
     return tuple((name.encode("ascii"), value.encode("ascii")) for name, value in named.items())
+
+
+def hide_key(error: OwnkeyError, key: Secret | None) -> None:
+    """A provider's words may quote the key it was sent."""
+    if key is not None:
+        error.message = clean(error.message, key)
+        error.hint = clean(error.hint, key)
+        error.args = (error.message,)
 
 
 def key_header(provider: Provider, key: bytes) -> tuple[bytes, bytes]:

@@ -10,7 +10,7 @@ import os
 import re
 import stat
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from msgspec import Struct
 from ownkey.settings.table import TABLE, Setting
 from ownkey.settings.values import READ, Password
 from ownkey.talk.errors import BadConfiguration
-from ownkey.talk.secret import Secret, clean
+from ownkey.talk.secret import clean
 
 __all__ = ["TABLE", "Password", "Setting", "Settings", "load"]
 
@@ -50,19 +50,6 @@ class Settings(Struct, frozen=True, eq=False, kw_only=True):
     idle_timeout_s: float
     total_timeout_s: float
     log_level: str
-    environ: Mapping[str, str]
-
-    def provider_key(self, env_names: Sequence[str]) -> Secret | None:
-        """The key in the first of these variables that is set; raises BadConfiguration where what is there is none."""
-        for name in env_names:
-            value = self.environ.get(name)
-            if not value:
-                continue
-            try:
-                return Secret(value)
-            except ValueError as wrong:
-                raise BadConfiguration(f"{name} does not hold a key.", f"Note that {wrong}.") from None
-        return None
 
     def __repr__(self) -> str:
         shown = ", ".join(
@@ -85,7 +72,7 @@ def load(environ: Mapping[str, str] | None = None, **overrides: object) -> Setti
     file = _config(home / CONFIG)
     values = {row.name: _value(row, given, environ, file) for row in TABLE[1:]}
     values["database_url"] = values["database_url"] or f"sqlite:///{home}/ownkey.db"
-    return Settings(home=home, environ=environ, **values)
+    return Settings(home=home, **values)
 
 
 class _File(Struct, frozen=True):

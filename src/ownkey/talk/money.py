@@ -21,14 +21,6 @@ class Money:
     def __init__(self, nano_usd: int) -> None:
         self.nano_usd = nano_usd
 
-    @classmethod
-    def from_usd(cls, usd: Decimal | str | int) -> Money:
-        """Read an amount of dollars; raises ValueError where it is not finite or finer than a nano-dollar."""
-        nano = Decimal(usd) * NANO_PER_USD
-        if not nano.is_finite() or nano != nano.to_integral_value():
-            raise ValueError("an amount of money is a finite number of whole nano-dollars")
-        return cls(int(nano))
-
     @property
     def usd(self) -> Decimal:
         """The amount in dollars, exactly."""
