@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from ownkey.catalog.manifest import Auth, Family, Field, Keys, Model, Price, Provider, Quirks, ThinkingRules
+from ownkey.catalog.manifest import Auth, Family, Field, Keys, Model, Price, Provider, Quirks, Speech, ThinkingRules
 from ownkey.catalog.read import Problem, read_manifest
 
 TEXT = (Path(__file__).parents[2] / "docs" / "providers.md").read_text("utf-8")
@@ -17,6 +17,7 @@ PARTS = {
     "keys.": Keys,
     "fields.*.": Field,
     "quirks.": Quirks,
+    "speaks.*.": Speech,
     "families.": Family,
     "thinking.": ThinkingRules,
     "models.": Model,

@@ -252,7 +252,7 @@ def test_a_reason_that_nobody_knows_is_said_as_the_answer_shows(called: bool, re
 
 def test_a_stream_that_broke_ends_with_one_error_and_no_end() -> None:
     writer = WIRE.writer(ask(), "m")
-    out = writer.write(TextDelta("a")) + writer.fail(StreamCut("It was cut.", "Try again."))
+    out = writer.write(TextDelta("a")) + writer.fail(StreamCut("It was cut.", "Try again."), 502)
     assert data(out)[-1]["error"]["code"] == "upstream_cut"
     assert out.count(b'"error"') == 1
     assert b"[DONE]" not in out
@@ -273,7 +273,7 @@ def test_a_stream_that_broke_ends_with_one_error_and_no_end() -> None:
 )
 def test_an_error_is_written_in_openais_form(error: OwnkeyError, kind: str) -> None:
     expected = {"message": str(error), "type": kind, "code": error.code, "param": error.param}
-    assert WIRE.write_error(error) == {"error": expected}
+    assert WIRE.write_error(error, 400) == {"error": expected}
 
 
 @pytest.mark.parametrize("dialect", DELTAS)

@@ -10,6 +10,8 @@ import re
 from collections.abc import Mapping
 from urllib.parse import quote, urlencode, urlsplit
 
+from msgspec.structs import replace
+
 from ownkey.catalog.manifest import Provider
 from ownkey.talk.errors import BadConfiguration, InvalidRequest
 from ownkey.talk.secret import clean
@@ -24,6 +26,30 @@ _NAME = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?", re.IGNORECASE)
 _NUMBERED = re.compile(r"\[[0-9a-f:.]{2,45}\]", re.IGNORECASE)
 _PATH = re.compile(r"[A-Za-z0-9._~!$&'()*+,;=:@/-]*")
 _MODEL = re.compile(r"[^\x00-\x20\x7f-\xa0\ud800-\udfff]{1,256}")
+
+
+def as_spoken(provider: Provider, wire: str) -> Provider:
+    """The provider as it is spoken to in one of its wires: its own as it stands, another as `speaks` has it."""
+    speech = provider.speaks.get(wire)
+    if wire == provider.wire or speech is None:
+        return provider
+    return replace(
+        provider,
+        wire=wire,
+        base_url=rooted(provider.base_url, speech.root),
+        auth=speech.auth or provider.auth,
+        paths=speech.paths,
+        headers={**provider.headers, **speech.headers},
+        quirks=speech.quirks or provider.quirks,
+    )
+
+
+def rooted(url: str, root: str | None) -> str:
+    """The URL with another path, where `root` says one: the origin stays."""
+    if root is None:
+        return url
+    scheme, _, rest = url.partition("://")
+    return f"{scheme}://{rest.partition('/')[0]}{root}"
 
 
 def operation_path(provider: Provider, operation: str, wire_paths: Mapping[str, str]) -> str:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Set
+from collections.abc import Iterator, Mapping, Set
 from decimal import Decimal
 
 from ownkey.catalog.address import HEADER_VALUE, TEMPLATE, base_url_problem
-from ownkey.catalog.manifest import Model, Provider, ThinkingRules
+from ownkey.catalog.manifest import OPERATIONS, Auth, Model, Provider, ThinkingRules
 from ownkey.talk.money import NANO_PER_USD
 
 ID = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
@@ -19,6 +19,7 @@ _FIELD = re.compile(r"[a-z][a-z0-9_]{0,31}")
 _HEADER = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
 _AMOUNT = re.compile(r"[0-9]{1,7}(?:\.[0-9]{1,9})?")
 _PATH = re.compile(r"/?[A-Za-z0-9._~!$&'()*+,;:@{}/-]*(?:\?[A-Za-z0-9._~=&-]*)?")
+_ROOT = re.compile(r"(?:/[A-Za-z0-9._~-]+)*")
 _QUERY = re.compile(r"[A-Za-z0-9._~{}-]{0,200}")
 
 # A row of characters and classes, at most one of them repeated without an exact count: no input makes it slow.
@@ -45,6 +46,7 @@ def flaws(provider: Provider, wires: Set[str]) -> Iterator[Flaw]:
         yield "name", "must be 1 to 100 printable characters"
     if provider.wire not in wires:
         yield "wire", f"must be one of: {', '.join(sorted(wires))}"
+    yield from _speaks(provider, wires)
     yield from _address(provider)
     yield from _settings(provider)
     yield from _headers(provider)
@@ -54,7 +56,10 @@ def flaws(provider: Provider, wires: Set[str]) -> Iterator[Flaw]:
     for index, family in enumerate(provider.families):
         if not family.begins or not all(family.begins):
             yield f"families[{index}].begins", "must be at least one beginning of a name, none of them empty"
-        yield from _thinking(f"families[{index}].thinking", family.thinking)
+        if family.thinking is not None:
+            yield from _thinking(f"families[{index}].thinking", family.thinking)
+        if family.wire is not None and family.wire not in (provider.wire, *provider.speaks):
+            yield f"families[{index}].wire", "must be a wire that the provider speaks"
 
 
 def nano_usd_per_mtok(text: str) -> int:
@@ -67,6 +72,20 @@ def nano_usd_per_mtok(text: str) -> int:
     return int(Decimal(text) * NANO_PER_USD)
 
 
+def _speaks(provider: Provider, wires: Set[str]) -> Iterator[Flaw]:
+    for name, speech in provider.speaks.items():
+        key = f"speaks.{name}"
+        if name not in wires:
+            yield key, f"must be one of: {', '.join(sorted(wires))}"
+        if speech.root is not None and (not _PATH.fullmatch(speech.root) or not _ROOT.fullmatch(speech.root)):
+            yield f"{key}.root", "must be a plain path that begins with a slash"
+        yield from _paths(f"{key}.paths", speech.paths, provider)
+        yield from _plain_headers(f"{key}.headers", speech.headers)
+        yield from _auth(f"{key}.auth", speech.auth)
+        if speech.quirks is not None:
+            yield from _thinking(f"{key}.quirks.thinking", speech.quirks.thinking)
+
+
 def _address(provider: Provider) -> Iterator[Flaw]:
     if problem := base_url_problem(TEMPLATE.sub("x", provider.base_url)):
         yield "base_url", problem
@@ -74,11 +93,7 @@ def _address(provider: Provider) -> Iterator[Flaw]:
     if not provider.base_url.startswith(allowed):
         yield "base_url", f"must begin with {' or '.join(allowed)} where kind is {provider.kind}"
     yield from _unknown_templates("base_url", provider.base_url, provider)
-    for operation, path in provider.paths.items():
-        key = f"paths.{operation}"
-        if not _FIELD.fullmatch(operation) or not _PATH.fullmatch(path) or ".." in re.split(r"[/?]", path):
-            yield key, "must be a plain path"
-        yield from _unknown_templates(key, path.replace("{model}", ""), provider)
+    yield from _paths("paths", provider.paths, provider)
     for name, value in provider.query.items():
         key = f"query.{name}"
         if not _QUERY.fullmatch(name) or "{" in name or not _QUERY.fullmatch(value):
@@ -87,6 +102,16 @@ def _address(provider: Provider) -> Iterator[Flaw]:
     operations = {"chat", "stream", "models", *provider.paths}
     if provider.check not in operations:
         yield "check", f"must be one of: {', '.join(sorted(operations))}"
+
+
+def _paths(within: str, paths: Mapping[str, str], provider: Provider) -> Iterator[Flaw]:
+    for operation, path in paths.items():
+        key = f"{within}.{operation}"
+        if operation not in OPERATIONS:
+            yield key, f"must be one of: {', '.join(OPERATIONS)}"
+        if not _PATH.fullmatch(path) or ".." in re.split(r"[/?]", path):
+            yield key, "must be a plain path"
+        yield from _unknown_templates(key, path.replace("{model}", ""), provider)
 
 
 def _unknown_templates(key: str, text: str, provider: Provider) -> Iterator[Flaw]:
@@ -109,17 +134,26 @@ def _settings(provider: Provider) -> Iterator[Flaw]:
 
 
 def _headers(provider: Provider) -> Iterator[Flaw]:
-    for name, value in provider.headers.items():
+    yield from _plain_headers("headers", provider.headers)
+    yield from _auth("auth", provider.auth)
+
+
+def _plain_headers(within: str, headers: Mapping[str, str]) -> Iterator[Flaw]:
+    for name, value in headers.items():
         if not _may_carry(name):
-            yield f"headers.{name}", "is not a header that a manifest may set"
+            yield f"{within}.{name}", "is not a header that a manifest may set"
         if not HEADER_VALUE.fullmatch(value) or set(value) & set("{}$"):
-            yield f"headers.{name}", "must be visible ASCII without templates"
-    if provider.auth is not None:
-        name = provider.auth.header.lower()
-        if name != "authorization" and not _may_carry(name):
-            yield "auth.header", "is not a header that may carry a key"
-        if provider.auth.scheme and not re.fullmatch(r"[A-Za-z][A-Za-z0-9-]{0,31}", provider.auth.scheme):
-            yield "auth.scheme", "must be one word"
+            yield f"{within}.{name}", "must be visible ASCII without templates"
+
+
+def _auth(key: str, auth: Auth | None) -> Iterator[Flaw]:
+    if auth is None:
+        return
+    name = auth.header.lower()
+    if name != "authorization" and not _may_carry(name):
+        yield f"{key}.header", "is not a header that may carry a key"
+    if auth.scheme and not re.fullmatch(r"[A-Za-z][A-Za-z0-9-]{0,31}", auth.scheme):
+        yield f"{key}.scheme", "must be one word"
 
 
 def _may_carry(header: str) -> bool:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from msgspec.structs import replace
 
-from ownkey.catalog.manifest import Model, Provider, Quirks, ThinkingRules
+from ownkey.catalog.manifest import Family, Model, Provider, Quirks
 
 
 def facts(
@@ -31,22 +33,42 @@ def facts(
     )
 
 
-def quirks_of(provider: Provider, model: Model) -> Quirks:
-    """The provider's quirks with the rules of this model's thinking: its own, else its family's.
+def wires_of(provider: Provider) -> tuple[str, ...]:
+    """The wires that a provider speaks, its own first."""
+    return (provider.wire, *(name for name in provider.speaks if name != provider.wire))
+
+
+def wire_of(provider: Provider, model: Model, asked: str | None) -> str:
+    """The wire for this model: the client's own (`asked`) where the provider speaks it, so that bytes pass through;
+    else its family's, else the provider's."""
+    family = _family(provider, model, lambda one: one.wire is not None)
+    best = (family.wire if family else None) or provider.wire
+    return best if asked is None or (family and family.only) or asked not in wires_of(provider) else asked
+
+
+def quirks_of(provider: Provider, model: Model, wire: str | None = None) -> Quirks:
+    """The provider's quirks in that wire (its own where none is named), with the rules of this model's thinking:
+    its own, else its family's.
 
     A deployment with a name of its owner's is of the family of the model that it is priced as.
     """
-    rules = model.thinking or _family_rules(provider, model.priced_as or model.id)
-    return provider.quirks if rules is None else replace(provider.quirks, thinking=rules)
+    speech = provider.speaks.get(wire) if wire else None
+    quirks = (speech.quirks if speech else None) or provider.quirks
+    family = _family(provider, model, lambda one: one.thinking is not None)
+    rules = model.thinking or (family.thinking if family else None)
+    return quirks if rules is None else replace(quirks, thinking=rules)
 
 
-def _family_rules(provider: Provider, name: str) -> ThinkingRules | None:
+def _family(provider: Provider, model: Model, says: Callable[[Family], bool]) -> Family | None:
+    """The family with the longest beginning that fits, of those that say something."""
+    name = model.priced_as or model.id
     # Some names are paths: `publishers/google/models/gemini-2.5-pro`.
     names = (name, name.rpartition("/")[2])
     fits = [
         (len(begin), one)
         for one in provider.families
+        if says(one)
         for begin in one.begins
         if any(spelling.startswith(begin) for spelling in names)
     ]
-    return max(fits, key=lambda fit: fit[0])[1].thinking if fits else None
+    return max(fits, key=lambda fit: fit[0])[1] if fits else None

@@ -11,6 +11,12 @@ from ownkey.talk.chat import Effort
 Ability = Literal["chat", "stream", "tools", "json", "vision", "reasoning", "embeddings"]
 Kind = Literal["cloud", "local", "demo"]
 
+OPERATIONS = (
+    *("chat", "stream", "models", "count", "embeddings"),
+    *("images", "image_edits", "speech", "transcriptions", "translations", "moderations", "rerank"),
+)
+"""What a provider can be asked for. The second row passes through in OpenAI's form, where the manifest names a path."""
+
 
 class Auth(Struct, frozen=True, forbid_unknown_fields=True):
     """The header that carries the key: `header: scheme key`, or the bare key where `scheme` is empty."""
@@ -57,10 +63,16 @@ class ThinkingRules(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Family(Struct, frozen=True, forbid_unknown_fields=True):
-    """Models that think alike, by how their names begin. Of several beginnings that fit, the longest holds."""
+    """Models that are alike, by how their names begin. Of several beginnings that fit, the longest holds.
+
+    `wire`: the one of the provider's wires in which they answer best, taken where the client's own is not spoken;
+    with `only`, it is taken whatever the client speaks.
+    """
 
     begins: tuple[str, ...]
-    thinking: ThinkingRules
+    thinking: ThinkingRules | None = None
+    wire: str | None = None
+    only: bool = False
 
 
 class Quirks(Struct, frozen=True, forbid_unknown_fields=True):
@@ -81,6 +93,20 @@ class Quirks(Struct, frozen=True, forbid_unknown_fields=True):
     parallel_tools: bool = True
     reasoning_back: Literal["reasoning_content", "reasoning"] | None = None
     thinking: ThinkingRules = ThinkingRules()
+
+
+class Speech(Struct, frozen=True, forbid_unknown_fields=True):
+    """How a provider speaks one more wire, at the same origin.
+
+    `root` is a path that takes the place of the base URL's own; `paths`, `auth`, `headers` and `quirks` take the place
+    of the provider's where they are given.
+    """
+
+    root: str | None = None
+    paths: dict[str, str] = field(default_factory=dict[str, str])
+    auth: Auth | None = None
+    headers: dict[str, str] = field(default_factory=dict[str, str])
+    quirks: Quirks | None = None
 
 
 class Price(Struct, frozen=True, forbid_unknown_fields=True):
@@ -113,7 +139,8 @@ class Model(Struct, frozen=True, forbid_unknown_fields=True):
 class Provider(Struct, frozen=True, forbid_unknown_fields=True):
     """One provider.
 
-    `base_url` may hold `{field}`. `paths` replaces a wire's own path for an operation (`chat`, `stream`, `models`);
+    `wire` is the one in which it is spoken to where nothing asks for another; `speaks` are the others that it knows.
+    `base_url` may hold `{field}`. `paths` replaces a wire's own path for an operation (one of `OPERATIONS`);
     `query` is added to every URL. `prices` names it in the price catalogue; `free` says that nothing is paid.
     `check` is the operation that Test Connection asks for.
     """
@@ -133,6 +160,7 @@ class Provider(Struct, frozen=True, forbid_unknown_fields=True):
     prices: str | None = None
     free: bool = False
     quirks: Quirks = field(default_factory=Quirks)
+    speaks: dict[str, Speech] = field(default_factory=dict[str, Speech])
     default: str | None = None
     families: tuple[Family, ...] = ()
     models: tuple[Model, ...] = ()

@@ -37,7 +37,7 @@ class Discovery:
         origin, _ = locate(provider, "models", choice)
         key_id, key = self._key(owner, provider, origin)
         sent = headers(provider, spoken, choice)
-        shown = None if key is None else key_header(provider, key.reveal())
+        shown = None if key is None else key_header(provider.auth, key.reveal())
         models: list[Model] = []
         query: Mapping[str, str] | None = None
         for _ in range(MAX_PAGES):

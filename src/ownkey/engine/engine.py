@@ -57,7 +57,7 @@ class Engine:
 
         Where `request.stream` is set, the stream has begun when this returns, and is the caller's to close.
         """
-        targets = self._targets.find(request.owner, request.model)
+        targets = self._targets.find(request.owner, request.model, request.door.name if request.door else None)
         plan = Plan(len(targets), self._policy, time.monotonic(), random.random)
         step, number = plan.begin(), 0
         while True:
@@ -142,7 +142,7 @@ class Engine:
     async def _send(
         self, target: Target, written: Written, key_id: str | None, key: Secret | None, *, stream: bool
     ) -> Incoming:
-        shown = None if key is None else key_header(target.provider, key.reveal())
+        shown = None if key is None else key_header(target.auth, key.reveal())
         path = target.paths["stream" if stream else "chat"]
         outgoing = Outgoing(b"POST", target.origin, path, target.headers, written.body, key_id or "", shown)
         return await self._transport.send(outgoing, self._deadlines)

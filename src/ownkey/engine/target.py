@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 
-from ownkey.catalog.address import endpoint, operation_path, setting_headers
-from ownkey.catalog.facts import quirks_of
-from ownkey.catalog.manifest import Model, Provider, Quirks
+from ownkey.catalog.address import as_spoken, endpoint, operation_path, rooted, setting_headers
+from ownkey.catalog.facts import quirks_of, wire_of
+from ownkey.catalog.manifest import OPERATIONS, Auth, Model, Provider, Quirks
 from ownkey.spending.terms import charged_by_name
 from ownkey.store.choices import Choice
 from ownkey.talk.errors import OwnkeyError
@@ -18,8 +18,9 @@ from ownkey.wires.wire import Wire, wire
 
 
 class Target(Struct, frozen=True):
-    """`quirks` are the provider's with those of the model. `paths` holds the request target of each operation,
-    `headers` all headers but the key's. `charges_more`: its name says that more than tokens is charged."""
+    """`quirks` are the provider's with those of the model. `paths` holds the request target of each operation that it
+    has, `headers` all headers but the key's, which `auth` says. `charges_more`: its name says that more than tokens is
+    charged."""
 
     provider: Provider
     model: str
@@ -29,6 +30,7 @@ class Target(Struct, frozen=True):
     origin: Origin
     paths: Mapping[str, bytes]
     headers: tuple[tuple[bytes, bytes], ...]
+    auth: Auth | None
     charges_more: bool
 
     @property
@@ -36,14 +38,28 @@ class Target(Struct, frozen=True):
         return f"{self.provider.id}/{self.model}"
 
 
-def make_target(provider: Provider, model: str, facts: Model, choice: Choice | None) -> Target:
-    """Raises where the provider's address cannot be made: a field is missing, or the endpoint is not allowed."""
-    spoken = wire(provider.wire)
-    origin, chat = locate(provider, "chat", choice, model)
-    _, stream = locate(provider, "stream", choice, model)
-    paths, quirks = {"chat": chat, "stream": stream}, quirks_of(provider, facts)
-    named = headers(provider, spoken, choice)
-    return Target(provider, model, facts, quirks, spoken, origin, paths, named, charged_by_name(model))
+def make_target(
+    provider: Provider, model: str, facts: Model, choice: Choice | None, asked: str | None = None
+) -> Target:
+    """`asked` is the client's wire. Raises where the provider's address cannot be made: a field is missing, or the
+    endpoint is not allowed."""
+    spoken = as_spoken(provider, wire_of(provider, facts, asked))
+    speech = wire(spoken.wire)
+    has = {**speech.paths, **spoken.paths}
+    placed = {operation: locate(spoken, operation, choice, model) for operation in OPERATIONS if operation in has}
+    origin, _ = locate(spoken, "chat", choice, model)
+    return Target(
+        provider,
+        model,
+        facts,
+        quirks_of(provider, facts, spoken.wire),
+        speech,
+        origin,
+        {operation: path for operation, (_, path) in placed.items()},
+        headers(spoken, speech, choice),
+        spoken.auth,
+        charged_by_name(model),
+    )
 
 
 def locate(
@@ -53,12 +69,15 @@ def locate(
     model: str | None = None,
     query: Mapping[str, str] | None = None,
 ) -> tuple[Origin, bytes]:
-    """The origin and request target of one operation: `chat`, `stream` or `models`."""
+    """The origin and request target of one operation of a provider as it is spoken to."""
+    speech = provider.speaks.get(provider.wire)
     url = endpoint(
         provider,
         operation_path(provider, operation, wire(provider.wire).paths),
         model=model,
-        base_url_override=choice.endpoint if choice else None,
+        base_url_override=rooted(choice.endpoint, speech.root if speech else None)
+        if choice and choice.endpoint
+        else None,
         fields=choice.fields if choice else None,
         query=query,
     )
@@ -84,9 +103,8 @@ def hide_key(error: OwnkeyError, key: Secret | None) -> None:
         error.args = (error.message,)
 
 
-def key_header(provider: Provider, key: bytes) -> tuple[bytes, bytes]:
+def key_header(auth: Auth | None, key: bytes) -> tuple[bytes, bytes]:
     """The header that carries the key."""
-    auth = provider.auth
     if auth is None:
         return b"authorization", b"Bearer " + key
     value = auth.scheme.encode("ascii") + b" " + key if auth.scheme else key

@@ -37,18 +37,18 @@ class Targets:
         self._prices = prices
         self._order = order
         self._fallback = fallback
-        self._found: dict[tuple[str, str], tuple[Target, ...]] = {}
+        self._found: dict[tuple[str, str, str | None], tuple[Target, ...]] = {}
         self._until_s = 0.0
 
-    def find(self, owner: str, model: str) -> tuple[Target, ...]:
-        """The targets for this model, first to last; at least one."""
+    def find(self, owner: str, model: str, asked: str | None = None) -> tuple[Target, ...]:
+        """The targets for this model, first to last; at least one. `asked` is the client's wire, where there is one."""
         now_s = time.monotonic()
         if now_s >= self._until_s or len(self._found) > KEPT_AT_MOST:
             self._found.clear()
             self._until_s = now_s + KEPT_S
-        found = self._found.get((owner, model))
+        found = self._found.get((owner, model, asked))
         if found is None:
-            found = self._found[owner, model] = self._find(owner, model)
+            found = self._found[owner, model, asked] = self._find(owner, model, asked)
         return found
 
     def candidates(self, owner: str) -> dict[str, Candidate]:
@@ -65,7 +65,7 @@ class Targets:
             candidates[provider.id] = Candidate(provider, enabled and has_key, enabled, default, frozenset(listed))
         return candidates
 
-    def _find(self, owner: str, model: str) -> tuple[Target, ...]:
+    def _find(self, owner: str, model: str, asked: str | None) -> tuple[Target, ...]:
         try:
             picks = self._picks(owner, model)
         except UnknownModel:
@@ -76,7 +76,7 @@ class Targets:
         first_error: OwnkeyError | None = None
         for pick in picks:
             try:
-                targets.append(self._target(pick))
+                targets.append(self._target(pick, asked))
             except OwnkeyError as error:
                 first_error = first_error or error
         if not targets:
@@ -86,7 +86,7 @@ class Targets:
     def _picks(self, owner: str, model: str) -> tuple[Pick, ...]:
         return route(model, self.candidates(owner), order=self._order, fallback=self._fallback)
 
-    def _target(self, pick: Pick) -> Target:
+    def _target(self, pick: Pick, asked: str | None) -> Target:
         provider = self._catalogue.get(pick.provider)
         discovered = {model.id: model for model in self._store.models.of(provider.id)}.get(pick.model)
         known = facts(
@@ -95,4 +95,4 @@ class Targets:
             discovered=discovered,
             context_from_prices=self._prices.context(provider, pick.model),
         )
-        return make_target(provider, pick.model, known, self._store.choices.get(provider.id))
+        return make_target(provider, pick.model, known, self._store.choices.get(provider.id), asked)

@@ -55,7 +55,8 @@ class Gateway:
 
     def refuse(self, exchange: Exchange, error: OwnkeyError, request_id: str, status: int | None = None) -> None:
         headers = [(b"x-request-id", request_id.encode()), *headers_of(error)]
-        exchange.answer_json(status or status_of(error), self._door.write_error(error), headers)
+        status = status or status_of(error)
+        exchange.answer_json(status, self._door.write_error(error, status), headers)
 
     def _request(self, request_id: str, caller: Caller | None, ask: Ask, head: Head) -> Request:
         if caller is None and not self._engine.is_demo(NOBODY, ask.model):
@@ -99,7 +100,7 @@ class Gateway:
                 return
             if stream is None:
                 raise
-            exchange.end(self._door.writer(ask, stream.target.model).fail(_stopping()))
+            exchange.end(self._door.writer(ask, stream.target.model).fail(_stopping(), status_of(_stopping())))
             raise
         finally:
             if stream is not None:
@@ -117,7 +118,7 @@ class Gateway:
             if stream.in_events:
                 last = writer.end()
         except OwnkeyError as error:
-            last = writer.fail(error)
+            last = writer.fail(error, status_of(error))
         exchange.end(last)
 
 

@@ -67,7 +67,7 @@ class Site:
 
     def _no_route(self, exchange: Exchange, status: int, message: str, hint: str, *headers: Header) -> None:
         error = InvalidRequest(message, hint)
-        exchange.answer_json(status, self._door.write_error(error), [*headers_of(error), *headers])
+        exchange.answer_json(status, self._door.write_error(error, status), [*headers_of(error), *headers])
 
 
 async def _health(exchange: Exchange, head: Head) -> None:

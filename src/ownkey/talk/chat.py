@@ -26,16 +26,33 @@ class Image(Struct, frozen=True, tag="image"):
     detail: str | None = None
 
 
+class File(Struct, frozen=True, tag="file"):
+    """A document or a sound: `data` (base64 text) of `media_type`, or a `url`, which Ownkey never fetches."""
+
+    data: str | None = None
+    media_type: str | None = None
+    url: str | None = None
+    name: str | None = None
+
+
+class CacheMark(Struct, frozen=True, tag="cache_mark"):
+    """What stands before it in the request shall be kept in the provider's cache; `ttl` as in `5m`, `1h`."""
+
+    ttl: str | None = None
+
+
 class Reasoning(Struct, frozen=True, tag="reasoning"):
-    """What the model thought. `signature` and `sealed` are the provider's own and go back unchanged next turn."""
+    """What the model thought. `signature` and `sealed` are the provider's own and go back unchanged next turn,
+    over the wire `maker`, by which they came: no other provider can read them."""
 
     text: str
     signature: str | None = None
     sealed: str | None = None
+    maker: str | None = None
 
 
 class ToolCall(Struct, frozen=True, tag="tool_call"):
-    """`arguments` is JSON text, as the model wrote it."""
+    """`arguments` is JSON text, as the model wrote it. `signature` is Gemini's, which puts one on a call."""
 
     id: str
     name: str
@@ -47,7 +64,7 @@ class ToolResult(Struct, frozen=True, tag="tool_result"):
     """`call_id` is the `ToolCall.id` it answers; `name` the tool's, where it is known."""
 
     call_id: str
-    parts: tuple[Text | Image, ...]
+    parts: tuple[Text | Image | File | CacheMark, ...]
     name: str | None = None
     failed: bool = False
 
@@ -63,7 +80,7 @@ class Opaque(Struct, frozen=True, tag="opaque"):
     raw: dict[str, Any]
 
 
-Part = Text | Image | Reasoning | ToolCall | ToolResult | Refusal | Opaque
+Part = Text | Image | File | CacheMark | Reasoning | ToolCall | ToolResult | Refusal | Opaque
 
 
 class Message(Struct, frozen=True):
@@ -77,12 +94,13 @@ class Message(Struct, frozen=True):
 
 
 class Tool(Struct, frozen=True):
-    """`parameters` is a JSON Schema."""
+    """`parameters` is a JSON Schema. `cache` marks the tools up to this one."""
 
     name: str
     description: str | None = None
     parameters: dict[str, Any] | None = None
     strict: bool | None = None
+    cache: CacheMark | None = None
 
 
 class ToolChoice(Struct, frozen=True):

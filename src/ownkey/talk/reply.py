@@ -63,10 +63,12 @@ class ReasoningDelta(Struct, frozen=True, tag="reasoning"):
 
 
 class ReasoningSeal(Struct, frozen=True, tag="reasoning_seal"):
-    """Ends the piece of reasoning before it. `sealed`: the whole piece, encrypted by the provider."""
+    """Ends the piece of reasoning before it. `sealed`: the whole piece, encrypted by the provider.
+    `maker`: the wire by which it came, and by which alone it can go back."""
 
     signature: str | None = None
     sealed: str | None = None
+    maker: str | None = None
 
 
 class RefusalDelta(Struct, frozen=True, tag="refusal"):
@@ -106,10 +108,11 @@ class Notice(Struct, frozen=True, tag="warning"):
 
 
 class Finish(Struct, frozen=True, tag="finish"):
-    """Why it ended: `unified` for programs, `raw` as the provider said it."""
+    """Why it ended: `unified` for programs, `raw` as the provider said it, `stop_sequence` the one that it met."""
 
     unified: Unified
     raw: str | None = None
+    stop_sequence: str | None = None
 
 
 Event = (
@@ -190,11 +193,11 @@ class Collector:
         match event:
             case TextDelta() | ReasoningDelta() | RefusalDelta():
                 self._extend(type(event), event.text)
-            case ReasoningSeal(signature=signature, sealed=sealed):
+            case ReasoningSeal(signature=signature, sealed=sealed, maker=maker):
                 if self._open is not ReasoningDelta:
                     self._settle()
                 text = self._close() if self._open else ""
-                self._parts.append(Reasoning(text, signature, sealed))
+                self._parts.append(Reasoning(text, signature, sealed, maker))
             case ToolCallStart(index=index):
                 self._settle()
                 self._calls[index] = (len(self._parts), event, [])

@@ -61,8 +61,8 @@ class Writer(Protocol):
         """What comes after a whole answer."""
         ...
 
-    def fail(self, error: OwnkeyError) -> bytes:
-        """What ends a stream that broke; never what ends a whole one."""
+    def fail(self, error: OwnkeyError, status: int) -> bytes:
+        """What ends a stream that broke; never what ends a whole one. `status` is the HTTP status it would have had."""
         ...
 
 
@@ -100,7 +100,8 @@ class Ask(Struct):
 
     `fields` are the members of the body, each with its bytes untouched. `max_output` is the output cap that the
     client asked for, `choices` how many answers. `usage_in_stream`: whether the client wants to be told.
-    `text_only`: nothing but text goes in, so that its bytes bound its tokens.
+    `text_only`: nothing but text goes in, so that its bytes bound its tokens. `sse`: a stream is sent as server-sent
+    events; else as one JSON array that grows, which is Gemini's other form.
     """
 
     model: str
@@ -110,6 +111,15 @@ class Ask(Struct):
     choices: int = 1
     usage_in_stream: bool = True
     text_only: bool = True
+    sse: bool = True
+
+
+class Named(Struct, frozen=True):
+    """What a client says beside the body, where its wire puts the model into the path (Gemini's)."""
+
+    model: str
+    stream: bool
+    sse: bool = True
 
 
 @runtime_checkable
@@ -118,7 +128,8 @@ class Wire(Protocol):
 
     name: str
     paths: Mapping[str, str]
-    """Path and query of each operation after the base URL: `chat`, `stream`, `models`. `{model}` is the model."""
+    """Path and query of each operation after the base URL: `chat`, `stream`, `models`, and those of `catalog.manifest`
+    that it has. `{model}` is the model."""
     headers: Mapping[str, str]
     default_output: int | None
     """The output cap that is sent where none was asked for, by a wire that cannot do without."""
@@ -146,8 +157,11 @@ class Wire(Protocol):
 class Door(Wire, Protocol):
     """Inward too: a wire that clients speak to Ownkey."""
 
-    def read_ask(self, body: bytes) -> Ask:
-        """The request as far as the hot path needs it. Raises InvalidRequest, naming the field."""
+    def read_ask(self, body: bytes, named: Named | None = None) -> Ask:
+        """The request as far as the hot path needs it; `named` where the path names the model.
+
+        Raises InvalidRequest, naming the field.
+        """
         ...
 
     def read_chat(self, ask: Ask) -> Chat:
@@ -169,8 +183,8 @@ class Door(Wire, Protocol):
 
     def writer(self, ask: Ask, model: str) -> Writer: ...
 
-    def write_error(self, error: OwnkeyError) -> dict[str, object]:
-        """The error in this wire's own form; its HTTP status is the server's to choose."""
+    def write_error(self, error: OwnkeyError, status: int) -> dict[str, object]:
+        """The error in this wire's own form; `status` is the HTTP status that it is answered with."""
         ...
 
 

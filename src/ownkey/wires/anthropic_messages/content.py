@@ -11,7 +11,19 @@ from typing import Any
 
 from msgspec.json import decode
 
-from ownkey.talk.chat import Image, Message, Opaque, Part, Reasoning, Refusal, Text, ToolCall, ToolResult
+from ownkey.talk.chat import (
+    CacheMark,
+    File,
+    Image,
+    Message,
+    Opaque,
+    Part,
+    Reasoning,
+    Refusal,
+    Text,
+    ToolCall,
+    ToolResult,
+)
 from ownkey.talk.errors import InvalidRequest, Unsupported
 from ownkey.wires.anthropic_messages.reply import NAME
 from ownkey.wires.anthropic_messages.usage import UNREADABLE
@@ -82,6 +94,10 @@ def _block(part: Part, role: str, warnings: list[str]) -> Json | None:
             if role == "assistant":
                 raise Unsupported("An image in the assistant's turn cannot be carried on this wire.", param="messages")
             return _image(part, warnings)
+        case File():
+            raise Unsupported("A file cannot be carried on this wire.", param="messages")
+        case CacheMark():
+            return None
         case Reasoning():
             return _reasoning(part, warnings)
         case ToolCall():

@@ -5,7 +5,6 @@ Facts from Anthropic's API reference (Create a Message, Extended and adaptive th
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from msgspec.json import encode
@@ -14,6 +13,7 @@ from ownkey.catalog.manifest import Quirks
 from ownkey.talk.chat import Chat, Effort, Thinking, Tool
 from ownkey.talk.errors import InvalidRequest, Unsupported
 from ownkey.wires.anthropic_messages.content import conversation
+from ownkey.wires.other import carried
 from ownkey.wires.thinking import BUDGETS, fitted
 from ownkey.wires.wire import Written
 
@@ -21,30 +21,6 @@ Json = dict[str, Any]
 
 DEFAULT_CAP = 4_096
 """`max_tokens` where nobody set a cap, for this wire requires one: the most that every model of it takes."""
-
-# What would change the answer's form, or the answer, if it were left out; and the values that ask for nothing.
-_REFUSED: Mapping[str, tuple[object, ...]] = {
-    "n": (1,),
-    "logprobs": (False,),
-    "top_logprobs": (0,),
-    "logit_bias": ({},),
-    "audio": (),
-    "modalities": (["text"],),
-    "functions": ([],),
-    "function_call": (),
-    "web_search_options": (),
-    "best_of": (1,),
-    "echo": (False,),
-    "suffix": (),
-    "previous_response_id": (),
-    "grammar": (),
-    "guided_json": (),
-    "guided_regex": (),
-    "mcp_servers": ([],),
-    "container": (),
-    "context_management": (),
-}
-_IDLE: Mapping[str, tuple[object, ...]] = {"store": (False,), "service_tier": ("auto", "default")}
 
 _EFFORTS: tuple[Effort, ...] = ("low", "medium", "high", "xhigh", "max")
 LEAST_BUDGET = 1_024
@@ -92,17 +68,7 @@ def _other(chat: Chat, warnings: list[str]) -> None:
         "presence_penalty": chat.presence_penalty,
     }
     warnings += [_left_out(name) for name, asked in settings.items() if asked]
-    for name, value in chat.other.items():
-        if value is None or name == "stream_options" or value in _IDLE.get(name, ()):
-            continue
-        if name not in _REFUSED:
-            warnings.append(_left_out(name))
-        elif value not in _REFUSED[name]:
-            raise Unsupported(
-                f"`{name}` cannot be carried on the Anthropic Messages wire.",
-                "Leave it out, or use a provider that has it.",
-                param=name,
-            )
+    carried(chat.other, frozenset(), warnings)
 
 
 def _cap(chat: Chat, max_output: int | None, asked: Thinking | None) -> int:

@@ -12,7 +12,20 @@ from typing import Any
 
 import msgspec
 
-from ownkey.talk.chat import Chat, Image, Message, Opaque, Part, Reasoning, Refusal, Text, ToolCall, ToolResult
+from ownkey.talk.chat import (
+    CacheMark,
+    Chat,
+    File,
+    Image,
+    Message,
+    Opaque,
+    Part,
+    Reasoning,
+    Refusal,
+    Text,
+    ToolCall,
+    ToolResult,
+)
 from ownkey.talk.errors import Unsupported
 from ownkey.wires.gemini.reply import NAME
 from ownkey.wires.gemini.values import Object
@@ -96,6 +109,10 @@ class _Writer:
                 return {"text": text} if text else None
             case Image():
                 return _image(part)
+            case File():
+                raise Unsupported("A file cannot be carried on this wire.", param="messages")
+            case CacheMark():
+                return None
             case ToolCall():
                 return self._call(part)
             case Reasoning(text=text, signature=signature):

@@ -6,16 +6,16 @@ calling, structured output and thinking.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 
 from ownkey.catalog.manifest import Quirks
 from ownkey.talk.chat import Chat, Effort, Tool, ToolChoice
-from ownkey.talk.errors import InvalidRequest, Unsupported
+from ownkey.talk.errors import InvalidRequest
 from ownkey.wires.gemini.contents import contents, system_instruction
 from ownkey.wires.gemini.values import Object
+from ownkey.wires.other import carried
 from ownkey.wires.thinking import fitted
 from ownkey.wires.wire import Written
 
@@ -23,14 +23,6 @@ from ownkey.wires.wire import Written
 _EFFORTS: tuple[Effort, ...] = ("low", "medium", "high")
 
 _MODES = {"auto": "AUTO", "none": "NONE", "required": "ANY", "named": "ANY"}
-
-# Fields of other wires without which the answer would be another one.
-_NEEDED = (
-    "n best_of logprobs top_logprobs logit_bias modalities audio functions function_call web_search_options "
-    "mcp_servers container context_management previous_response_id suffix echo grammar guided_json guided_regex"
-)
-# Values that ask for what Gemini does anyway.
-_USUAL: Mapping[str, tuple[object, ...]] = {"n": (1,), "best_of": (1,), "modalities": (["text"],)}
 
 
 def write_request(chat: Chat, *, max_output: int | None, quirks: Quirks) -> Written:
@@ -60,14 +52,7 @@ def write_request(chat: Chat, *, max_output: int | None, quirks: Quirks) -> Writ
 def _others(chat: Chat) -> list[str]:
     """The names of what is left out. Raises Unsupported where that would change the answer."""
     warnings: list[str] = []
-    for name, value in chat.other.items():
-        if not value or value in _USUAL.get(name, ()):
-            continue
-        if name in _NEEDED.split():
-            raise Unsupported(
-                f"Gemini's wire cannot carry {name!r}.", "Leave it out, or use another model.", param=name
-            )
-        warnings.append(f"{name} is not sent: Gemini has no such setting")
+    carried(chat.other, frozenset(), warnings)
     if chat.user is not None:
         warnings.append("user is not sent: Gemini has no such setting")
     if chat.parallel_tools is False:

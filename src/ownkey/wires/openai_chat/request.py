@@ -9,7 +9,9 @@ from msgspec import json
 
 from ownkey.catalog.manifest import Quirks
 from ownkey.talk.chat import (
+    CacheMark,
     Chat,
+    File,
     Image,
     JsonOutput,
     Message,
@@ -23,6 +25,7 @@ from ownkey.talk.chat import (
     ToolResult,
 )
 from ownkey.talk.errors import Unsupported
+from ownkey.wires.other import carried
 from ownkey.wires.thinking import fitted
 from ownkey.wires.wire import Written
 
@@ -33,18 +36,6 @@ _CARRIED = frozenset(
     {"logit_bias", "prompt_cache_key", "safety_identifier", "store", "verbosity", "min_p", "repetition_penalty"}
     | {"enable_thinking", "chat_template_kwargs", "reasoning_effort", "prediction", "prompt_cache_retention"}
 )
-# Fields that ask for what a `Reply` cannot hold: to drop them would change the answer.
-# With them, the value that asks for nothing.
-_NOT_HELD: Mapping[str, object] = {
-    "n": 1,
-    "logprobs": False,
-    "top_logprobs": 0,
-    "audio": None,
-    "modalities": ["text"],
-    "functions": [],
-    "function_call": "none",
-}
-
 # What shapes the choice of words, with the values that change nothing: these are taken by every model.
 _SAMPLING: Mapping[str, float] = {"temperature": 1, "top_p": 1, "frequency_penalty": 0, "presence_penalty": 0}
 
@@ -70,7 +61,7 @@ def write_request(chat: Chat, model: str, *, stream: bool, max_output: int | Non
     thinking = fitted(chat, quirks.thinking, warnings)
     if thinking is not None and thinking.effort is not None:
         body["reasoning_effort"] = thinking.effort
-    body |= _other(chat.other, warnings)
+    body |= carried(chat.other, _CARRIED, warnings)
     return Written(json.encode(body), tuple(warnings))
 
 
@@ -94,17 +85,6 @@ def _put(body: dict[str, Any], name: str, value: object, taken: bool, warnings: 
         body[name] = value
     else:
         warnings.append(f"{name} is not taken by this provider and was left out.")
-
-
-def _other(other: dict[str, Any], warnings: list[str]) -> dict[str, Any]:
-    for name in sorted(_NOT_HELD.keys() & other.keys()):
-        if other[name] != _NOT_HELD[name]:
-            raise Unsupported(
-                f"{name} is not carried here.", "Leave it out, or use a model of its own wire.", param=name
-            )
-    dropped = sorted(other.keys() - _CARRIED - _NOT_HELD.keys())
-    warnings.extend(f"{name} has no counterpart at this provider and was left out." for name in dropped)
-    return {name: value for name, value in other.items() if name in _CARRIED}
 
 
 def _messages(messages: tuple[Message, ...], quirks: Quirks) -> Iterator[dict[str, Any]]:
@@ -137,9 +117,9 @@ def _assistant(message: Message, quirks: Quirks, where: str) -> dict[str, Any]:
             case ToolCall():
                 function = {"name": part.name, "arguments": part.arguments or "{}"}
                 calls.append({"id": part.id, "type": "function", "function": function})
-            case ToolResult():
+            case ToolResult() | CacheMark():
                 pass
-            case Image() | Opaque():
+            case Image() | File() | Opaque():
                 raise Unsupported("An earlier answer holds what this provider cannot take back.", param=where)
     made: dict[str, Any] = {"role": "assistant", "content": "".join(texts) or (None if calls or refusals else "")}
     if refusals:
@@ -155,7 +135,7 @@ def _assistant(message: Message, quirks: Quirks, where: str) -> dict[str, Any]:
 
 def _content(given: tuple[Part, ...], where: str) -> str | list[dict[str, Any]]:
     """One string where there is nothing but text: not every server takes a list."""
-    parts = [part for part in given if not isinstance(part, ToolResult | Reasoning)]
+    parts = [part for part in given if not isinstance(part, ToolResult | Reasoning | CacheMark)]
     if all(isinstance(part, Text) for part in parts):
         return "\n\n".join(part.text for part in parts if isinstance(part, Text))
     made: list[dict[str, Any]] = []

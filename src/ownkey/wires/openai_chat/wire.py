@@ -16,7 +16,7 @@ from ownkey.wires.openai_chat.reply import pass_reply, read_models, read_reply
 from ownkey.wires.openai_chat.request import write_request
 from ownkey.wires.openai_chat.stream import Reader
 from ownkey.wires.openai_chat.writer import ChatWriter, write_reply
-from ownkey.wires.wire import Ask, Headers, Listed, Passed, Written
+from ownkey.wires.wire import Ask, Headers, Listed, Named, Passed, Written
 
 
 class OpenAIChat:
@@ -42,7 +42,7 @@ class OpenAIChat:
     def read_models(self, body: bytes) -> Listed:
         return read_models(body)
 
-    def read_ask(self, body: bytes) -> Ask:
+    def read_ask(self, body: bytes, named: Named | None = None) -> Ask:
         return read_ask(body)
 
     def read_chat(self, ask: Ask) -> Chat:
@@ -63,5 +63,5 @@ class OpenAIChat:
     def writer(self, ask: Ask, model: str) -> ChatWriter:
         return ChatWriter(ask, model)
 
-    def write_error(self, error: OwnkeyError) -> dict[str, object]:
+    def write_error(self, error: OwnkeyError, status: int) -> dict[str, object]:
         return error_object(error)

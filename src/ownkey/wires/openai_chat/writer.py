@@ -91,7 +91,7 @@ class ChatWriter:
             last = _event({**self._head, "choices": [], "usage": usage_object(self._usage)})
         return last + b"data: [DONE]\n\n"
 
-    def fail(self, error: OwnkeyError) -> bytes:
+    def fail(self, error: OwnkeyError, status: int) -> bytes:
         return _event(error_object(error))
 
     def _open(self) -> bytes:
