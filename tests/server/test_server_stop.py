@@ -143,7 +143,7 @@ def test_G18_a_reader_too_slow_for_its_stream_is_cut_its_provider_let_go_and_wha
 
 def test_a_defect_has_the_form_of_every_other_error(tmp_path: Path) -> None:
     class Answered:
-        method = "POST"
+        method, path = "POST", "/v1/chat/completions"
         said: tuple[int, Any] = (0, None)
 
         def answer_json(self, status: int, value: Any, headers: object) -> None:

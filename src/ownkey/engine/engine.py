@@ -6,6 +6,7 @@ import asyncio
 import random
 import time
 
+from ownkey.catalog.manifest import Model
 from ownkey.engine.answer import Answer
 from ownkey.engine.attempt import Attempt, Made
 from ownkey.engine.price import priced
@@ -89,11 +90,9 @@ class Engine:
             return False
         return all(target.provider.kind == "demo" for target in targets)
 
-    def listed(self, owner: str, *, demo_only: bool) -> list[str]:
-        """The models that this caller can ask for, as `provider/model`."""
-        candidates = self._targets.candidates(owner).values()
-        usable = [one for one in candidates if one.usable and (one.provider.kind == "demo" or not demo_only)]
-        return [f"{one.provider.id}/{model}" for one in usable for model in sorted(one.models)]
+    def listed(self, owner: str, *, demo_only: bool) -> list[Model]:
+        """The models that this caller can ask for, each with `provider/model` as its id."""
+        return self._targets.listed(owner, demo_only=demo_only)
 
     async def _attempt(self, request: Request, target: Target, number: int) -> Answer:
         key_id, key = self._key(request.owner, target)
@@ -103,7 +102,8 @@ class Engine:
         attempt = Attempt(self._book, self._hold(request, target, key_id, made, number), made, key)
         try:
             await self._book.hold(attempt.hold)
-            incoming = await self._send(target, written, key_id, key, stream=request.stream)
+            passed = request.headers if passes else ()
+            incoming = await self._send(target, written, key_id, key, stream=request.stream, passed=passed)
             if incoming.status >= 300:
                 body = await incoming.read(MAX_ERROR_BYTES)
                 raise target.wire.read_error(incoming.status, incoming.headers, body)
@@ -140,11 +140,22 @@ class Engine:
         )
 
     async def _send(
-        self, target: Target, written: Written, key_id: str | None, key: Secret | None, *, stream: bool
+        self,
+        target: Target,
+        written: Written,
+        key_id: str | None,
+        key: Secret | None,
+        *,
+        stream: bool,
+        passed: tuple[tuple[bytes, bytes], ...],
     ) -> Incoming:
         shown = None if key is None else key_header(target.auth, key.reveal())
         path = target.paths["stream" if stream else "chat"]
-        outgoing = Outgoing(b"POST", target.origin, path, target.headers, written.body, key_id or "", shown)
+        headers = target.headers
+        if passed:
+            own = {name for name, _ in passed}
+            headers = (*(one for one in headers if one[0] not in own), *passed)
+        outgoing = Outgoing(b"POST", target.origin, path, headers, written.body, key_id or "", shown)
         return await self._transport.send(outgoing, self._deadlines)
 
 

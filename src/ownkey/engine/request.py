@@ -8,7 +8,7 @@ import time
 
 from msgspec import Struct
 
-from ownkey.talk.chat import Chat, Image, Opaque, ToolResult
+from ownkey.talk.chat import Chat, File, Image, Opaque, ToolResult
 from ownkey.wires.wire import Ask, Door
 
 # Ids that rise with time are cheap to keep in order in a database.
@@ -24,7 +24,8 @@ def new_id() -> str:
 class Request(Struct):
     """Either a client's `ask` through its `door`, or a `chat` of the library's.
 
-    `price_accepted`: the caller goes on where the price is not known.
+    `price_accepted`: the caller goes on where the price is not known. `headers` go to a provider of the client's own
+    wire: they belong to the body.
     """
 
     id: str
@@ -36,6 +37,7 @@ class Request(Struct):
     ask: Ask | None = None
     chat: Chat | None = None
     price_accepted: bool = False
+    headers: tuple[tuple[bytes, bytes], ...] = ()
 
     def as_chat(self) -> Chat:
         """The whole request in words; raises InvalidRequest or Unsupported where the client's cannot be read."""
@@ -60,4 +62,4 @@ class Request(Struct):
             return self.ask.text_only
         parts = [part for message in self.as_chat().messages for part in message.parts]
         inner = [piece for part in parts if isinstance(part, ToolResult) for piece in part.parts]
-        return not any(isinstance(part, Image | Opaque) for part in (*parts, *inner))
+        return not any(isinstance(part, Image | File | Opaque) for part in (*parts, *inner))

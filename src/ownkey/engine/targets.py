@@ -5,8 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
+from msgspec import structs
+
 from ownkey.catalog.facts import facts
 from ownkey.catalog.load import Catalogue
+from ownkey.catalog.manifest import Model
 from ownkey.engine.target import Target, make_target
 from ownkey.routing.route import Candidate, Pick, route
 from ownkey.spending.catalogue import Prices
@@ -64,6 +67,19 @@ class Targets:
             default = (choice.default_model if choice else None) or provider.default
             candidates[provider.id] = Candidate(provider, enabled and has_key, enabled, default, frozenset(listed))
         return candidates
+
+    def listed(self, owner: str, *, demo_only: bool) -> list[Model]:
+        """What is known of every model that this caller can ask for, each with `provider/model` as its id."""
+        discovered = self._store.models.all()
+        found: list[Model] = []
+        for one in self.candidates(owner).values():
+            if not one.usable or (demo_only and one.provider.kind != "demo"):
+                continue
+            told = {model.id: model for model in discovered.get(one.provider.id, ())}
+            for name in sorted(one.models):
+                known = facts(one.provider, name, discovered=told.get(name))
+                found.append(structs.replace(known, id=f"{one.provider.id}/{name}"))
+        return found
 
     def _find(self, owner: str, model: str, asked: str | None) -> tuple[Target, ...]:
         try:

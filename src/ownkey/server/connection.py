@@ -191,14 +191,16 @@ class Connection(asyncio.Protocol):
             return
         self._receiving = False
         self._bodiless_bytes = 0
+        path, _, query = self._url.partition(b"?")
         exchange = Exchange(
             self,
             method.decode("ascii"),
-            self._url.partition(b"?")[0].decode("ascii", "replace"),
+            path.decode("ascii", "replace"),
             self._headers,
             bytes(self._body),
             keep=parser.should_keep_alive(),
             chunked=parser.get_http_version() == "1.1",
+            query=query.decode("ascii", "replace"),
         )
         self._take(exchange, None)
 

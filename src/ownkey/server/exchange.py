@@ -45,13 +45,24 @@ class Exchange:
         "method",
         "on_gone",
         "path",
+        "query",
     )
 
     def __init__(
-        self, line: Line, method: str, path: str, headers: list[Header], body: bytes, *, keep: bool, chunked: bool
+        self,
+        line: Line,
+        method: str,
+        path: str,
+        headers: list[Header],
+        body: bytes,
+        *,
+        keep: bool,
+        chunked: bool,
+        query: str = "",
     ) -> None:
         self.method = method
         self.path = path
+        self.query = query
         self.headers = headers
         self.body = body
         self.keep = keep

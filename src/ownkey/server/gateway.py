@@ -9,14 +9,14 @@ from functools import lru_cache
 from ownkey.engine.answer import ByteStream, EventStream, Whole
 from ownkey.engine.engine import Engine
 from ownkey.engine.request import Request, new_id
-from ownkey.server.exchange import Exchange, Header
+from ownkey.server.exchange import JSON, Exchange, Header
 from ownkey.server.guard import Head, caller_of, check_body_is_json
 from ownkey.server.problems import headers_of, status_of
 from ownkey.talk.errors import InvalidToken, Overloaded, OwnkeyError
 from ownkey.talk.money import show_usd
 from ownkey.talk.reply import Receipt
 from ownkey.vault.tokens import Caller, Tokens
-from ownkey.wires.wire import Ask, Door
+from ownkey.wires.wire import Ask, Door, Named
 
 NOBODY = ""
 
@@ -24,20 +24,22 @@ _EVENTS = (b"content-type", b"text/event-stream; charset=utf-8")
 
 
 class Gateway:
-    """Serves one door."""
+    """Serves one door. `id_header` is where its clients look for the id of a request, beside `x-request-id`."""
 
-    def __init__(self, engine: Engine, tokens: Tokens, door: Door) -> None:
+    def __init__(self, engine: Engine, tokens: Tokens, door: Door, id_header: bytes | None = None) -> None:
         self._engine = engine
         self._tokens = tokens
         self._door = door
+        self._id_header = id_header
 
-    async def serve(self, exchange: Exchange, head: Head) -> None:
-        """One request, whole or streamed. Every OwnkeyError is answered in the door's own form."""
+    async def serve(self, exchange: Exchange, head: Head, named: Named | None = None) -> None:
+        """One request, whole or streamed; `named` where the path names the model. Every OwnkeyError is answered in the
+        door's own form."""
         request_id = new_id()
         try:
             caller = caller_of(head, self._tokens)
             check_body_is_json(head)
-            ask = self._door.read_ask(exchange.body)
+            ask = self._door.read_ask(exchange.body, named)
             request = self._request(request_id, caller, ask, head)
             if ask.stream:
                 await self._streamed(exchange, request, ask)
@@ -54,7 +56,7 @@ class Gateway:
         self._whole(exchange, answer)
 
     def refuse(self, exchange: Exchange, error: OwnkeyError, request_id: str, status: int | None = None) -> None:
-        headers = [(b"x-request-id", request_id.encode()), *headers_of(error)]
+        headers = [*self._ids(request_id), *headers_of(error)]
         status = status or status_of(error)
         exchange.answer_json(status, self._door.write_error(error, status), headers)
 
@@ -74,15 +76,34 @@ class Gateway:
             door=self._door,
             ask=ask,
             price_accepted=head.price_accepted,
+            headers=head.passed,
         )
+
+    def _ids(self, request_id: str) -> list[Header]:
+        value = request_id.encode()
+        headers = [(b"x-request-id", value)]
+        if self._id_header is not None:
+            headers.append((self._id_header, value))
+        return headers
+
+    def _headers(self, receipt: Receipt, warnings: Iterable[str]) -> list[Header]:
+        headers = [
+            *self._ids(receipt.request_id),
+            *_who(receipt.provider, receipt.model),
+            (b"x-ownkey-attempts", b"%d" % receipt.attempts),
+        ]
+        if receipt.cost is not None:
+            headers.append((b"x-ownkey-cost-usd", show_usd(receipt.cost.nano_usd).encode()))
+        headers += [(b"x-ownkey-warning", _one_line(text)) for text in warnings]
+        return headers
 
     def _whole(self, exchange: Exchange, answer: Whole) -> None:
         if answer.body is not None:
-            exchange.answer(200, answer.body, _headers(answer.receipt, ()))
+            exchange.answer(200, answer.body, self._headers(answer.receipt, ()))
             return
         assert answer.reply is not None
         body = self._door.write_reply(answer.reply, answer.receipt.model)
-        exchange.answer(200, body, _headers(answer.receipt, answer.reply.warnings))
+        exchange.answer(200, body, self._headers(answer.receipt, answer.reply.warnings))
 
     async def _streamed(self, exchange: Exchange, request: Request, ask: Ask) -> None:
         """A client that hangs up ends it at once, also before the first try has answered."""
@@ -108,7 +129,7 @@ class Gateway:
 
     async def _pass(self, exchange: Exchange, stream: ByteStream | EventStream, ask: Ask) -> None:
         writer = self._door.writer(ask, stream.target.model)
-        exchange.start([_EVENTS, *_headers(stream.receipt(), stream.warnings)])
+        exchange.start([_EVENTS if ask.sse else JSON, *self._headers(stream.receipt(), stream.warnings)])
         last = b""
         try:
             while (piece := await stream.next()) is not None:
@@ -133,18 +154,6 @@ def _who(provider: str, model: str) -> tuple[Header, Header]:
         (b"x-ownkey-provider", provider.encode()),
         (b"x-ownkey-model", model.encode("ascii", "backslashreplace")),
     )
-
-
-def _headers(receipt: Receipt, warnings: Iterable[str]) -> list[Header]:
-    headers = [
-        (b"x-request-id", receipt.request_id.encode()),
-        *_who(receipt.provider, receipt.model),
-        (b"x-ownkey-attempts", b"%d" % receipt.attempts),
-    ]
-    if receipt.cost is not None:
-        headers.append((b"x-ownkey-cost-usd", show_usd(receipt.cost.nano_usd).encode()))
-    headers += [(b"x-ownkey-warning", _one_line(text)) for text in warnings]
-    return headers
 
 
 def _one_line(text: str) -> bytes:

@@ -13,18 +13,31 @@ from ownkey.vault.tokens import Caller, Tokens
 LOOPBACK = frozenset({b"localhost", b"127.0.0.1", b"[::1]"})
 ACCEPT_PRICE = b"x-ownkey-accept-unknown-price"
 
+# What a body's fields depend on (Anthropic, Beta headers): without it the provider would refuse them.
+PASSED = frozenset({b"anthropic-beta"})
+MOST_PASSED_BYTES = 2048
+
 _TOKENS = frozenset({b"x-api-key", b"x-goog-api-key"})
-_READ = frozenset({b"host", b"authorization", b"content-type", b"content-encoding", ACCEPT_PRICE}) | _TOKENS
+_READ = (
+    frozenset({b"host", b"authorization", b"content-type", b"content-encoding", b"anthropic-version", ACCEPT_PRICE})
+    | _TOKENS
+    | PASSED
+)
 
 
 class Head(Struct):
-    """What is read of a request's headers; None where one did not come. `host` is None too where several came."""
+    """What is read of a request's headers; None where one did not come. `host` is None too where several came.
+
+    `anthropic`: a client of Anthropic's. `passed`: what goes on to a provider of the client's own wire.
+    """
 
     host: bytes | None = None
     token: bytes | None = None
     content_type: bytes | None = None
     content_encoding: bytes | None = None
     price_accepted: bool = False
+    anthropic: bool = False
+    passed: tuple[Header, ...] = ()
 
 
 def read_head(headers: Iterable[Header]) -> Head:
@@ -41,6 +54,11 @@ def read_head(headers: Iterable[Header]) -> Head:
             head.content_type = value
         elif name == b"content-encoding":
             head.content_encoding = value
+        elif name == b"anthropic-version":
+            head.anthropic = True
+        elif name in PASSED:
+            if len(value) <= MOST_PASSED_BYTES and value.isascii():
+                head.passed = (*head.passed, (name, value))
         elif name == ACCEPT_PRICE:
             head.price_accepted = value.lower() == b"yes"
         else:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from urllib.parse import unquote
 
 from ownkey.app.house import House
 from ownkey.engine.request import new_id
@@ -10,35 +12,44 @@ from ownkey.server.exchange import Exchange, Header
 from ownkey.server.gateway import NOBODY, Gateway
 from ownkey.server.guard import LOOPBACK, Head, caller_of, host_allowed, read_head
 from ownkey.server.problems import headers_of
-from ownkey.talk.errors import InvalidRequest, OwnkeyError
-from ownkey.wires.wire import Door, wire
+from ownkey.talk.errors import InvalidRequest, OwnkeyError, UnknownModel
+from ownkey.talk.secret import clean
+from ownkey.wires.models import FORMS
+from ownkey.wires.wire import Door, Named, wire
 
 Handler = Callable[[Exchange, Head], Awaitable[None]]
 
 ANY_ADDRESS = ("0.0.0.0", "::")  # noqa: S104
 
+OPENAI, ANTHROPIC, GEMINI = "openai-chat", "anthropic-messages", "gemini"
+DOORS: Mapping[str, str] = {
+    "/v1/chat/completions": OPENAI,
+}
+"""The wire that is spoken at each path. Gemini's stands in `_GEMINI`, for there the path names the model."""
+
+_ID_HEADERS: Mapping[str, bytes] = {ANTHROPIC: b"request-id"}
+_GEMINI = re.compile(r"/v1(?:beta)?/models/(.+):([A-Za-z]+)")
+_MODEL = re.compile(r"/v1(beta)?/models(?:/([^:]+))?")
+_STREAMS: Mapping[str, bool] = {"generateContent": False, "streamGenerateContent": True}
+
 
 class Site:
-    """A table of paths over a house. Errors outside a door's own paths are in OpenAI's form too."""
+    """A table of paths over a house. Errors are in the form of the wire that is spoken at the path."""
 
     def __init__(self, house: House) -> None:
         self._house = house
         self._hosts = _allowed_hosts(house.settings.host)
-        door = wire("openai-chat")
-        assert isinstance(door, Door)
-        self._door = door
-        self._gateway = Gateway(house.engine, house.tokens, door)
+        self._gateways: dict[str, Gateway] = {}
         self._routes: dict[tuple[str, str], Handler] = {
-            ("POST", "/v1/chat/completions"): self._gateway.serve,
-            ("GET", "/v1/models"): self._models,
-            ("GET", "/health"): _health,
+            ("POST", path): self._gateway(name).serve for path, name in DOORS.items()
         }
+        self._routes["GET", "/health"] = _health
 
     async def serve(self, exchange: Exchange) -> None:
         """Answers any request."""
         try:
             head = read_head(exchange.headers)
-            handler = self._routes.get((exchange.method, exchange.path))
+            handler = self._routes.get((exchange.method, exchange.path)) or self._with_name(exchange)
             if self._hosts is not None and not host_allowed(head.host, self._hosts):
                 self._no_route(exchange, 421, "This server does not answer for that host.", "Ask for 127.0.0.1.")
             elif handler is None:
@@ -49,25 +60,63 @@ class Site:
             self.refuse(exchange, error)
 
     def refuse(self, exchange: Exchange, error: OwnkeyError, status: int | None = None) -> None:
-        self._gateway.refuse(exchange, error, new_id(), status)
+        self._gateway(spoken_at(exchange.path)).refuse(exchange, error, new_id(), status)
 
-    async def _models(self, exchange: Exchange, head: Head) -> None:
+    def _gateway(self, name: str) -> Gateway:
+        if name not in self._gateways:
+            door = wire(name)
+            assert isinstance(door, Door)
+            self._gateways[name] = Gateway(self._house.engine, self._house.tokens, door, _ID_HEADERS.get(name))
+        return self._gateways[name]
+
+    def _with_name(self, exchange: Exchange) -> Handler | None:
+        """The handler of a path that names a model."""
+        if exchange.method == "POST" and (found := _GEMINI.fullmatch(exchange.path)) and found[2] in _STREAMS:
+            sse = "alt=sse" in exchange.query.split("&")
+            named = Named(unquote(found[1]), _STREAMS[found[2]], sse)
+            return lambda exchange, head: self._gateway(GEMINI).serve(exchange, head, named)
+        if exchange.method == "GET" and (found := _MODEL.fullmatch(exchange.path)):
+            form, model = GEMINI if found[1] else None, unquote(found[2] or "")
+            return lambda exchange, head: self._models(exchange, head, form, model)
+        return None
+
+    async def _models(self, exchange: Exchange, head: Head, form: str | None, model: str) -> None:
         caller = caller_of(head, self._house.tokens)
         listed = self._house.engine.listed(caller.owner if caller else NOBODY, demo_only=caller is None)
-        data = [{"id": name, "object": "model", "created": 0, "owned_by": name.partition("/")[0]} for name in listed]
-        exchange.answer_json(200, {"object": "list", "data": data}, [])
+        many, one = FORMS[form or (ANTHROPIC if head.anthropic else OPENAI)]
+        if not model:
+            exchange.answer_json(200, many(listed), [])
+            return
+        found = next((known for known in listed if known.id == model), None)
+        if found is None:
+            shown = clean(model, limit=80)
+            raise UnknownModel(f"There is no model {shown!r} here.", "GET /v1/models lists those there are.")
+        exchange.answer_json(200, one(found), [])
 
     def _not_found(self, exchange: Exchange) -> None:
         allowed = [method for method, path in self._routes if path == exchange.path]
-        if allowed:
+        if _MODEL.fullmatch(exchange.path):
+            allowed.append("GET")
+        elif _GEMINI.fullmatch(exchange.path):
+            allowed.append("POST")
+        if allowed and exchange.method not in allowed:
             says = f"{exchange.path} does not take {exchange.method}."
             self._no_route(exchange, 405, says, "", (b"allow", ", ".join(allowed).encode("ascii")))
         else:
-            self._no_route(exchange, 404, "There is nothing at this path.", "Clients speak to /v1.")
+            self._no_route(exchange, 404, "There is nothing at this path.", "Clients speak to /v1 or /v1beta.")
 
     def _no_route(self, exchange: Exchange, status: int, message: str, hint: str, *headers: Header) -> None:
         error = InvalidRequest(message, hint)
-        exchange.answer_json(status, self._door.write_error(error, status), [*headers_of(error), *headers])
+        door = wire(spoken_at(exchange.path))
+        assert isinstance(door, Door)
+        exchange.answer_json(status, door.write_error(error, status), [*headers_of(error), *headers])
+
+
+def spoken_at(path: str) -> str:
+    """The wire in whose form a path answers."""
+    if path.startswith("/v1beta/") or _GEMINI.fullmatch(path):
+        return GEMINI
+    return ANTHROPIC if path.startswith("/v1/messages") else DOORS.get(path, OPENAI)
 
 
 async def _health(exchange: Exchange, head: Head) -> None:
