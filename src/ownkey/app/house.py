@@ -22,7 +22,7 @@ from ownkey.transport import Deadlines, Transport
 from ownkey.transport.addresses import is_global, parse
 from ownkey.vault.tokens import Tokens
 from ownkey.vault.vault import Vault
-from ownkey.wires.wire import TABLE
+from ownkey.wires.wire import WIRE_NAMES
 
 
 class House:
@@ -34,7 +34,7 @@ class House:
         self.store = Store.open(settings.database_url)
         # What a program that forgets to close has spent would stand in the book as a crash: assumed, in full.
         atexit.register(self.store.close)
-        self.catalogue = Catalogue(settings.home / "providers", wires=frozenset(TABLE))
+        self.catalogue = Catalogue(settings.home / "providers", wires=WIRE_NAMES)
         self.vault = Vault(self.store, settings)
         self.tokens = Tokens(self.store)
         self.prices = Prices.load(settings.home / "cache")

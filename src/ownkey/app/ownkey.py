@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Mapping, Sequence
+from decimal import Decimal, InvalidOperation
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -11,16 +12,17 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from ownkey.app.choosing import Recommended, compare, recommend
 from ownkey.app.house import House
 from ownkey.app.keys import KeyRing
-from ownkey.app.providers import Providers
+from ownkey.app.providers import ModelView, Providers
 from ownkey.engine.answer import Whole
 from ownkey.engine.engine import Answer
 from ownkey.engine.request import Request, new_id
 from ownkey.settings import load
 from ownkey.talk.chat import Chat, Message, user
 from ownkey.talk.errors import InvalidRequest
-from ownkey.talk.money import Money
+from ownkey.talk.money import NANO_PER_USD, Money
 from ownkey.talk.reply import Event, Receipt, Reply
 from ownkey.wires.wire import Door, wire
 
@@ -95,6 +97,21 @@ class Ownkey:
     def estimate_cost(self, model: str, input_tokens: int, output_tokens: int) -> Money:
         """What so many tokens cost at this model, today. Raises PriceUnknown."""
         return self.providers.estimate_cost(model, input_tokens, output_tokens)
+
+    def recommend_model(
+        self, budget_usd: float | Decimal | str, task: str = "chat", *, usable_only: bool = True
+    ) -> list[Recommended]:
+        """Models for a task (`code`, `reasoning`, `vision`, …) of which one usual request costs at most so many dollars,
+        the best first. `usable_only`: of providers that can be asked now. Raises InvalidRequest."""
+        try:
+            nano_usd = int(Decimal(str(budget_usd)) * NANO_PER_USD)
+        except (InvalidOperation, ValueError, OverflowError):
+            raise InvalidRequest("A budget is an amount of dollars such as 0.01.", param="budget") from None
+        return recommend(self.providers, Money(nano_usd), task, usable_only=usable_only)
+
+    def compare_models(self, *models: str) -> list[ModelView]:
+        """What is known of these models, side by side. Raises UnknownModel."""
+        return compare(self.providers, models)
 
     def blocking(self) -> Blocking:
         """The same for a script without an event loop."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,7 @@ from msgspec import Struct
 from ownkey.catalog.address import setting_headers
 from ownkey.catalog.facts import facts
 from ownkey.catalog.manifest import Model, Provider
+from ownkey.catalog.read import Problem, read_manifest
 from ownkey.engine.price import price_unknown
 from ownkey.engine.target import locate
 from ownkey.spending.price import Rates, cost
@@ -19,6 +20,7 @@ from ownkey.talk.errors import BadConfiguration, InvalidRequest, OwnkeyError
 from ownkey.talk.money import Money
 from ownkey.talk.origin import Origin
 from ownkey.talk.reply import Usage
+from ownkey.wires.wire import WIRE_NAMES
 
 if TYPE_CHECKING:
     from ownkey.app.house import House
@@ -65,6 +67,50 @@ class Providers:
     def problems(self) -> list[str]:
         """Providers' files that could not be read: which, where, and why."""
         return [str(problem) for problem in self._house.catalogue.problems]
+
+    def add(self, manifest: bytes, file: str) -> ProviderView:
+        """Put a provider's file into the folder, in place of one of the same id; it is there at the next request.
+
+        `file` is what it is called in an error. Raises InvalidRequest, naming line and key, and changes nothing.
+        """
+        found = read_manifest(manifest, file, wires=WIRE_NAMES)
+        if isinstance(found, Problem):
+            raise InvalidRequest(str(found), "Nothing was added. docs/providers.md has every key.", param=found.key)
+        place = self._house.catalogue.place(found.id)
+        try:
+            place.parent.mkdir(mode=0o700, exist_ok=True)
+            beside = place.with_name(f".{place.name}.new")
+            beside.write_bytes(manifest)
+            beside.replace(place)
+        except OSError as error:
+            raise BadConfiguration(f"{place} cannot be written: {error.strerror}.") from None
+        self._house.catalogue.refresh()
+        return self.get(found.id)
+
+    def gallery(self, words: Sequence[str] = ()) -> list[Provider]:
+        """The providers that can be added, in which all these words stand: in id, name, address or models."""
+        wanted = [word.lower() for word in words]
+        return [one for one in self._house.catalogue.gallery() if all(word in _told(one) for word in wanted)]
+
+    def add_from_gallery(self, provider: str) -> ProviderView:
+        """Add the provider of the gallery that has this id."""
+        return self.add(self._house.catalogue.gallery_file(provider), f"{provider}.toml")
+
+    def remove(self, provider: str) -> None:
+        """Take a provider's file out of the folder. Its keys stay stored, for no one, until they are removed.
+
+        Raises InvalidRequest for a provider that comes with Ownkey, or one that is not there.
+        """
+        place = self._house.catalogue.place(provider)
+        try:
+            place.unlink()
+        except FileNotFoundError:
+            raise InvalidRequest(
+                f"There is no file {place.name} in {place.parent}.", "`ownkey providers list` shows what there is."
+            ) from None
+        except OSError as error:
+            raise BadConfiguration(f"{place} cannot be removed: {error.strerror}.") from None
+        self._house.catalogue.refresh()
 
     def set(
         self,
@@ -186,6 +232,11 @@ class Providers:
                 f"its key is for {bound_to[0]}", f"The stored key does not go to {origin}. Enter it again: {store}"
             )
         return None
+
+
+def _told(provider: Provider) -> str:
+    models = " ".join(f"{model.id} {model.name or ''}" for model in provider.models)
+    return f"{provider.id} {provider.name} {provider.kind} {provider.wire} {provider.base_url} {models}".lower()
 
 
 def _check(provider: Provider, choice: Choice, *, given: set[str]) -> None:

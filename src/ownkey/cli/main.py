@@ -10,7 +10,7 @@ from importlib import metadata
 
 import typer
 
-from ownkey.cli import chat, doctor, keys, models, providers, serve, simulate, tokens, usage
+from ownkey.cli import chat, check, doctor, gallery, keys, models, providers, serve, simulate, tokens, usage
 from ownkey.cli.problems import exit_code
 from ownkey.talk.errors import OwnkeyError
 
@@ -43,6 +43,10 @@ def ownkey(
 app.command()(serve.serve)
 app.add_typer(keys.app, name="keys")
 app.add_typer(providers.app, name="providers")
+providers.app.command("add")(gallery.add_provider)
+providers.app.command("remove")(gallery.remove_provider)
+providers.app.command("gallery")(gallery.gallery)
+providers.app.command("check")(check.check_provider)
 app.command()(models.models)
 app.command()(chat.chat)
 app.command()(usage.usage)

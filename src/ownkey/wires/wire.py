@@ -6,9 +6,10 @@ untouched where the two sides match. The table of wires is at the end.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Set
+from functools import cache
 from importlib import import_module
-from typing import Protocol, cast, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, cast, runtime_checkable
 
 from msgspec import Raw, Struct
 
@@ -16,6 +17,9 @@ from ownkey.catalog.manifest import Model, Quirks
 from ownkey.talk.chat import Chat
 from ownkey.talk.errors import BadConfiguration, OwnkeyError, ProviderError
 from ownkey.talk.reply import Event, Reply, Usage
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 Headers = Mapping[bytes, bytes]
 """Header names in lower case."""
@@ -194,14 +198,54 @@ TABLE: Mapping[str, str] = {
     "gemini": "ownkey.wires.gemini.wire:Gemini",
 }
 
+ENTRY_POINTS = "ownkey.wires"
+"""The group by which another package brings a wire: the name, and a class that makes it without arguments."""
+
 _loaded: dict[str, Wire] = {}
+
+
+class _Names(Set[str]):
+    """The names of all wires. Other packages are asked for what is not Ownkey's own only, since looking takes time."""
+
+    def __contains__(self, name: object) -> bool:
+        return name in TABLE or name in _others()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter({**TABLE, **_others()})
+
+    def __len__(self) -> int:
+        return len({**TABLE, **_others()})
+
+
+WIRE_NAMES: Set[str] = _Names()
+
+
+@cache
+def _others() -> Mapping[str, EntryPoint]:
+    from importlib.metadata import entry_points  # a fiftieth of a second, which most programs need not spend
+
+    return {point.name: point for point in entry_points(group=ENTRY_POINTS) if point.name not in TABLE}
 
 
 def wire(name: str) -> Wire:
     """The wire of that name, loaded when it is first asked for. Raises BadConfiguration where there is none."""
     if name not in _loaded:
-        if name not in TABLE:
-            raise BadConfiguration(f"There is no wire named {name!r}.", f"Wires: {', '.join(sorted(TABLE))}.")
-        module, _, attribute = TABLE[name].partition(":")
-        _loaded[name] = cast("Callable[[], Wire]", getattr(import_module(module), attribute))()
+        _loaded[name] = _load(name)
     return _loaded[name]
+
+
+def _load(name: str) -> Wire:
+    if name in TABLE:
+        module, _, attribute = TABLE[name].partition(":")
+        return cast("Callable[[], Wire]", getattr(import_module(module), attribute))()
+    if name not in _others():
+        raise BadConfiguration(f"There is no wire named {name!r}.", f"Wires: {', '.join(sorted(WIRE_NAMES))}.")
+    try:
+        made: object = cast("Callable[[], object]", _others()[name].load())()
+    except (ImportError, AttributeError, TypeError) as error:
+        raise BadConfiguration(
+            f"The wire {name!r} cannot be loaded: {type(error).__name__}.", "Look at the package that brings it."
+        ) from None
+    if not isinstance(made, Wire) or made.name != name:
+        raise BadConfiguration(f"What another package brings as {name!r} is no such wire.", "See docs/wires.md.")
+    return made

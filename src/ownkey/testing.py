@@ -1,0 +1,173 @@
+"""Tests for those who bring a wire or a provider: pytest classes to inherit from. It needs pytest and nothing else.
+
+class TestAcme(WireConformance):
+    wire = "acme"
+    replies = [Path("whole.json").read_bytes()]
+    streams = [Path("stream.txt").read_bytes()]
+    refusals = [(401, b'{"error": "bad key"}', InvalidCredentials)]
+
+class TestAcmeAtItsAddress(ProviderConformance):
+    manifest = Path("acme.toml")
+    key = os.environ["ACME_API_KEY"]
+"""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import ClassVar
+
+import msgspec
+import pytest
+
+from ownkey.app.conformance import Conformance, Finding
+from ownkey.app.ownkey import Ownkey
+from ownkey.catalog.manifest import Quirks
+from ownkey.catalog.read import Problem, read_manifest
+from ownkey.talk.chat import Chat, Message, Text, Tool, ToolCall, ToolResult, system, user
+from ownkey.talk.errors import OwnkeyError, ProviderError
+from ownkey.talk.reply import Event, Reply, collect
+from ownkey.wires.wire import WIRE_NAMES, Wire, wire
+
+_TOOL = Tool("look", "Looks something up.", {"type": "object", "properties": {"what": {"type": "string"}}})
+_CALL = ToolCall("call_1", "look", '{"what":"it"}')
+_CHATS: dict[str, Chat] = {
+    "text": Chat((user("Hello. Ünïcode ✓."),)),
+    "instructions": Chat((system("Be brief."), user("Hello."))),
+    "turns": Chat((user("One."), Message("assistant", (Text("Two."),)), user("Three."))),
+    "tools": Chat((user("Look it up."),), tools=(_TOOL,)),
+    "a tool's result": Chat(
+        (
+            user("Look it up."),
+            Message("assistant", (_CALL,)),
+            Message("tool", (ToolResult("call_1", (Text("found"),), "look"),)),
+        ),
+        tools=(_TOOL,),
+    ),
+}
+
+
+class WireConformance:
+    """What every wire keeps. `replies` and `streams` are whole bodies as the provider sends them, `refusals` its
+    errors: status, body, and the class that it has to become."""
+
+    wire: ClassVar[str]
+    replies: ClassVar[Sequence[bytes]] = ()
+    streams: ClassVar[Sequence[bytes]] = ()
+    refusals: ClassVar[Sequence[tuple[int, bytes, type[ProviderError]]]] = ()
+    quirks: ClassVar[Quirks] = Quirks()
+
+    @property
+    def spoken(self) -> Wire:
+        return wire(self.wire)
+
+    def test_it_has_its_name_and_the_paths_that_every_wire_has(self) -> None:
+        assert self.spoken.name == self.wire
+        assert {"chat", "stream", "models"} <= self.spoken.paths.keys()
+
+    @pytest.mark.parametrize("name", _CHATS)
+    def test_a_chat_becomes_a_body_in_json(self, name: str) -> None:
+        for stream in (False, True):
+            written = self.spoken.write_request(
+                _CHATS[name], "model-1", stream=stream, max_output=100, quirks=self.quirks
+            )
+            assert isinstance(msgspec.json.decode(written.body), dict)
+
+    def test_every_whole_answer_is_read(self) -> None:
+        for body in self.replies:
+            reply = self.spoken.read_reply(body)
+            assert reply.parts, "an answer without anything in it"
+            assert reply.finish.raw is not None, "an answer without a reason to finish"
+
+    def test_a_stream_cut_anywhere_gives_the_same_answer(self) -> None:
+        for body in self.streams:
+            whole = self._read([body])
+            assert whole.parts, "a stream without anything in it"
+            for at in range(1, len(body)):
+                assert self._read([body[:at], body[at:]]) == whole, f"cut after {at} bytes"
+            assert self._read([body[at : at + 1] for at in range(len(body))]) == whole, "byte by byte"
+
+    def test_a_stream_that_breaks_off_never_looks_whole(self) -> None:
+        for body in self.streams:
+            with pytest.raises(ProviderError):
+                self._read([body[: len(body) // 2]])
+
+    def test_what_is_no_answer_is_an_error_of_the_providers(self) -> None:
+        for body in (b"", b"<html></html>", b"[]", b"{", b"null", b"\xff"):
+            with pytest.raises(ProviderError):
+                self.spoken.read_reply(body)
+
+    def test_every_refusal_is_the_error_that_it_is(self) -> None:
+        for status, body, expected in (*self.refusals, (500, b"<html>", ProviderError), (429, b"", ProviderError)):
+            error = self.spoken.read_error(status, {}, body)
+            assert isinstance(error, expected), f"status {status} became {type(error).__name__}"
+            assert error.message
+            assert error.hint
+
+    def _read(self, pieces: Sequence[bytes]) -> Reply:
+        reader = self.spoken.reader()
+        events: list[Event] = []
+        for piece in pieces:
+            events += reader.feed(piece)
+        return collect([*events, *reader.close()])
+
+
+class ProviderConformance:
+    """`ownkey providers check` as tests: a provider's file against its real address.
+
+    `key` is kept nowhere; `model` is the provider's default where none is named. Where the price of the model is not
+    known, `price_accepted` says that it may be asked all the same.
+    """
+
+    manifest: ClassVar[Path]
+    key: ClassVar[str | None] = None
+    model: ClassVar[str | None] = None
+    price_accepted: ClassVar[bool] = False
+
+    def test_the_key_is_taken(self) -> None:
+        self._check("key")
+
+    def test_models_are_listed(self) -> None:
+        self._check("models")
+
+    def test_a_chat_is_answered(self) -> None:
+        self._check("chat")
+
+    def test_a_stream_comes_in_pieces_and_ends(self) -> None:
+        self._check("stream")
+
+    def test_tokens_are_told(self) -> None:
+        self._check("usage")
+
+    def test_a_tool_is_called_and_its_result_is_answered(self) -> None:
+        self._check("tools")
+
+    def test_json_keeps_to_its_schema(self) -> None:
+        self._check("json")
+
+    def test_a_model_that_does_not_exist_is_a_clear_error(self) -> None:
+        self._check("errors")
+
+    def _check(self, name: str) -> None:
+        finding = asyncio.run(self._find(name))
+        if finding.state == "left out":
+            pytest.skip(finding.says)
+        assert finding.state == "ok", finding.says
+
+    async def _find(self, name: str) -> Finding:
+        data = self.manifest.read_bytes()
+        found = read_manifest(data, self.manifest.name, wires=WIRE_NAMES)
+        assert not isinstance(found, Problem), str(found)
+        with tempfile.TemporaryDirectory(prefix="ownkey-conformance-") as home:
+            async with Ownkey(home, keychain=False, database_url=f"sqlite:///{home}/ownkey.db") as ownkey:
+                ownkey.providers.add(data, self.manifest.name)
+                if self.key is not None:
+                    ownkey.keys.set(found.id, self.key)
+                try:
+                    return await Conformance(ownkey, found.id, self.model, price_accepted=self.price_accepted).check(
+                        name
+                    )
+                except OwnkeyError as error:
+                    return Finding(name, "failed", str(error))
