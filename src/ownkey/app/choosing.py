@@ -96,4 +96,4 @@ def _can(view: ModelView, task: Task) -> bool:
 
 def _why(task: Task, price: Money) -> str:
     size = f"{task.input_tokens:,} tokens in and {task.output_tokens:,} out"
-    return f"can do {', '.join(task.needs)}; {size} cost ${price}"
+    return f"can do {', '.join(task.needs)}; {size} cost {price}"

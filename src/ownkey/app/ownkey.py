@@ -101,7 +101,7 @@ class Ownkey:
     def recommend_model(
         self, budget_usd: float | Decimal | str, task: str = "chat", *, usable_only: bool = True
     ) -> list[Recommended]:
-        """Models for a task (`code`, `reasoning`, `vision`, …) of which one usual request costs at most so many dollars,
+        """Models for a task (`code`, `reasoning`, `vision`, …) of which one usual request costs so much at most,
         the best first. `usable_only`: of providers that can be asked now. Raises InvalidRequest."""
         try:
             nano_usd = int(Decimal(str(budget_usd)) * NANO_PER_USD)
