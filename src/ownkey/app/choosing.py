@@ -79,9 +79,8 @@ def compare(providers: Providers, names: Sequence[str]) -> list[ModelView]:
     every = providers.models()
     found: list[ModelView] = []
     for name in names:
-        fits = [
-            view for view in every if name in (view.model.id, f"{view.provider}/{view.model.id}", *view.model.aliases)
-        ]
+        fits = [view for view in every if name == f"{view.provider}/{view.model.id}"]
+        fits = fits or [view for view in every if name in (view.model.id, *view.model.aliases)]
         if not fits:
             raise UnknownModel(
                 f"No model here is called {name[:80]!r}.", "`ownkey models` lists all that are known.", param="model"

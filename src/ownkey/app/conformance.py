@@ -41,7 +41,7 @@ _CITY = {
     "required": ["city", "country"],
     "additionalProperties": False,
 }
-_NO_MODEL = "ownkey-no-such-model"
+_NO_MODEL = "missing-model-of-a-check"
 
 
 class Finding(Struct, frozen=True):

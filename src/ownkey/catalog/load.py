@@ -21,6 +21,7 @@ MAX_FILES = 500
 LOOK_EVERY_S = 1.0
 
 _SHIPPED = Path(__file__).parent / "providers"
+_GALLERY = Path(__file__).parent / "gallery"
 # Words that stand before the slash of `provider/model` with a meaning of their own.
 _RESERVED = frozenset({"auto", "ownkey"})
 Stamp = tuple[int, int, int]
@@ -73,6 +74,21 @@ class Catalogue:
         self._refresh()
         return (*map(self._load_shipped, self._shipped), *self._own.values())
 
+    def gallery(self) -> tuple[Provider, ...]:
+        """Those that can be added, in the order of their ids."""
+        return tuple(_load(path) for path in sorted(_GALLERY.glob("*.toml")))
+
+    def gallery_file(self, name: str) -> bytes:
+        """The file of a provider that can be added. Raises InvalidRequest."""
+        path = _GALLERY / f"{name}.toml"
+        if not ID.fullmatch(name) or not path.is_file():
+            raise InvalidRequest(
+                f"There is no {clean(name, limit=64)!r} in the gallery.",
+                "`ownkey providers gallery` lists it.",
+                param="id",
+            )
+        return path.read_bytes()
+
     def place(self, name: str) -> Path:
         """The file in the user's folder where a manifest of that id belongs. Raises InvalidRequest for an id that
         is not one or that is taken by a provider that comes with Ownkey."""
@@ -110,7 +126,7 @@ class Catalogue:
 
     def _load_shipped(self, name: str) -> Provider:
         if name not in self._read:
-            self._read[name] = msgspec.convert(tomllib.loads(self._shipped[name].read_text("utf-8")), Provider)
+            self._read[name] = _load(self._shipped[name])
         return self._read[name]
 
     def _keep(self, name: str, stamp: Stamp) -> _Kept:
@@ -147,6 +163,11 @@ class Catalogue:
                 own[kept.provider.id] = kept.provider
                 taken[kept.provider.id] = clean(name, limit=100)
         self._own, self.problems = dict(sorted(own.items())), problems
+
+
+def _load(path: Path) -> Provider:
+    """A file of Ownkey's own, which the tests have checked."""
+    return msgspec.convert(tomllib.loads(path.read_text("utf-8")), Provider)
 
 
 def _stamps(folder: Path) -> dict[str, Stamp]:
