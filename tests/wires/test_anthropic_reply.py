@@ -52,8 +52,8 @@ def test_a_whole_answer_keeps_every_piece_in_order() -> None:
         stop_reason="tool_use",
     )
     assert reply.parts[:4] == (
-        Reasoning("hm", "sig"),
-        Reasoning("", sealed="sealed"),
+        Reasoning("hm", "sig", maker="anthropic-messages"),
+        Reasoning("", sealed="sealed", maker="anthropic-messages"),
         Text("yes"),
         Opaque("anthropic-messages", search),
     )

@@ -99,9 +99,9 @@ def test_a_stream_adds_up_to_every_piece_in_order() -> None:
     reply = collect(events_of(RICH))
     assert (reply.id, reply.model) == ("msg_1", "claude-x")
     assert reply.parts == (
-        Reasoning("let me see", "c2ln"),
+        Reasoning("let me see", "c2ln", maker="anthropic-messages"),
         Text("Grüße, 𝄞"),
-        Reasoning("", sealed="c2VhbGVk"),
+        Reasoning("", sealed="c2VhbGVk", maker="anthropic-messages"),
         Text("on it"),
         Opaque(
             "anthropic-messages",
@@ -255,20 +255,23 @@ def test_text_and_reasoning_that_come_with_the_start_are_read() -> None:
         *block(1, {"type": "text", "text": "yes"}),
         *end(),
     )
-    assert reply.parts == (Reasoning("hm", "s"), Text("yes"))
+    assert reply.parts == (Reasoning("hm", "s", maker="anthropic-messages"), Text("yes"))
 
 
 def test_reasoning_that_is_not_shown_keeps_its_signature() -> None:
     thought = block(
         0, {"type": "thinking", "thinking": "", "signature": ""}, {"type": "signature_delta", "signature": "s"}
     )
-    assert read(start(), *thought, *text(1, "yes"), *end()).parts == (Reasoning("", "s"), Text("yes"))
+    assert read(start(), *thought, *text(1, "yes"), *end()).parts == (
+        Reasoning("", "s", maker="anthropic-messages"),
+        Text("yes"),
+    )
 
 
 def test_text_on_both_sides_of_sealed_reasoning_is_kept() -> None:
     sealed = block(1, {"type": "redacted_thinking", "data": "d"})
     reply = read(start(), *text(0, "before"), *sealed, *text(2, "after"), *end())
-    assert reply.parts == (Text("before"), Reasoning("", sealed="d"), Text("after"))
+    assert reply.parts == (Text("before"), Reasoning("", sealed="d", maker="anthropic-messages"), Text("after"))
 
 
 def test_an_answer_that_began_with_its_first_block_is_whole() -> None:

@@ -12,7 +12,7 @@ from oracle_openai import chunks, fails, said, streamed, texts, whole
 from ownkey.catalog.manifest import Quirks
 from ownkey.talk.errors import InvalidRequest, ProviderError, RequestRefused, Unsupported
 from ownkey.talk.reply import Event, collect
-from ownkey.wires.openai_chat.ask import REFUSED
+from ownkey.wires.members import REFUSED
 from ownkey.wires.openai_chat.wire import OpenAIChat
 from recordings import ABSENT, Record, records
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, cast
 
 from msgspec import Struct
 
@@ -185,7 +185,7 @@ class Conformance:
             value = json.loads(reply.text)
         except ValueError:
             raise _Weak("A JSON schema was asked for; the answer is no JSON.") from None
-        if not isinstance(value, dict) or set(value) != {"city", "country"}:
+        if not isinstance(value, dict) or cast("dict[str, object]", value).keys() != {"city", "country"}:
             raise _Weak("The answer is JSON, and not of the schema.")
         return "of the schema", _cost(reply)
 

@@ -11,7 +11,7 @@ import sys
 import traceback
 from asyncio import AbstractEventLoop, Future, Task, TimerHandle, Transport
 from collections import deque
-from typing import Protocol, cast
+from typing import Any, Protocol, cast
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 
@@ -37,7 +37,7 @@ _LIMITS = Limits()
 class Served(Protocol):
     """What the connections of one server share; uvicorn's `ServerState` is one."""
 
-    connections: set[asyncio.Protocol]
+    connections: set[Any]
     tasks: set[Task[None]]
 
 

@@ -24,6 +24,7 @@ ANY_ADDRESS = ("0.0.0.0", "::")  # noqa: S104
 OPENAI, ANTHROPIC, GEMINI = "openai-chat", "anthropic-messages", "gemini"
 DOORS: Mapping[str, str] = {
     "/v1/chat/completions": OPENAI,
+    "/v1/messages": ANTHROPIC,
 }
 """The wire that is spoken at each path. Gemini's stands in `_GEMINI`, for there the path names the model."""
 

@@ -31,7 +31,6 @@ NEEDED: Mapping[str, tuple[object, ...]] = {
     "background": (False,),
     "mcp_servers": ([],),
     "container": (),
-    "context_management": ({}, []),
     "cachedContent": (),
     "speechConfig": (),
     "imageConfig": (),

@@ -6,6 +6,7 @@ Facts from Anthropic's API reference (Messages, Vision, Tool use, Extended think
 from __future__ import annotations
 
 import re
+from base64 import b64decode
 from collections.abc import Sequence
 from typing import Any
 
@@ -60,7 +61,7 @@ def conversation(messages: Sequence[Message], warnings: list[str]) -> tuple[str 
             system += _instructions(message, warnings)
             continue
         role = "assistant" if message.role == "assistant" else "user"
-        blocks = [block for part in message.parts if (block := _block(part, role, warnings)) is not None]
+        blocks = _blocks(message.parts, role, warnings)
         if turns and turns[-1]["role"] == role:
             turns[-1]["content"] += blocks
         elif blocks:
@@ -78,8 +79,24 @@ def _after_results(block: Json) -> bool:
     return block["type"] != "tool_result"
 
 
+def _blocks(parts: Sequence[Part], role: str, warnings: list[str]) -> list[Json]:
+    """The blocks of these parts; a mark for the cache stands on the block before it."""
+    blocks: list[Json] = []
+    for part in parts:
+        if isinstance(part, CacheMark):
+            if blocks:
+                blocks[-1]["cache_control"] = cache_control(part)
+        elif (block := _block(part, role, warnings)) is not None:
+            blocks.append(block)
+    return blocks
+
+
+def cache_control(mark: CacheMark) -> Json:
+    return {"type": "ephemeral", "ttl": mark.ttl} if mark.ttl else {"type": "ephemeral"}
+
+
 def _instructions(message: Message, warnings: list[str]) -> list[Json]:
-    blocks = [block for part in message.parts if (block := _block(part, "system", warnings)) is not None]
+    blocks = _blocks(message.parts, "system", warnings)
     if any(block["type"] != "text" for block in blocks):
         raise Unsupported("Instructions are text only on this wire.", param="messages")
     return blocks
@@ -95,7 +112,7 @@ def _block(part: Part, role: str, warnings: list[str]) -> Json | None:
                 raise Unsupported("An image in the assistant's turn cannot be carried on this wire.", param="messages")
             return _image(part, warnings)
         case File():
-            raise Unsupported("A file cannot be carried on this wire.", param="messages")
+            return _document(part)
         case CacheMark():
             return None
         case Reasoning():
@@ -132,7 +149,30 @@ def _image(image: Image, warnings: list[str]) -> Json:
     return {"type": "image", "source": {"type": "url", "url": image.url}}
 
 
+def _document(file: File) -> Json:
+    kind = file.media_type or "application/pdf"
+    if kind.startswith(("audio/", "video/")):
+        raise Unsupported("A sound cannot be carried on this wire.", "Use a model that hears.", param="messages")
+    source: Json
+    if file.data is None:
+        if file.url is None:
+            raise InvalidRequest("A file came without data and without a URL.", param="messages")
+        source = {"type": "url", "url": file.url}
+    elif kind.startswith("text/"):
+        try:
+            text = b64decode(file.data).decode()
+        except ValueError:
+            raise InvalidRequest("A text file is not UTF-8 in base64.", param="messages") from None
+        source = {"type": "text", "media_type": "text/plain", "data": text}
+    else:
+        source = {"type": "base64", "media_type": kind, "data": file.data}
+    return {"type": "document", "source": source, **({"title": file.name} if file.name else {})}
+
+
 def _reasoning(reasoning: Reasoning, warnings: list[str]) -> Json | None:
+    if reasoning.maker != NAME:
+        warnings.append(UNSIGNED)
+        return None
     if reasoning.signature:
         return {"type": "thinking", "thinking": reasoning.text, "signature": reasoning.signature}
     if reasoning.sealed:
@@ -142,10 +182,10 @@ def _reasoning(reasoning: Reasoning, warnings: list[str]) -> Json | None:
 
 
 def _result(result: ToolResult, warnings: list[str]) -> Json:
-    blocks = [made for part in result.parts if (made := _block(part, "user", warnings)) is not None]
+    blocks = _blocks(result.parts, "user", warnings)
     block: Json = {"type": "tool_result", "tool_use_id": _id(result.call_id)}
     if blocks:
-        block["content"] = blocks[0]["text"] if len(blocks) == 1 and blocks[0]["type"] == "text" else blocks
+        block["content"] = blocks[0]["text"] if len(blocks) == 1 and blocks[0].keys() == {"type", "text"} else blocks
     if result.failed:
         block["is_error"] = True
     return block

@@ -19,6 +19,7 @@ class Delta(Struct, gc=False):
     partial_json: str | None = None
     signature: str | None = None
     stop_reason: str | None = None
+    stop_sequence: str | None = None
     stop_details: Any = None
 
 

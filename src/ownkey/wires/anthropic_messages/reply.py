@@ -64,6 +64,7 @@ class _Message(Struct):
     id: str | None = None
     model: str | None = None
     stop_reason: str | None = None
+    stop_sequence: str | None = None
     stop_details: Any = None
     usage: Raw = Raw(b"{}")
 
@@ -94,7 +95,7 @@ def read_reply(body: bytes) -> Reply:
         parts.append(Refusal(refusal))
     return Reply(
         parts=tuple(parts),
-        finish=finish(message.stop_reason),
+        finish=finish(message.stop_reason, message.stop_sequence),
         usage=usage_of(counts(message.usage)),
         id=message.id,
         model=message.model,
@@ -123,9 +124,9 @@ def _part(block: Block | dict[str, Any]) -> Part | None:
         return Opaque(NAME, block)
     match block.type:
         case "thinking":
-            return Reasoning(block.thinking or "", block.signature or None)
+            return Reasoning(block.thinking or "", block.signature or None, maker=NAME)
         case "redacted_thinking":
-            return Reasoning("", sealed=block.data)
+            return Reasoning("", sealed=block.data, maker=NAME)
         case "tool_use":
             return ToolCall(block.id, block.name, arguments(block))
         case _:
@@ -138,8 +139,8 @@ def explanation(stop_details: object) -> str | None:
     return text if isinstance(text, str) else None
 
 
-def finish(stop_reason: str | None) -> Finish:
-    return Finish(_UNIFIED.get(stop_reason or "", "unknown"), stop_reason)
+def finish(stop_reason: str | None, stop_sequence: str | None = None) -> Finish:
+    return Finish(_UNIFIED.get(stop_reason or "", "unknown"), stop_reason, stop_sequence)
 
 
 def error_in(body: bytes, status: int = 200, headers: Mapping[bytes, bytes] | None = None) -> ProviderError | None:

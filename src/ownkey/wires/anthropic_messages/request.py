@@ -12,7 +12,7 @@ from msgspec.json import encode
 from ownkey.catalog.manifest import Quirks
 from ownkey.talk.chat import Chat, Effort, Thinking, Tool
 from ownkey.talk.errors import InvalidRequest, Unsupported
-from ownkey.wires.anthropic_messages.content import conversation
+from ownkey.wires.anthropic_messages.content import cache_control, conversation
 from ownkey.wires.other import carried
 from ownkey.wires.thinking import BUDGETS, fitted
 from ownkey.wires.wire import Written
@@ -58,7 +58,7 @@ def write_request(chat: Chat, model: str, *, stream: bool, max_output: int | Non
 
 
 def _left_out(name: str) -> str:
-    return f"`{name}` has no equivalent on this wire and was left out."
+    return f"{name} has no counterpart at this provider and was left out."
 
 
 def _other(chat: Chat, warnings: list[str]) -> None:
@@ -138,6 +138,8 @@ def _tool(tool: Tool) -> Json:
     written["input_schema"] = schema if "type" in schema else {"type": "object", **schema}
     if tool.strict:
         written["strict"] = True
+    if tool.cache is not None:
+        written["cache_control"] = cache_control(tool.cache)
     return written
 
 

@@ -71,6 +71,7 @@ class MessagesReader:
         self._cited = False
         self._usage: dict[str, Any] = {}
         self._stop_reason: str | None = None
+        self._stop_sequence: str | None = None
         self._refusal: str | None = None
         self._error: ProviderError | None = None
 
@@ -186,7 +187,7 @@ class MessagesReader:
             if block.citations:
                 self._cite(events)
         elif block.type == "redacted_thinking":
-            events.append(ReasoningSeal(sealed=block.data))
+            events.append(ReasoningSeal(sealed=block.data, maker=NAME))
         elif block.type == "thinking":
             self._open[said.index] = opened = _Open()
             if block.thinking:
@@ -206,13 +207,14 @@ class MessagesReader:
             events.append(WholePart(Opaque(NAME, whole(block.raw, block.pieces))))
         elif block.call is None:
             if block.pieces:
-                events.append(ReasoningSeal("".join(block.pieces["signature"])))
+                events.append(ReasoningSeal("".join(block.pieces["signature"]), maker=NAME))
         elif not block.filled:
             events.append(ToolCallDelta(block.call, block.input))
 
     def _note(self, said: Said, events: list[Event]) -> None:
         if said.delta is not None:
             self._stop_reason = said.delta.stop_reason or self._stop_reason
+            self._stop_sequence = said.delta.stop_sequence or self._stop_sequence
             self._refusal = explanation(said.delta.stop_details) or self._refusal
         self._report(counts(said.usage), events)
 
@@ -229,7 +231,7 @@ class MessagesReader:
             self._end_block(index, events)
         if self._refusal:
             events.append(RefusalDelta(self._refusal))
-        events.append(finish(self._stop_reason))
+        events.append(finish(self._stop_reason, self._stop_sequence))
         self.ended = True
 
     def _cite(self, events: list[Event]) -> None:

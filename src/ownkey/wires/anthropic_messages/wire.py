@@ -5,19 +5,23 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from msgspec import Struct
-from msgspec.json import Decoder
+from msgspec import Raw, Struct
+from msgspec.json import Decoder, decode, encode
 
 from ownkey.catalog.manifest import Model, Quirks
 from ownkey.talk.chat import Chat
-from ownkey.talk.errors import ProviderError
+from ownkey.talk.errors import OwnkeyError, ProviderError
 from ownkey.talk.reply import Reply
+from ownkey.wires.anthropic_messages.ask import forward, read_ask, read_count_ask
+from ownkey.wires.anthropic_messages.chat import read_chat
+from ownkey.wires.anthropic_messages.relay import MessagesRelay, pass_reply
 from ownkey.wires.anthropic_messages.reply import NAME, error_in, read_reply, unreadable
 from ownkey.wires.anthropic_messages.request import DEFAULT_CAP, write_request
 from ownkey.wires.anthropic_messages.stream import MessagesReader
 from ownkey.wires.anthropic_messages.usage import UNREADABLE
+from ownkey.wires.anthropic_messages.writer import MessagesWriter, error_object, write_count, write_reply
 from ownkey.wires.status import by_status
-from ownkey.wires.wire import Headers, Listed, Written
+from ownkey.wires.wire import Ask, Headers, Listed, Named, Passed, Written
 
 
 class _Model(Struct):
@@ -34,14 +38,25 @@ class _Page(Struct):
     last_id: str | None = None
 
 
+class _Counted(Struct):
+    input_tokens: int
+
+
 _page = Decoder(_Page)
+_counted = Decoder(_Counted)
+_COUNTED = frozenset({"model", "messages", "system", "tools", "tool_choice", "thinking"})
 
 
 class AnthropicMessages:
-    """The outward side. The manifest's base URL ends with `/v1`."""
+    """The wire of that name, both ways. A provider's base URL ends with `/v1`."""
 
     name = NAME
-    paths: Mapping[str, str] = {"chat": "/messages", "stream": "/messages", "models": "/models?limit=1000"}
+    paths: Mapping[str, str] = {
+        "chat": "/messages",
+        "stream": "/messages",
+        "models": "/models?limit=1000",
+        "count": "/messages/count_tokens",
+    }
     headers: Mapping[str, str] = {"anthropic-version": "2023-06-01"}
     default_output: int | None = DEFAULT_CAP
 
@@ -75,6 +90,49 @@ class AnthropicMessages:
         )
         more = page.has_more and page.last_id
         return Listed(models, {"after_id": page.last_id} if more and page.last_id else None)
+
+    def read_ask(self, body: bytes, named: Named | None = None) -> Ask:
+        return read_ask(body)
+
+    def read_chat(self, ask: Ask) -> Chat:
+        return read_chat(ask)
+
+    def forward(self, ask: Ask, model: str, *, max_output: int | None, quirks: Quirks) -> bytes:
+        return forward(ask, model, max_output=max_output)
+
+    def relay(self, ask: Ask) -> MessagesRelay:
+        return MessagesRelay()
+
+    def pass_reply(self, body: bytes) -> Passed:
+        return pass_reply(body)
+
+    def write_reply(self, reply: Reply, model: str) -> bytes:
+        return write_reply(reply, model)
+
+    def writer(self, ask: Ask, model: str) -> MessagesWriter:
+        return MessagesWriter(model)
+
+    def write_error(self, error: OwnkeyError, status: int) -> dict[str, object]:
+        return error_object(error, status)
+
+    def read_count_ask(self, body: bytes, named: Named | None = None) -> Ask:
+        return read_count_ask(body)
+
+    def write_count(self, chat: Chat, model: str, quirks: Quirks) -> bytes:
+        """The request that asks how many tokens a chat has. Raises Unsupported, naming the field."""
+        written = write_request(chat, model, stream=False, max_output=None, quirks=quirks)
+        whole = decode(written.body, type=dict[str, Raw])
+        return encode({name: raw for name, raw in whole.items() if name in _COUNTED})
+
+    def read_count(self, body: bytes) -> int:
+        """Raises UnexpectedResponse."""
+        try:
+            return _counted.decode(body).input_tokens
+        except UNREADABLE:
+            raise error_in(body) or unreadable() from None
+
+    def write_count_reply(self, tokens: int) -> bytes:
+        return write_count(tokens)
 
 
 def _limit(value: object) -> int | None:

@@ -9,23 +9,11 @@ from msgspec import Raw, json
 
 from ownkey.catalog.manifest import Quirks
 from ownkey.talk.errors import InvalidRequest
+from ownkey.wires.members import decode_members, wrong
 from ownkey.wires.wire import Ask
 
 MOST_CHOICES = 128
 LARGEST_CAP = 2**31 - 1
-
-# Fields by which other gateways let a request choose where it goes, with whose key, or what is answered in place of
-# a model; and `models`, by which one request may be answered by a model that nobody allowed or priced.
-_REFUSED = """
-    api_base api_key api_type api_version api_secret aws_access_key_id aws_region_name aws_secret_access_key
-    aws_session_token azure_ad_token azure_endpoint base_url config context_window_fallback_dict
-    content_policy_fallbacks custom_host custom_llm_provider default_headers default_query endpoint extra_body
-    extra_headers extra_query fallback_models fallbacks headers http_client litellm_params mock_response
-    mock_testing_content_policy_fallbacks mock_testing_context_fallbacks mock_testing_fallbacks mock_timeout
-    mock_tool_calls model_info model_list models organization provider_url proxies proxy route ssl_verify
-    user_config vertex_credentials vertex_location vertex_project virtual_key
-"""
-REFUSED = frozenset(_REFUSED.split())
 
 # What tells of input that is no text, each as it stands in JSON. `audio` names an earlier spoken answer by its id.
 _NO_TEXT = tuple(
@@ -36,29 +24,18 @@ _OTHER_PART = re.compile(rb'"type"\s*:\s*(?!\s|"(?:text|function|refusal|thinkin
 # ASCII letters written as escapes would hide those words.
 _ESCAPED_LETTER = re.compile(rb"\\u00[2-7]")
 
-_members = json.Decoder(dict[str, Raw])
 _options = json.Decoder(dict[str, Raw] | None)
-_values = json.Decoder(dict[str, Any])
 _CAPS = ("max_completion_tokens", "max_tokens")
 
 
 def read_ask(body: bytes) -> Ask:
     """Raises InvalidRequest, naming the field. Of members given twice, the last one holds and is sent alone."""
-    try:
-        values = _values.decode(body)
-        fields = _members.decode(body)
-    except (ValueError, RecursionError):
-        raise InvalidRequest("The body is not a JSON object in UTF-8.", "Send one JSON object.") from None
-    if not REFUSED.isdisjoint(fields):
-        name = min(REFUSED & fields.keys())
-        raise InvalidRequest(
-            f"Unknown field: {name}.", "Leave it out: where a request goes is not set by it.", param=name
-        )
+    values, fields = decode_members(body)
     model, messages, options = values.get("model"), values.get("messages"), values.get("stream_options")
     if not isinstance(model, str) or not 0 < len(model) <= 512 or not model.isprintable():
-        raise _wrong("model", "the name of a model")
+        raise wrong("model", "the name of a model")
     if not isinstance(messages, list) or not messages:
-        raise _wrong("messages", "an array of at least one message")
+        raise wrong("messages", "an array of at least one message")
     return Ask(
         model=model,
         stream=_flag(values, "stream"),
@@ -93,14 +70,14 @@ def _asking(options: Raw | None) -> Raw:
 
 def _wants_usage(options: object) -> bool:
     if not isinstance(options, dict):
-        raise _wrong("stream_options", "an object")
+        raise wrong("stream_options", "an object")
     return _flag(cast("dict[str, Any]", options), "include_usage", "stream_options.include_usage")
 
 
 def _flag(values: dict[str, Any], name: str, param: str | None = None) -> bool:
     value = values.get(name)
     if value is not None and not isinstance(value, bool):
-        raise _wrong(param or name, "true or false")
+        raise wrong(param or name, "true or false")
     return value is True
 
 
@@ -116,7 +93,7 @@ def _cap(values: dict[str, Any]) -> int | None:
 def _count(values: dict[str, Any], name: str, most: int) -> int:
     value = values[name]
     if type(value) is not int or not 1 <= value <= most:
-        raise _wrong(name, f"a whole number from 1 to {most}")
+        raise wrong(name, f"a whole number from 1 to {most}")
     return value
 
 
@@ -126,7 +103,3 @@ def _text_only(raw: bytes, messages: list[object]) -> bool:
     if any(word in raw for word in _NO_TEXT):
         return False
     return b'"type"' not in raw or _OTHER_PART.search(raw) is None
-
-
-def _wrong(name: str, expected: str) -> InvalidRequest:
-    return InvalidRequest(f"{name} must be {expected}.", "Correct it and send the request again.", param=name)
