@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ownkey.talk.errors import UnexpectedResponse
 
-EVENT_BYTES = 1 << 20
+EVENT_BYTES = 32 << 20
 EVENT_LINES = 10_000
 
 _BOM = b"\xef\xbb\xbf"
@@ -35,7 +35,7 @@ class Splitter:
     def feed(self, data: bytes) -> list[bytes]:
         """The data of the events that are whole by now, the lines of each joined by LF.
 
-        Raises UnexpectedResponse where one event is over 1 MiB or 10,000 lines.
+        Raises UnexpectedResponse where one event is over 32 MiB or 10,000 lines.
         """
         if self._after_cr or b"\r" in data:
             data = self._unified(data)
@@ -100,5 +100,5 @@ class Splitter:
 
 def _too_large() -> UnexpectedResponse:
     return UnexpectedResponse(
-        "The provider sent one event of over 1 MiB or 10,000 lines.", "Try again, or use another model."
+        "The provider sent one event of over 32 MiB or 10,000 lines.", "Try again, or use another model."
     )

@@ -92,7 +92,7 @@ class _Writer:
             match part:
                 case ToolResult():
                     written.append(self._result(part))
-                    media += [_image(image) for image in part.parts if isinstance(image, Image)]
+                    media += [_media(one) for one in part.parts if isinstance(one, Image | File)]
                 case Opaque(wire=wire, raw=raw) if wire == NAME and raw.keys() == {"thoughtSignature"} and written:
                     written[-1] |= raw
                 case _:
@@ -110,15 +110,16 @@ class _Writer:
             case Image():
                 return _image(part)
             case File():
-                raise Unsupported("A file cannot be carried on this wire.", param="messages")
+                return _file(part)
             case CacheMark():
-                return None
+                self._warn("messages: marks for the cache are not sent: Gemini caches by itself")
             case ToolCall():
                 return self._call(part)
-            case Reasoning(text=text, signature=signature):
-                if text or signature:
+            case Reasoning(text=text, signature=signature, maker=maker):
+                signature = signature if maker == NAME else None
+                if maker in (None, NAME) and (text or signature):
                     return _signed({"text": text, "thought": True}, signature)
-                self._warn("messages: reasoning that another provider sealed is not sent")
+                self._warn("messages: reasoning that no Gemini model sealed is not sent")
             case Opaque(wire=wire, raw=raw):
                 if wire == NAME:
                     return dict(raw)
@@ -195,6 +196,18 @@ def _image(image: Image) -> Object:
         raise Unsupported("Gemini takes an image as base64 data or by a URL.", "Send one of them.", param="messages")
     media_type = image.media_type or _by_ending(url)
     return {"fileData": {"mimeType": media_type, "fileUri": url} if media_type else {"fileUri": url}}
+
+
+def _media(part: Image | File) -> Object:
+    return _image(part) if isinstance(part, Image) else _file(part)
+
+
+def _file(file: File) -> Object:
+    if file.data is not None:
+        return {"inlineData": {"mimeType": file.media_type or "application/pdf", "data": file.data}}
+    if file.url is None:
+        raise Unsupported("Gemini takes a file as base64 data or by a URL.", "Send one of them.", param="messages")
+    return {"fileData": {"mimeType": file.media_type or "application/pdf", "fileUri": file.url}}
 
 
 def _by_ending(url: str) -> str | None:

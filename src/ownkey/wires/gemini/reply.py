@@ -172,7 +172,7 @@ def _enum(value: object) -> str | None:
 def _text(text: str, signature: str | None, *, thought: bool) -> list[Event]:
     if thought:
         events: list[Event] = [ReasoningDelta(text)] if text else []
-        return [*events, ReasoningSeal(signature)] if signature else events
+        return [*events, ReasoningSeal(signature, maker=NAME)] if signature else events
     if signature:
         return [WholePart(Text(text, signature))]
     return [TextDelta(text)] if text else []

@@ -103,7 +103,7 @@ class Elements:
     def feed(self, data: bytes) -> list[bytes]:
         """The elements that are whole by now.
 
-        Raises UnexpectedResponse where one is over 1 MiB or something follows the array.
+        Raises UnexpectedResponse where one is over 32 MiB or something follows the array.
         """
         found: list[bytes] = []
         start = at = 0
@@ -124,7 +124,7 @@ class Elements:
         if self._depth > 1:
             self._pending += data[start:]
         if len(self._pending) > EVENT_BYTES or any(len(element) > EVENT_BYTES for element in found):
-            raise unreadable("holds one event of over 1 MiB")
+            raise unreadable("holds one event of over 32 MiB")
         return found
 
     def _turn(self, mark: bytes) -> bool:
