@@ -24,12 +24,14 @@ ANY_ADDRESS = ("0.0.0.0", "::")  # noqa: S104
 OPENAI, ANTHROPIC, GEMINI = "openai-chat", "anthropic-messages", "gemini"
 DOORS: Mapping[str, str] = {
     "/v1/chat/completions": OPENAI,
+    "/v1/responses": "openai-responses",
     "/v1/messages": ANTHROPIC,
 }
 """The wire that is spoken at each path. Gemini's stands in `_GEMINI`, for there the path names the model."""
 
 _ID_HEADERS: Mapping[str, bytes] = {ANTHROPIC: b"request-id"}
-_GEMINI = re.compile(r"/v1(?:beta)?/models/(.+):([A-Za-z]+)")
+# Some clients leave `models/` out before a name with a slash.
+_GEMINI = re.compile(r"/v1(?:beta)?/(?:models/)?(.+):([A-Za-z]+)")
 _MODEL = re.compile(r"/v1(beta)?/models(?:/([^:]+))?")
 _STREAMS: Mapping[str, bool] = {"generateContent": False, "streamGenerateContent": True}
 

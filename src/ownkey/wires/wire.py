@@ -194,6 +194,7 @@ class Door(Wire, Protocol):
 
 TABLE: Mapping[str, str] = {
     "openai-chat": "ownkey.wires.openai_chat.wire:OpenAIChat",
+    "openai-responses": "ownkey.wires.openai_responses.wire:OpenAIResponses",
     "anthropic-messages": "ownkey.wires.anthropic_messages.wire:AnthropicMessages",
     "gemini": "ownkey.wires.gemini.wire:Gemini",
 }
