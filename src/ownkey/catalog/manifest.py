@@ -82,6 +82,8 @@ class Quirks(Struct, frozen=True, forbid_unknown_fields=True):
     `system_role`: what an instruction is called. `json_schema`: whether a schema is taken, or only `json_object`.
     `seed`, `parallel_tools`: whether the field is taken.
     `reasoning_back`: the field of an assistant's message that carries its reasoning back, where it has to be sent.
+    `cache_marks`: whether `cache_control` is taken on parts and tools, as OpenRouter takes it for those behind it.
+    `seals`: whether sealed reasoning is taken back, in `reasoning_details`.
     `thinking`: the rules for models of which nothing else is said.
     """
 
@@ -92,6 +94,8 @@ class Quirks(Struct, frozen=True, forbid_unknown_fields=True):
     seed: bool = True
     parallel_tools: bool = True
     reasoning_back: Literal["reasoning_content", "reasoning"] | None = None
+    cache_marks: bool = False
+    seals: bool = False
     thinking: ThinkingRules = ThinkingRules()
 
 
