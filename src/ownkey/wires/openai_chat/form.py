@@ -14,7 +14,7 @@ from msgspec import Struct, json
 
 from ownkey.talk.chat import Image, Reasoning
 from ownkey.talk.errors import ProviderError, ProviderUnavailable
-from ownkey.wires.openai_chat.error import error_in, unreadable
+from ownkey.wires.openai_error import error_in, unreadable
 
 MAKERS = {
     "anthropic-claude-v1": "anthropic-messages",

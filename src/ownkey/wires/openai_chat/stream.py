@@ -19,8 +19,8 @@ from ownkey.talk.reply import (
     WholePart,
 )
 from ownkey.wires.openai_chat import form as form
-from ownkey.wires.openai_chat.error import unreadable
 from ownkey.wires.openai_chat.usage import failed, finish_of, usage_of
+from ownkey.wires.openai_error import unreadable
 from ownkey.wires.sse import Splitter
 
 MOST_CALLS = 1000

@@ -24,9 +24,9 @@ from ownkey.talk.reply import (
     UsageReport,
     WholePart,
 )
-from ownkey.wires.openai_chat.error import error_object
 from ownkey.wires.openai_chat.form import MAKERS
 from ownkey.wires.openai_chat.usage import usage_object
+from ownkey.wires.openai_error import error_object
 from ownkey.wires.wire import Ask
 
 _NO_ID = "chatcmpl-ownkey"

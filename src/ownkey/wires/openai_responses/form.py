@@ -13,7 +13,7 @@ from msgspec.json import Decoder, decode
 from ownkey.talk.chat import Opaque, Part, Reasoning, Refusal, Text, ToolCall
 from ownkey.talk.errors import ProviderError, ProviderUnavailable
 from ownkey.talk.reply import Finish, Usage
-from ownkey.wires.openai_chat.error import error_in, unreadable
+from ownkey.wires.openai_error import error_in, unreadable
 
 NAME = "openai-responses"
 CITED = "The answer cites its sources; the text is carried, the citations are not."

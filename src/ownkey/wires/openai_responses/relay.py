@@ -9,7 +9,7 @@ from msgspec.json import Decoder
 
 from ownkey.talk.errors import StreamCut
 from ownkey.talk.reply import Usage
-from ownkey.wires.openai_chat.error import unreadable
+from ownkey.wires.openai_error import unreadable
 from ownkey.wires.openai_responses.form import UNREADABLE, Response, failed, fault, finish_of, usage_of
 from ownkey.wires.sse import Splitter
 

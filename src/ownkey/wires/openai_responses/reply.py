@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ownkey.talk.chat import Part, ToolCall
 from ownkey.talk.reply import Reply
-from ownkey.wires.openai_chat.error import unreadable
+from ownkey.wires.openai_error import unreadable
 from ownkey.wires.openai_responses.form import (
     CITED,
     UNREADABLE,

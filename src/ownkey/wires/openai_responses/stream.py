@@ -20,7 +20,7 @@ from ownkey.talk.reply import (
     UsageReport,
     WholePart,
 )
-from ownkey.wires.openai_chat.error import unreadable
+from ownkey.wires.openai_error import unreadable
 from ownkey.wires.openai_responses.form import (
     CITED,
     NAME,

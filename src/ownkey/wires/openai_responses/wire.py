@@ -8,8 +8,8 @@ from ownkey.catalog.manifest import Quirks
 from ownkey.talk.chat import Chat
 from ownkey.talk.errors import OwnkeyError, ProviderError
 from ownkey.talk.reply import Reply
-from ownkey.wires.openai_chat.error import error_object, read_error
-from ownkey.wires.openai_chat.reply import read_models
+from ownkey.wires.openai_error import error_object, read_error
+from ownkey.wires.openai_models import read_models
 from ownkey.wires.openai_responses.ask import forward, read_ask
 from ownkey.wires.openai_responses.chat import read_chat
 from ownkey.wires.openai_responses.form import NAME

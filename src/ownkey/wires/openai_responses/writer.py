@@ -22,7 +22,7 @@ from ownkey.talk.reply import (
     UsageReport,
     WholePart,
 )
-from ownkey.wires.openai_chat.error import error_object
+from ownkey.wires.openai_error import error_object
 from ownkey.wires.openai_responses.output import Json, Made, output_text, response
 
 
