@@ -93,9 +93,7 @@ async def attempt(sender: Sender, prices: Prices, call: Call[Result], target: Ta
     return answered.give(usage, Receipt(call.id, target.provider.id, target.model, number, tried.cost))
 
 
-async def _read(
-    work: Work[Result], target: Target, put: Put, tried: Attempt, incoming: Incoming
-) -> Answered[Result]:
+async def _read(work: Work[Result], target: Target, put: Put, tried: Attempt, incoming: Incoming) -> Answered[Result]:
     """Whatever is raised, the attempt has ended and the connection is let go."""
     try:
         body = await incoming.read(MAX_REPLY_BYTES)

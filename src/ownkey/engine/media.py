@@ -6,7 +6,7 @@ from msgspec import Struct
 
 from ownkey.engine.attempt import Made, price_text
 from ownkey.engine.call import Answered, Put
-from ownkey.engine.price import UNBOUNDED_OUTPUT_TOKENS, price_unknown, priced_tokens, unbounded
+from ownkey.engine.price import UNBOUNDED_OUTPUT_TOKENS, priced_tokens, unbounded
 from ownkey.engine.target import Target
 from ownkey.spending.catalogue import Prices
 from ownkey.spending.price import Rates, bound_input

@@ -55,9 +55,7 @@ class Operations:
         self._engine = engine
         self._tokens = tokens
 
-    async def embed(
-        self, exchange: Exchange, head: Head, door: EmbeddingDoor, named: NamedEmbed | None = None
-    ) -> None:
+    async def embed(self, exchange: Exchange, head: Head, door: EmbeddingDoor, named: NamedEmbed | None = None) -> None:
         async def answer(request_id: str, caller: Caller | None) -> None:
             check_body_is_json(head)
             ask = door.read_embed_ask(exchange.body, named)
@@ -109,9 +107,7 @@ class Operations:
                 _refuse(exchange, form, stopping(), request_id)
             raise
 
-    def _call(
-        self, request_id: str, caller: Caller | None, head: Head, model: str, work: Work[Result]
-    ) -> Call[Result]:
+    def _call(self, request_id: str, caller: Caller | None, head: Head, model: str, work: Work[Result]) -> Call[Result]:
         owner = self._owner(caller, model)
         return Call(request_id, owner, model, work, caller.token_id if caller else None, head.price_accepted)
 

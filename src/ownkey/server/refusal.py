@@ -11,8 +11,9 @@ class Limits(Struct, frozen=True):
     """Of one connection.
 
     `audio_bytes` is the largest body at the paths for sounds, which are sent as files: 25 MiB (OpenAI's API reference,
-    Audio), and the form around it. `waiting`: requests that are read ahead. `request_s`: how long a client may take to send a request; `room_s`: how
-    long to take nothing of an answer; `linger_s`: how long to hear why it was refused, while it still sends.
+    Audio), and the form around it. `waiting`: requests that are read ahead. `request_s`: how long a client may take to
+    send a request; `room_s`: how long to take nothing of an answer; `linger_s`: how long to hear why it was refused,
+    while it still sends.
     """
 
     body_bytes: int = 10 << 20

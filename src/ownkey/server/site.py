@@ -10,8 +10,8 @@ from ownkey.app.house import House
 from ownkey.engine.request import new_id
 from ownkey.server.exchange import Exchange, Header
 from ownkey.server.gateway import NOBODY, Gateway
-from ownkey.server.operations import BATCHED, MEDIA, Operations
 from ownkey.server.guard import LOOPBACK, Head, caller_of, host_allowed, read_head
+from ownkey.server.operations import BATCHED, MEDIA, Operations
 from ownkey.server.problems import headers_of
 from ownkey.talk.errors import InvalidRequest, OwnkeyError, UnknownModel
 from ownkey.talk.secret import clean

@@ -17,11 +17,11 @@ MOST_FIELD_BYTES = 4096
 """Of a field that is read here: a name, a number, a word."""
 
 _BOUNDARY = re.compile(
-    rb"multipart/form-data\s*;(?:[^\"]*;)?\s*boundary=(?:\"([A-Za-z0-9'()+_,./:=? -]{1,70})\"|([^\s;\",]{1,70}))\s*(?:;.*)?",
+    rb";\s*boundary\s*=\s*(?:\"([A-Za-z0-9'()+_,./:=? -]{1,70})\"|([A-Za-z0-9'()+_,./:=?-]{1,70}))\s*(?=;|$)",
     re.IGNORECASE,
 )
 _DISPOSITION = re.compile(rb"(?:^|\r\n)content-disposition\s*:\s*form-data\s*((?:;[^\r\n]*)?)(?=\r\n|$)", re.IGNORECASE)
-_PARAMETER = re.compile(rb";\s*([!#$&+.^_`|~0-9A-Za-z*-]+)\s*=\s*(?:\"((?:[^\"\\\r\n]|\\.)*)\"|([^\s;\"]+))")
+_PARAMETER = re.compile(rb";\s*([A-Za-z*]+)\s*=\s*(?:\"((?:[^\"\\\r\n]|\\.)*)\"|([^\s;\"]+))")
 
 
 class FormPart(Struct, frozen=True):
@@ -61,10 +61,10 @@ class Form(Struct, frozen=True):
 
 def read_form(body: bytes, content_type: bytes) -> Form:
     """Raises InvalidRequest for what two readers could read differently."""
-    found = _BOUNDARY.fullmatch(content_type.strip())
-    if found is None:
+    found = [quoted or plain for quoted, plain in _BOUNDARY.findall(content_type)]
+    if len(found) != 1 or found[0].endswith(b" "):
         raise _wrong("The form has no boundary that can be read.")
-    boundary = found[1] or found[2]
+    boundary = found[0]
     parts: list[FormPart] = []
     mark = b"--" + boundary
     place = 0 if body.startswith(mark) else body.find(b"\r\n" + mark) + 2
@@ -73,8 +73,7 @@ def read_form(body: bytes, content_type: bytes) -> Form:
     while True:
         place += len(mark)
         if body.startswith(b"--", place):
-            kind = b'multipart/form-data; boundary="%b"' % boundary if b" " in boundary else found[0]
-            return Form(body, kind, tuple(parts))
+            return Form(body, b'multipart/form-data; boundary="%b"' % boundary, tuple(parts))
         if not body.startswith(b"\r\n", place) or len(parts) >= MOST_PARTS:
             raise _wrong("A part of the form cannot be read, or there are too many.")
         # The head of a part may be empty: then its end follows the boundary's line at once.

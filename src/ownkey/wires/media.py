@@ -22,7 +22,9 @@ from ownkey.wires.openai_chat.usage import usage_of
 JSON = b"application/json"
 
 _members = msgspec.json.Decoder(dict[str, Raw])
-_TYPE = re.compile(rb"[a-z]+/[a-z0-9.+-]+(?:\s*;\s*[a-z]+=[\x21\x23-\x3a\x3c-\x7e]+)*", re.IGNORECASE)
+_TYPE = re.compile(
+    rb"[a-z]{1,16}/[a-z0-9.+-]{1,64}(?:\s{0,2};\s{0,2}[a-z]{1,16}=[\x21\x23-\x3a\x3c-\x7e]{1,64}){0,4}", re.IGNORECASE
+)
 # What a browser would run, were it shown as what it says it is.
 _SHOWN = re.compile(
     rb"audio/.*|image/(?!svg).*|video/.*|application/(?:json|x-subrip|octet-stream|ogg)|text/(?:plain|vtt|event-stream|srt)",
