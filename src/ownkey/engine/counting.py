@@ -70,8 +70,8 @@ def _body(asked: Count, target: Target) -> bytes | None:
     passes = asked.door is spoken
     if "count" not in target.paths or not isinstance(spoken, Counter):
         return None
-    if passes and "model" in asked.ask.fields:
-        return asked.door.forward(asked.ask, target.model, max_output=None, quirks=target.quirks)
+    if passes:
+        return spoken.forward_count(asked.ask, target.model, target.quirks)
     try:
         return spoken.write_count(asked.door.read_chat(asked.ask), target.model, target.quirks)
     except Unsupported:

@@ -17,7 +17,7 @@ from ownkey.talk.errors import InvalidRequest, OwnkeyError, UnknownModel
 from ownkey.talk.secret import clean
 from ownkey.wires.embedding import EmbeddingDoor, NamedEmbed
 from ownkey.wires.models import FORMS
-from ownkey.wires.wire import Counter, Door, Named, spoken, wire
+from ownkey.wires.wire import Door, Named, spoken, wire
 
 Handler = Callable[[Exchange, Head], Awaitable[None]]
 
@@ -52,8 +52,7 @@ class Site:
         self._operations = Operations(house.engine, house.tokens)
         self._routes["POST", "/v1/embeddings"] = self._embed("openai-embeddings")
         self._routes |= {("POST", path): self._media(operation) for path, operation in MEDIA.items()}
-        if isinstance(wire(ANTHROPIC), Counter):
-            self._routes["POST", "/v1/messages/count_tokens"] = self._count(ANTHROPIC)
+        self._routes["POST", "/v1/messages/count_tokens"] = self._count(ANTHROPIC)
 
     async def serve(self, exchange: Exchange) -> None:
         """Answers any request."""
@@ -110,7 +109,7 @@ class Site:
     def _operation(self, model: str, verb: str) -> Handler | None:
         if verb in BATCHED:
             return self._embed("gemini-embeddings", NamedEmbed(model, BATCHED[verb]))
-        if verb == "countTokens" and isinstance(wire(GEMINI), Counter):
+        if verb == "countTokens":
             return self._count(GEMINI, Named(model, False))
         return None
 

@@ -12,16 +12,16 @@ from typing import Any, cast
 import msgspec
 from msgspec import Raw, Struct
 
-from ownkey.talk.errors import InvalidRequest, UnexpectedResponse
+from ownkey.talk.errors import UnexpectedResponse
 from ownkey.talk.reply import Usage
 from ownkey.wires.form import Form, read_form
-from ownkey.wires.openai_chat.ask import MOST_CHOICES, REFUSED
+from ownkey.wires.members import REFUSED, decode_members, model_name, refused, whole_number
+from ownkey.wires.openai_chat.ask import MOST_CHOICES
 from ownkey.wires.openai_chat.error import error_in, unreadable
 from ownkey.wires.openai_chat.usage import usage_of
 
 JSON = b"application/json"
 
-_members = msgspec.json.Decoder(dict[str, Raw])
 _TYPE = re.compile(
     rb"[a-z]{1,16}/[a-z0-9.+-]{1,64}(?:\s{0,2};\s{0,2}[a-z]{1,16}=[\x21\x23-\x3a\x3c-\x7e]{1,64}){0,4}", re.IGNORECASE
 )
@@ -65,24 +65,13 @@ def read_media_ask(operation: str, body: bytes, content_type: bytes) -> MediaAsk
     fields: dict[str, Raw] | None = None
     if content_type.lower().startswith(b"multipart/"):
         form = read_form(body, content_type)
-        names = {part.name.partition("[")[0] for part in form.parts}
+        for name in sorted(REFUSED & {part.name.partition("[")[0] for part in form.parts}):
+            raise refused(name)
         model, wanted, count = form.value("model"), form.value("response_format"), form.value("n")
     else:
-        try:
-            values: dict[str, Any] = msgspec.json.decode(body, type=dict[str, Any])
-            fields = _members.decode(body)
-        except (ValueError, RecursionError):
-            raise InvalidRequest("The body is not a JSON object in UTF-8.", "Send one JSON object.") from None
-        names = set(fields)
+        values, fields = decode_members(body)
         model, wanted, count = values.get("model"), values.get("response_format"), values.get("n")
-    if not REFUSED.isdisjoint(names):
-        name = min(REFUSED & names)
-        raise InvalidRequest(
-            f"Unknown field: {name}.", "Leave it out: where a request goes is not set by it.", param=name
-        )
-    if not isinstance(model, str) or not 0 < len(model) <= 512 or not model.isprintable():
-        raise InvalidRequest("model must be the name of a model.", "Name it as PROVIDER/MODEL.", param="model")
-    return MediaAsk(operation, model, fields, form, _choices(count), _tells(operation, wanted))
+    return MediaAsk(operation, model_name(model), fields, form, _choices(count), _tells(operation, wanted))
 
 
 def read_usage(body: bytes, content_type: bytes) -> Usage:
@@ -121,9 +110,7 @@ def _choices(count: object) -> int:
     number = int(count) if isinstance(count, str) and count.isascii() and count.isdigit() else count
     if number is None:
         return 1
-    if type(number) is not int or not 1 <= number <= MOST_CHOICES:
-        raise InvalidRequest(f"n must be a whole number from 1 to {MOST_CHOICES}.", "Correct it.", param="n")
-    return number
+    return whole_number("n", number, MOST_CHOICES)
 
 
 def _last_usage(body: bytes) -> Usage:

@@ -209,6 +209,10 @@ class Counter(Protocol):
         """Raises Unsupported, naming the field."""
         ...
 
+    def forward_count(self, ask: Ask, model: str, quirks: Quirks) -> bytes:
+        """The same for a client of this wire: every field with its own bytes but the model."""
+        ...
+
     def read_count(self, body: bytes) -> int:
         """Raises UnexpectedResponse."""
         ...
@@ -223,7 +227,7 @@ TABLE: Mapping[str, str] = {
     "gemini": "ownkey.wires.gemini.wire:Gemini",
     "openai-embeddings": "ownkey.wires.openai_embeddings.wire:OpenAIEmbeddings",
     "gemini-embeddings": "ownkey.wires.gemini_embeddings.wire:GeminiEmbeddings",
-    "ollama-embeddings": "ownkey.wires.ollama_embeddings:OllamaEmbeddings",
+    "ollama-embeddings": "ownkey.wires.ollama_embeddings.wire:OllamaEmbeddings",
 }
 """Those for embeddings, which `catalog.manifest.embeds` knows by their names, are described in `wires.embedding`."""
 

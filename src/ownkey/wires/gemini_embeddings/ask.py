@@ -10,15 +10,15 @@ from typing import Any
 from msgspec import Raw, json
 
 from ownkey.talk.embed import Embed
-from ownkey.talk.errors import InvalidRequest, Unsupported
+from ownkey.talk.errors import Unsupported
 from ownkey.wires.embedding import EmbedAsk, NamedEmbed
 from ownkey.wires.gemini.values import Object, as_list, as_object, as_text
+from ownkey.wires.members import decode_members, model_name, whole_number, wrong
 from ownkey.wires.other import carried
 from ownkey.wires.wire import Written
 
 MOST_DIMENSIONS = 2**20
 
-_members = json.Decoder(dict[str, Raw])
 _requests = json.Decoder(list[dict[str, Raw]])
 _TASK, _DIMENSIONS = ("taskType", "task_type"), ("outputDimensionality", "output_dimensionality")
 _KNOWN = frozenset({"model", "content", "title", *_TASK, *_DIMENSIONS})
@@ -26,17 +26,12 @@ _KNOWN = frozenset({"model", "content", "title", *_TASK, *_DIMENSIONS})
 
 def read_ask(body: bytes, named: NamedEmbed) -> EmbedAsk:
     """Raises InvalidRequest, naming the field."""
-    try:
-        value, fields = as_object(json.decode(body)), _members.decode(body)
-    except (ValueError, RecursionError):
-        raise InvalidRequest("The body is not a JSON object in UTF-8.", "Send one JSON object.") from None
-    if not 0 < len(named.model) <= 512 or not named.model.isprintable():
-        raise _wrong("model", "the name of a model")
+    value, fields = decode_members(body)
     requests = _asked(value, batch=named.batch)
     parts = [_parts(request) for request in requests]
     texts = [as_text(part.get("text")) for inner in parts for part in inner]
     return EmbedAsk(
-        model=named.model,
+        model=model_name(named.model),
         fields=fields,
         count=len(requests),
         text_bytes=sum(len(text.encode()) for text in texts if text),
@@ -102,13 +97,13 @@ def _resource(model: str) -> str:
 def _asked(value: Object, *, batch: bool) -> list[Object]:
     requests = [as_object(one) for one in as_list(value.get("requests"))] if batch else [value]
     if not requests:
-        raise _wrong("requests", "an array of at least one request")
+        raise wrong("requests", "an array of at least one request")
     for request in requests:
         dimensions = _settings(request)["dimensions"]
-        if dimensions is not None and (type(dimensions) is not int or not 1 <= dimensions <= MOST_DIMENSIONS):
-            raise _wrong("outputDimensionality", f"a whole number from 1 to {MOST_DIMENSIONS}")
+        if dimensions is not None:
+            whole_number("outputDimensionality", dimensions, MOST_DIMENSIONS)
         if not _parts(request):
-            raise _wrong("content", "a content with at least one part")
+            raise wrong("content", "a content with at least one part")
     return requests
 
 
@@ -132,7 +127,3 @@ def _text(request: Object) -> str:
             "Only one text for each vector can be carried to this provider.", "Send one part, a text.", param="content"
         )
     return text
-
-
-def _wrong(name: str, expected: str) -> InvalidRequest:
-    return InvalidRequest(f"{name} must be {expected}.", "Correct it and send the request again.", param=name)

@@ -11,23 +11,10 @@ from ownkey.talk.embed import Embed, Embedded
 from ownkey.talk.errors import InvalidRequest, OwnkeyError, ProviderError
 from ownkey.wires.embedding import EmbedAsk, NamedEmbed, PassedVectors
 from ownkey.wires.gemini.error import read_error
+from ownkey.wires.gemini.writer import error_object
 from ownkey.wires.gemini_embeddings.answer import pass_embedded, read_embedded, write_embedded
 from ownkey.wires.gemini_embeddings.ask import forward, read_ask, read_embed, write_embed
 from ownkey.wires.wire import Headers, Written
-
-# google.rpc.Code by HTTP status, as google/rpc/code.proto maps them.
-_STATUSES: Mapping[int, str] = {
-    401: "UNAUTHENTICATED",
-    403: "PERMISSION_DENIED",
-    404: "NOT_FOUND",
-    402: "RESOURCE_EXHAUSTED",
-    409: "FAILED_PRECONDITION",
-    429: "RESOURCE_EXHAUSTED",
-    500: "INTERNAL",
-    502: "UNAVAILABLE",
-    503: "UNAVAILABLE",
-    504: "DEADLINE_EXCEEDED",
-}
 
 
 class GeminiEmbeddings:
@@ -64,5 +51,4 @@ class GeminiEmbeddings:
         return write_embedded(embedded, ask)
 
     def write_error(self, error: OwnkeyError, status: int) -> dict[str, object]:
-        name = _STATUSES.get(status, "INVALID_ARGUMENT")
-        return {"error": {"code": status, "message": str(error), "status": name}}
+        return error_object(error, status)

@@ -12,7 +12,7 @@ from msgspec import DecodeError, Raw, Struct, json
 from ownkey.talk.embed import Embedded
 from ownkey.talk.reply import Usage
 from ownkey.wires.embedding import EmbedAsk, PassedVectors
-from ownkey.wires.openai_chat.error import error_in, unreadable
+from ownkey.wires.openai_chat.error import error_told, unreadable
 from ownkey.wires.openai_chat.usage import usage_of
 
 
@@ -70,7 +70,7 @@ def _read(body: bytes, count: int) -> tuple[_Answer, list[_Item]]:
     try:
         answer = _answer.decode(body)
     except (ValueError, RecursionError):
-        raise _told(body) or unreadable("it holds no embeddings") from None
+        raise error_told(body) or unreadable("it holds no embeddings") from None
     items = answer.data
     if all(item.index is not None for item in items):
         items = sorted(items, key=lambda item: item.index or 0)
@@ -79,13 +79,6 @@ def _read(body: bytes, count: int) -> tuple[_Answer, list[_Item]]:
     if len(items) != count:
         raise unreadable(f"it holds {len(items)} embeddings in place of {count}")
     return answer, items
-
-
-def _told(body: bytes) -> Exception | None:
-    try:
-        return error_in(json.decode(body))
-    except (ValueError, RecursionError):
-        return None
 
 
 def _base64(vector: list[float]) -> str:

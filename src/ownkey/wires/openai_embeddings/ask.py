@@ -8,16 +8,14 @@ from typing import Any, cast
 from msgspec import Raw, json
 
 from ownkey.talk.embed import Embed, Input
-from ownkey.talk.errors import InvalidRequest, Unsupported
+from ownkey.talk.errors import Unsupported
 from ownkey.wires.embedding import TOKEN_BYTES, EmbedAsk
-from ownkey.wires.openai_chat.ask import REFUSED
+from ownkey.wires.members import decode_members, model_name, whole_number, wrong
 from ownkey.wires.other import carried
 from ownkey.wires.wire import Written
 
 MOST_DIMENSIONS = 2**20
 
-_members = json.Decoder(dict[str, Raw])
-_values = json.Decoder(dict[str, Any])
 _KNOWN = frozenset({"model", "input", "dimensions", "encoding_format", "user", "input_type"})
 
 # `input_type` of Voyage AI, and of Cohere's models at OpenRouter, as the task that means the same.
@@ -33,27 +31,17 @@ _TASKS: Mapping[str, str] = {
 
 def read_ask(body: bytes) -> EmbedAsk:
     """Raises InvalidRequest, naming the field. Of members given twice, the last one holds and is sent alone."""
-    try:
-        values, fields = _values.decode(body), _members.decode(body)
-    except (ValueError, RecursionError):
-        raise InvalidRequest("The body is not a JSON object in UTF-8.", "Send one JSON object.") from None
-    if not REFUSED.isdisjoint(fields):
-        name = min(REFUSED & fields.keys())
-        raise InvalidRequest(
-            f"Unknown field: {name}.", "Leave it out: where a request goes is not set by it.", param=name
-        )
-    model, encoding, dimensions = values.get("model"), values.get("encoding_format"), values.get("dimensions")
-    if not isinstance(model, str) or not 0 < len(model) <= 512 or not model.isprintable():
-        raise _wrong("model", "the name of a model")
+    values, fields = decode_members(body)
+    encoding, dimensions = values.get("encoding_format"), values.get("dimensions")
     if encoding is not None and not isinstance(encoding, str):
-        raise _wrong("encoding_format", "a text")
-    if dimensions is not None and (type(dimensions) is not int or not 1 <= dimensions <= MOST_DIMENSIONS):
-        raise _wrong("dimensions", f"a whole number from 1 to {MOST_DIMENSIONS}")
+        raise wrong("encoding_format", "a text")
+    if dimensions is not None:
+        whole_number("dimensions", dimensions, MOST_DIMENSIONS)
     given = _given(values.get("input"))
     texts = [one for one in given if isinstance(one, str)]
     tokens = sum(len(one) for one in given if isinstance(one, tuple))
     return EmbedAsk(
-        model=model,
+        model=model_name(values.get("model")),
         fields=fields,
         count=len(given),
         text_bytes=sum(len(text.encode()) for text in texts) + TOKEN_BYTES * tokens,
@@ -111,7 +99,7 @@ def _given(value: object) -> list[Input | None]:
     if isinstance(value, str):
         return [value]
     if not isinstance(value, list) or not value:
-        raise _wrong("input", "a text, or an array of at least one")
+        raise wrong("input", "a text, or an array of at least one")
     given = cast("list[object]", value)
     if _is_tokens(given):
         return [tuple(cast("list[int]", given))]
@@ -125,12 +113,8 @@ def _one(item: object) -> Input | None:
         return tuple(cast("list[int]", item))
     if isinstance(item, dict):
         return None
-    raise _wrong("input", "texts, or arrays of tokens")
+    raise wrong("input", "texts, or arrays of tokens")
 
 
 def _is_tokens(items: list[object]) -> bool:
     return all(type(item) is int and 0 <= item < 2**31 for item in items)
-
-
-def _wrong(name: str, expected: str) -> InvalidRequest:
-    return InvalidRequest(f"{name} must be {expected}.", "Correct it and send the request again.", param=name)

@@ -1,4 +1,4 @@
-"""The wire `ollama-embeddings`, outward.
+"""Ollama's embeddings, outward.
 
 Source: Ollama's API documentation (POST /api/embed).
 """
@@ -8,18 +8,26 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from msgspec import json
+from msgspec import Struct, json
 
 from ownkey.talk.embed import Embed, Embedded
 from ownkey.talk.errors import ProviderError, Unsupported
 from ownkey.talk.reply import Usage
 from ownkey.wires.embedding import vectors_in
-from ownkey.wires.gemini.values import as_count, as_object, as_text
-from ownkey.wires.openai_chat.error import error_in, read_error, unreadable
+from ownkey.wires.openai_chat.error import error_told, read_error, unreadable
 from ownkey.wires.other import carried
 from ownkey.wires.wire import Headers, Written
 
 _CARRIES = frozenset({"options", "keep_alive"})
+
+
+class _Answer(Struct):
+    embeddings: Any
+    prompt_eval_count: int | None = None
+    model: str | None = None
+
+
+_answer = json.Decoder(_Answer)
 
 
 class OllamaEmbeddings:
@@ -46,13 +54,12 @@ class OllamaEmbeddings:
 
     def read_embedded(self, body: bytes, count: int) -> Embedded:
         try:
-            answer = as_object(json.decode(body))
+            answer = _answer.decode(body)
         except (ValueError, RecursionError):
-            raise unreadable("it is not JSON") from None
-        if error := error_in(answer):
-            raise error
-        usage = Usage(input_tokens=as_count(answer.get("prompt_eval_count")), output_tokens=0)
-        return Embedded(vectors_in(answer.get("embeddings"), count), usage, as_text(answer.get("model")))
+            raise error_told(body) or unreadable("it holds no embeddings") from None
+        tokens = answer.prompt_eval_count
+        usage = Usage(input_tokens=tokens if tokens and tokens > 0 else None, output_tokens=0)
+        return Embedded(vectors_in(answer.embeddings, count), usage, answer.model)
 
     def read_error(self, status: int, headers: Headers, body: bytes) -> ProviderError:
         return read_error(status, headers, body)
