@@ -18,6 +18,11 @@ OPERATIONS = (
 """What a provider can be asked for. The second row passes through in OpenAI's form, where the manifest names a path."""
 
 
+def embeds(wire: str) -> bool:
+    """Whether a wire carries embeddings and no chats: its name says so."""
+    return wire.endswith("-embeddings")
+
+
 class Auth(Struct, frozen=True, forbid_unknown_fields=True):
     """The header that carries the key: `header: scheme key`, or the bare key where `scheme` is empty."""
 
@@ -145,7 +150,8 @@ class Provider(Struct, frozen=True, forbid_unknown_fields=True):
 
     `wire` is the one in which it is spoken to where nothing asks for another; `speaks` are the others that it knows.
     `base_url` may hold `{field}`. `paths` replaces a wire's own path for an operation (one of `OPERATIONS`);
-    `query` is added to every URL. `prices` names it in the price catalogue; `free` says that nothing is paid.
+    `query` is added to every URL. `prices` names it in the price catalogue; `free` says that nothing is paid,
+    `free_operations` for what nothing is paid.
     `check` is the operation that Test Connection asks for.
     """
 
@@ -163,6 +169,7 @@ class Provider(Struct, frozen=True, forbid_unknown_fields=True):
     check: str = "models"
     prices: str | None = None
     free: bool = False
+    free_operations: tuple[str, ...] = ()
     quirks: Quirks = field(default_factory=Quirks)
     speaks: dict[str, Speech] = field(default_factory=dict[str, Speech])
     default: str | None = None

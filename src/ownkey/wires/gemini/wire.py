@@ -100,9 +100,10 @@ class Gemini:
 
     def write_count(self, chat: Chat, model: str, quirks: Quirks) -> bytes:
         """The request that asks how many tokens a chat has. Raises Unsupported, naming the field."""
-        written = write_request(chat, max_output=None, quirks=quirks)
-        fields = json.decode(written.body, type=dict[str, Raw])
-        return json.encode({"generateContentRequest": {"model": f"models/{model}", **fields}})
+        return _counting(write_request(chat, max_output=None, quirks=quirks).body, model)
+
+    def forward_count(self, ask: Ask, model: str, quirks: Quirks) -> bytes:
+        return _counting(forward(ask, model, max_output=None), model)
 
     def read_count(self, body: bytes) -> int:
         """Raises UnexpectedResponse."""
@@ -113,6 +114,12 @@ class Gemini:
 
     def write_count_reply(self, tokens: int) -> bytes:
         return write_count(tokens)
+
+
+def _counting(body: bytes, model: str) -> bytes:
+    """The request to generate, within one that only counts it."""
+    fields = json.decode(body, type=dict[str, Raw])
+    return json.encode({"generateContentRequest": {"model": f"models/{model}", **fields}})
 
 
 def _model(item: Object) -> Model | None:
