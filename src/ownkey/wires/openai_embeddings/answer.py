@@ -12,8 +12,8 @@ from msgspec import DecodeError, Raw, Struct, json
 from ownkey.talk.embed import Embedded
 from ownkey.talk.reply import Usage
 from ownkey.wires.embedding import EmbedAsk, PassedVectors
-from ownkey.wires.openai_chat.error import error_told, unreadable
 from ownkey.wires.openai_chat.usage import usage_of
+from ownkey.wires.openai_error import error_told, unreadable
 
 
 class _Item(Struct):
