@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import cast
 
 from msgspec import Raw, json
 
@@ -88,7 +88,11 @@ def forward(ask: Ask, *, max_output: int | None, quirks: Quirks) -> bytes:
 
 
 def _count(config: Object, name: str, most: int) -> int | None:
-    return whole_number(f"{_CONFIG}.{name}", config[name], most) if name in config else None
+    """ProtoJSON takes a number as text too."""
+    value = config.get(name)
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 12:
+        value = int(value)
+    return None if value is None else whole_number(f"{_CONFIG}.{name}", value, most)
 
 
 def _text_only(said: Object) -> bool:
@@ -116,26 +120,33 @@ def _only_texts(turn: Object, where: str) -> bool:
 
 
 def _own(contents: Raw, *, keeps_unsealed: bool) -> Raw:
-    """The contents without others' seals; every other member with its own bytes."""
-    kept: list[dict[str, Any]] = []
+    """The contents without others' thoughts and seals; every other member with its own bytes.
+
+    A thought that came in pieces bears its seal on the last of them, which may stand in a content of its own.
+    """
+    kept: list[tuple[dict[str, Raw], list[dict[str, Raw]]]] = []
+    unsealed: list[list[dict[str, Raw]]] = []
     for content in _raw_list(contents):
-        parts = [part for one in _raw_list(content.get("parts")) if (part := _part(one, keeps_unsealed)) is not None]
-        if parts:
-            kept.append({**content, "parts": parts})
-    return Raw(json.encode(kept))
-
-
-def _part(part: dict[str, Raw], keeps_unsealed: bool) -> dict[str, Raw] | None:
-    name = "thoughtSignature" if "thoughtSignature" in part else "thought_signature"
-    seal = json.decode(part[name]) if name in part else None
-    if not isinstance(seal, str):
-        return part
-    if seal.startswith(MARK):
-        # A thought that this provider never had.
-        return None if "thought" in part else {key: raw for key, raw in part.items() if key != name}
-    if seal == UNSEALED and not keeps_unsealed:
-        return {key: raw for key, raw in part.items() if key != name}
-    return part
+        parts: list[dict[str, Raw]] = []
+        for part in _raw_list(content.get("parts")):
+            name = "thoughtSignature" if "thoughtSignature" in part else "thought_signature"
+            seal = json.decode(part[name]) if name in part else None
+            foreign = isinstance(seal, str) and seal.startswith(MARK)
+            thought = "thought" in part and bytes(part["thought"]) == b"true"
+            if foreign and thought:
+                for place in unsealed:
+                    place.pop()
+                unsealed.clear()
+                continue
+            if foreign or (seal == UNSEALED and not keeps_unsealed):
+                part = {key: raw for key, raw in part.items() if key != name}
+            parts.append(part)
+            if thought and not seal:
+                unsealed.append(parts)
+            else:
+                unsealed.clear()
+        kept.append((content, parts))
+    return Raw(json.encode([{**content, "parts": parts} for content, parts in kept if parts]))
 
 
 def _raw_list(raw: Raw | None) -> list[dict[str, Raw]]:

@@ -126,7 +126,7 @@ def _choice(said: Object, tools: list[Tool], other: Object) -> ToolChoice | None
             other[f"toolConfig.{name}"] = value
     if config.get("streamFunctionCallArguments"):
         other[f"{where}.streamFunctionCallArguments"] = True
-    mode = text(config, "mode", where) or "MODE_UNSPECIFIED"
+    mode = (text(config, "mode", where) or "MODE_UNSPECIFIED").upper()
     allowed = texts(config, "allowedFunctionNames", where)
     if allowed and mode != "NONE":
         tools[:] = [tool for tool in tools if tool.name in allowed]

@@ -67,6 +67,8 @@ def contents(chat: Chat, warnings: list[str], *, newer: bool) -> list[Object]:
     for message in chat.messages:
         role = _ROLES.get(message.role)
         parts = writer.parts(message) if role else []
+        if not parts and message.role == "user" and message.parts:
+            parts = [{"text": ""}]
         if not parts:
             continue
         if written and written[-1]["role"] == role:
@@ -169,11 +171,12 @@ class _Writer:
             )
         if any(isinstance(part, CacheMark) for part in result.parts):
             self._warn(NO_MARKS)
-        said = "".join(part.text for part in result.parts if isinstance(part, Text))
-        written: Object = {"name": name, "response": _response(said, failed=result.failed)}
+        media = [self._media(part) for part in result.parts if isinstance(part, Image | File)]
+        said = [part.text for part in result.parts if isinstance(part, Text)]
+        silent = bool(media) and not said and not result.failed
+        written: Object = {"name": name, "response": {} if silent else _response("".join(said), failed=result.failed)}
         if result.call_id:
             written = {"id": result.call_id, **written}
-        media = [self._media(part) for part in result.parts if isinstance(part, Image | File)]
         within = [one for one in media if self._nests and _media_type(one) in _NESTED]
         if within:
             written["parts"] = within

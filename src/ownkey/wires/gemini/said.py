@@ -12,6 +12,7 @@ from ownkey.wires.gemini.values import Object
 from ownkey.wires.members import wrong
 
 _HUMP = re.compile(r"(?<=[a-z0-9])[A-Z]")
+_NUMBER = re.compile(r"-?[0-9]{1,15}(?:\.[0-9]{1,15})?", re.ASCII)
 _BAR = re.compile(r"_([a-z0-9])")
 
 
@@ -101,8 +102,10 @@ def texts(said: Object, name: str, where: str = "") -> list[str]:
 
 
 def number(said: Object, name: str, where: str = "") -> float | None:
-    """Raises InvalidRequest where it is no number."""
+    """A number, which may come as text. Raises InvalidRequest where it is none."""
     value = said.get(name)
+    if isinstance(value, str) and _NUMBER.fullmatch(value):
+        value = float(value)
     if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
         raise wrong(at(where, name), "a number")
     return value

@@ -49,22 +49,30 @@ def instruction(said: Object) -> list[Message]:
 
 
 def messages(said: Object) -> Iterator[Message]:
-    """Raises InvalidRequest or Unsupported, naming the place."""
+    """Raises InvalidRequest or Unsupported, naming the place.
+
+    A client that keeps every chunk of a stream as a content of its own (Google's clients do) means one answer.
+    """
     turns = _Turns()
+    answer: list[Part] = []
     for where, content in listed(said, "contents"):
         role = _ROLES.get(str(content.get("role", "user")))
         if role is None:
             raise InvalidRequest(f"{where}.role must be user or model.", param=f"{where}.role")
         parts = [part for place, one in listed(content, "parts", where) for part in turns.part(one, place)]
         if role == "assistant":
-            if parts:
-                yield Message("assistant", tuple(_joined(parts)))
+            answer += parts
             continue
+        if answer:
+            yield Message("assistant", tuple(_joined(answer)))
+            answer = []
         # Results first: other wires take them nowhere but straight after the calls.
         yield from (Message("tool", (part,)) for part in parts if isinstance(part, ToolResult))
         rest = tuple(part for part in parts if not isinstance(part, ToolResult))
-        if rest:
-            yield Message("user", rest)
+        if rest or not parts:
+            yield Message("user", rest or (Text(""),))
+    if answer:
+        yield Message("assistant", tuple(_joined(answer)))
 
 
 class _Turns:
