@@ -170,9 +170,15 @@ def _written(candidate: _Candidate) -> int | None:
             anything = anything or text != ""
         elif call is not None:
             size += len(call.name) if isinstance(call.name, str) else 0
-            size += len(bytes(call.args)) + len(bytes(call.partialArgs))
+            size += _size(call.args) + _size(call.partialArgs)
             anything = True
         else:
-            size += len(bytes(part.executableCode))
+            size += _size(part.executableCode)
             anything = True
     return size if anything else None
+
+
+def _size(raw: Raw) -> int:
+    """Of JSON without the blanks that the provider put into it."""
+    text = bytes(raw)
+    return len(json.format(text, indent=-1) if b"\n" in text or b" " in text else text)

@@ -39,6 +39,8 @@ from ownkey.wires.gemini.values import NAME, UNSEALED, Object
 from ownkey.wires.seal import Seal, wrap
 from ownkey.wires.wire import Ask
 
+_LINE_ENDS = (("\u2028".encode(), b"\\u2028"), ("\u2029".encode(), b"\\u2029"), ("\x85".encode(), b"\\u0085"))
+
 _REASONS: Mapping[Unified, str] = {
     "stop": "STOP",
     "tool_calls": "STOP",
@@ -119,6 +121,10 @@ class GeminiWriter:
         return self._framed(json.encode(body | self._head))
 
     def _framed(self, payload: bytes) -> bytes:
+        """Clients that read lines of text, not of bytes, take these characters for ends of a line too."""
+        for character, escaped in _LINE_ENDS:
+            if character in payload:
+                payload = payload.replace(character, escaped)
         return self._between + payload + self._after
 
 
