@@ -1,117 +1,155 @@
-"""A client's generateContent, as far as the hot path needs it: read, checked, and sent on with its own bytes.
-
-Google's APIs take names in camelCase and in snake_case (ProtoJSON), so both are read.
-"""
+"""A client's generateContent, as far as the hot path needs it: read, checked, and sent on with its own bytes."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
-from typing import Any
+from typing import cast
 
 from msgspec import Raw, json
 
+from ownkey.catalog.manifest import Quirks
 from ownkey.talk.errors import InvalidRequest
-from ownkey.wires.gemini.values import Object, as_list, as_object
+from ownkey.wires.gemini.said import inner, listed, members, snake
+from ownkey.wires.gemini.values import UNSEALED, Object
 from ownkey.wires.members import decode_members, model_name, whole_number, wrong
-from ownkey.wires.seal import MARK, unwrap
+from ownkey.wires.seal import MARK
 from ownkey.wires.wire import Ask, Named
 
-LARGEST_CAP = 2**31 - 1
+# Gemini API reference, GenerationConfig.candidateCount.
 MOST_CHOICES = 8
+LARGEST_CAP = 2**31 - 1
 
-_CONFIG = ("generationConfig", "generation_config")
-_CAP = ("maxOutputTokens", "max_output_tokens")
-_TEXTS = frozenset(
-    {"text", "thought", "thoughtSignature", "thought_signature", "functionCall", "function_call"}
-    | {"functionResponse", "function_response"}
-)
-_UPPER = re.compile(r"(?<!^)([A-Z])")
-_MARK = MARK.encode()
-_members: json.Decoder[dict[str, Raw] | None] = json.Decoder(dict[str, Raw] | None)
+# Vertex AI, GenerationConfig: by these another model may answer than the one that was allowed and priced.
+_ROUTED = ("routingConfig", "modelConfig", "modelSelectionConfig")
 
+# Parts whose bytes bound their tokens. Others hold a file, or name one.
+_TEXTS = frozenset({"text", "thought", "thoughtSignature", "functionCall", "functionResponse", "partMetadata"})
+_MARKS = (MARK.encode(), UNSEALED.encode())
+_CONFIG = "generationConfig"
 
-def member(value: Mapping[str, Any], name: str) -> Any:
-    """The member of that name, in camelCase or in snake_case."""
-    return value[name] if name in value else value.get(_UPPER.sub(r"_\1", name).lower())
+_raws = json.Decoder(dict[str, Raw])
 
 
 def read_ask(body: bytes, named: Named | None) -> Ask:
     """Raises InvalidRequest, naming the field."""
     values, fields = decode_members(body)
-    return _ask(values, fields, named)
-
-
-def read_count_ask(body: bytes, named: Named | None) -> Ask:
-    """The same for countTokens, which takes the contents alone or a whole request."""
-    values, fields = decode_members(body)
-    inner = member(values, "generateContentRequest")
-    if inner is not None:
-        values, fields = decode_members(bytes(member(fields, "generateContentRequest")))
-    return _ask(values, fields, named)
-
-
-def forward(ask: Ask, model: str, *, max_output: int | None) -> bytes:
-    """Every member with its own bytes but the cap; the model is in the path. Signatures of other providers, wrapped
-    for this client, stay behind: this one would refuse them."""
-    fields = ask.fields.copy()
-    fields.pop("model", None)
-    if max_output is not None and max_output != ask.max_output:
-        name = next((name for name in _CONFIG if name in fields), _CONFIG[0])
-        given = _members.decode(fields[name]) if name in fields else None
-        config = {key: raw for key, raw in (given or {}).items() if key not in _CAP}
-        fields[name] = Raw(json.encode({**config, _CAP[0]: max_output}))
-    if _MARK in bytes(fields["contents"]):
-        fields["contents"] = Raw(json.encode(_without_foreign(json.decode(fields["contents"]))))
-    return json.encode(fields)
-
-
-def turns(contents: object) -> list[Object]:
-    """The contents as a list: a single one may stand alone, as text too."""
-    if isinstance(contents, str):
-        return [{"role": "user", "parts": [{"text": contents}]}]
-    single = as_object(contents)
-    return [single] if single else [as_object(one) for one in as_list(contents)]
-
-
-def _ask(values: dict[str, Any], fields: dict[str, Raw], named: Named | None) -> Ask:
-    if named is None:
-        raise InvalidRequest("The path names no model.", "POST /v1beta/models/MODEL:generateContent.", param="model")
-    contents = turns(values.get("contents"))
-    if not contents:
-        raise wrong("contents", "an array of at least one content")
-    config = as_object(member(values, "generationConfig"))
-    cap, choices = member(config, "maxOutputTokens"), member(config, "candidateCount")
-    plain = member(values, "cachedContent") is None
+    said = members(values)
+    config = inner(said, _CONFIG)
+    routed = next((name for name in _ROUTED if name in config), None)
+    if routed is not None:
+        raise InvalidRequest(
+            f"{routed} is not taken: another model might answer.", "Leave it out.", param=f"{_CONFIG}.{routed}"
+        )
+    fields = {name: raw for name, raw in fields.items() if name != "model"}
+    # Written anew, since of a member given twice only the last one was read.
+    fields |= {
+        name: Raw(json.encode(_raws.decode(fields[name])))
+        for name in (_CONFIG, snake(_CONFIG))
+        if isinstance(values.get(name), dict)
+    }
     return Ask(
-        model=model_name(named.model.removeprefix("models/")),
-        stream=named.stream,
+        model=model_name(None if named is None else named.model),
+        stream=named is not None and named.stream,
         fields=fields,
-        max_output=None if cap is None else whole_number("generationConfig.maxOutputTokens", cap, LARGEST_CAP),
-        choices=1 if choices is None else whole_number("generationConfig.candidateCount", choices, MOST_CHOICES),
-        text_only=plain and all(map(_only_texts, contents)),
-        sse=named.sse,
+        max_output=_count(config, "maxOutputTokens", LARGEST_CAP),
+        choices=_count(config, "candidateCount", MOST_CHOICES) or 1,
+        text_only=_text_only(said),
+        sse=named is None or named.sse,
     )
 
 
-def _only_texts(content: Object) -> bool:
-    parts = [as_object(part) for part in as_list(content.get("parts"))]
-    return all(part.keys() <= _TEXTS and not as_object(member(part, "functionResponse")).get("parts") for part in parts)
+def read_count_ask(body: bytes, named: Named | None) -> Ask:
+    """A countTokens: bare contents, or a whole request in `generateContentRequest`. Raises InvalidRequest."""
+    values, fields = decode_members(body)
+    said = members(values)
+    inside = said.get("generateContentRequest")
+    if inside is None:
+        return read_ask(body, named)
+    if "contents" in said:
+        raise InvalidRequest("contents and generateContentRequest are both given.", "Send one.", param="contents")
+    members(inside, "generateContentRequest")
+    name = "generateContentRequest"
+    return read_ask(bytes(fields.get(name) or fields[snake(name)]), named)
 
 
-def _without_foreign(contents: object) -> list[Object]:
-    kept: list[Object] = []
-    for content in turns(contents):
-        parts = [part for one in as_list(content.get("parts")) if (part := _own(as_object(one)))]
-        if parts:
-            kept.append({**content, "parts": parts})
-    return kept
+def forward(ask: Ask, *, max_output: int | None, quirks: Quirks) -> bytes:
+    """Every member with its own bytes but the cap. Reasoning that another provider sealed, wrapped for this client,
+    stays behind: this one would refuse it; so does, at a model that needs none, the word for an unsealed call."""
+    fields = ask.fields.copy()
+    if max_output is not None:
+        name = _CONFIG if _CONFIG in fields else snake(_CONFIG)
+        given = fields.pop(name, None)
+        config = {} if given is None or bytes(given) == b"null" else _raws.decode(given)
+        for cap in ("maxOutputTokens", "max_output_tokens"):
+            config.pop(cap, None)
+        fields[_CONFIG] = Raw(json.encode({**config, "maxOutputTokens": max_output}))
+    if any(mark in bytes(fields["contents"]) for mark in _MARKS):
+        fields["contents"] = _own(fields["contents"], keeps_unsealed=quirks.thinking.by == "effort")
+    return json.encode(fields)
 
 
-def _own(part: Object) -> Object:
-    seal = member(part, "thoughtSignature")
-    if not isinstance(seal, str) or unwrap(seal) is None:
-        return part
-    if part.get("thought"):
-        return {}
-    return {name: value for name, value in part.items() if name not in ("thoughtSignature", "thought_signature")}
+def _count(config: Object, name: str, most: int) -> int | None:
+    """ProtoJSON takes a number as text too."""
+    value = config.get(name)
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 12:
+        value = int(value)
+    return None if value is None else whole_number(f"{_CONFIG}.{name}", value, most)
+
+
+def _text_only(said: Object) -> bool:
+    """Whether nothing but text goes in. What is cached, and what Google's own tools find, is of any length."""
+    turns = listed(said, "contents")
+    if not turns:
+        raise wrong("contents", "an array of at least one content")
+    if "cachedContent" in said:
+        return False
+    if any(tool.keys() - {"functionDeclarations"} for _, tool in listed(said, "tools")):
+        return False
+    instruction = said.get("systemInstruction")
+    if isinstance(instruction, dict):
+        turns.append(("systemInstruction", members(cast("object", instruction), "systemInstruction")))
+    return all(_only_texts(turn, where) for where, turn in turns)
+
+
+def _only_texts(turn: Object, where: str) -> bool:
+    for place, part in listed(turn, "parts", where):
+        if part.keys() - _TEXTS:
+            return False
+        if "functionResponse" in part and "parts" in inner(part, "functionResponse", place):
+            return False
+    return True
+
+
+def _own(contents: Raw, *, keeps_unsealed: bool) -> Raw:
+    """The contents without others' thoughts and seals; every other member with its own bytes.
+
+    A thought that came in pieces bears its seal on the last of them, which may stand in a content of its own.
+    """
+    kept: list[tuple[dict[str, Raw], list[dict[str, Raw]]]] = []
+    unsealed: list[list[dict[str, Raw]]] = []
+    for content in _raw_list(contents):
+        parts: list[dict[str, Raw]] = []
+        for part in _raw_list(content.get("parts")):
+            name = "thoughtSignature" if "thoughtSignature" in part else "thought_signature"
+            seal = json.decode(part[name]) if name in part else None
+            foreign = isinstance(seal, str) and seal.startswith(MARK)
+            thought = "thought" in part and bytes(part["thought"]) == b"true"
+            if foreign and thought:
+                for place in unsealed:
+                    place.pop()
+                unsealed.clear()
+                continue
+            if foreign or (seal == UNSEALED and not keeps_unsealed):
+                part = {key: raw for key, raw in part.items() if key != name}
+            parts.append(part)
+            if thought and not seal:
+                unsealed.append(parts)
+            else:
+                unsealed.clear()
+        kept.append((content, parts))
+    return Raw(json.encode([{**content, "parts": parts} for content, parts in kept if parts]))
+
+
+def _raw_list(raw: Raw | None) -> list[dict[str, Raw]]:
+    if raw is None or bytes(raw) == b"null":
+        return []
+    return json.decode(raw, type=list[dict[str, Raw]]) if bytes(raw).startswith(b"[") else [_raws.decode(raw)]

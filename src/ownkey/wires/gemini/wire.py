@@ -1,6 +1,6 @@
-"""Gemini's generateContent, both ways: the Gemini API, and Vertex AI, which speaks the same.
+"""Gemini's generateContent, both ways: the Gemini API and Vertex AI, which speak it, and clients who do.
 
-Source: the Gemini API reference (models.generateContent, models.streamGenerateContent, models.list).
+Source: the Gemini API reference (models.generateContent, streamGenerateContent, countTokens, list).
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from ownkey.talk.errors import OwnkeyError, ProviderError
 from ownkey.talk.reply import Reply, collect
 from ownkey.wires.gemini.ask import forward, read_ask, read_count_ask
 from ownkey.wires.gemini.chat import read_chat
-from ownkey.wires.gemini.error import read_error
+from ownkey.wires.gemini.error import error_object, error_of, read_error, status_of
 from ownkey.wires.gemini.relay import GeminiRelay, pass_reply
-from ownkey.wires.gemini.reply import NAME, Reading
+from ownkey.wires.gemini.reply import Reading
 from ownkey.wires.gemini.request import write_request
 from ownkey.wires.gemini.stream import GeminiReader
-from ownkey.wires.gemini.values import Object, as_count, as_list, as_object, as_text, decoded, unreadable
-from ownkey.wires.gemini.writer import GeminiWriter, error_object, write_count, write_reply
+from ownkey.wires.gemini.values import NAME, Object, as_count, as_list, as_object, as_text, decoded, unreadable
+from ownkey.wires.gemini.writer import GeminiWriter, write_reply
 from ownkey.wires.wire import Ask, Headers, Listed, Named, Passed, Reader, Written
 
 # Every model that generates also streams; the list names only the one.
@@ -78,10 +78,10 @@ class Gemini:
         return read_chat(ask)
 
     def forward(self, ask: Ask, model: str, *, max_output: int | None, quirks: Quirks) -> bytes:
-        return forward(ask, model, max_output=max_output)
+        return forward(ask, max_output=max_output, quirks=quirks)
 
     def relay(self, ask: Ask) -> GeminiRelay:
-        return GeminiRelay(sse=ask.sse)
+        return GeminiRelay(ask)
 
     def pass_reply(self, body: bytes) -> Passed:
         return pass_reply(body)
@@ -90,7 +90,7 @@ class Gemini:
         return write_reply(reply, model)
 
     def writer(self, ask: Ask, model: str) -> GeminiWriter:
-        return GeminiWriter(model, sse=ask.sse)
+        return GeminiWriter(ask, model)
 
     def write_error(self, error: OwnkeyError, status: int) -> dict[str, object]:
         return error_object(error, status)
@@ -100,26 +100,24 @@ class Gemini:
 
     def write_count(self, chat: Chat, model: str, quirks: Quirks) -> bytes:
         """The request that asks how many tokens a chat has. Raises Unsupported, naming the field."""
-        return _counting(write_request(chat, max_output=None, quirks=quirks).body, model)
-
-    def forward_count(self, ask: Ask, model: str, quirks: Quirks) -> bytes:
-        return _counting(forward(ask, model, max_output=None), model)
+        written = write_request(chat, max_output=None, quirks=quirks)
+        name = model if "/" in model else f"models/{model}"
+        return json.encode(
+            {"generateContentRequest": {"model": name, **json.decode(written.body, type=dict[str, Raw])}}
+        )
 
     def read_count(self, body: bytes) -> int:
         """Raises UnexpectedResponse."""
-        tokens = as_count(as_object(decoded(body)).get("totalTokens", 0))
+        counts = as_object(decoded(body))
+        if counts.get("error"):
+            raise error_of(counts, status_of(counts))
+        tokens = as_count(counts.get("totalTokens"))
         if tokens is None:
-            raise unreadable("counts no tokens")
+            raise unreadable("is not a count of tokens")
         return tokens
 
     def write_count_reply(self, tokens: int) -> bytes:
-        return write_count(tokens)
-
-
-def _counting(body: bytes, model: str) -> bytes:
-    """The request to generate, within one that only counts it."""
-    fields = json.decode(body, type=dict[str, Raw])
-    return json.encode({"generateContentRequest": {"model": f"models/{model}", **fields}})
+        return json.encode({"totalTokens": tokens})
 
 
 def _model(item: Object) -> Model | None:
