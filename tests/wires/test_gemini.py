@@ -59,7 +59,7 @@ def test_thoughts_signatures_and_calls_keep_their_places() -> None:
         ToolCall("call_r1_0", "f", '{"x":1}', "s2"),
         ToolCall("own", "g", "{}"),
         Text("", "s3"),
-        Reasoning("Hm", "s4"),
+        Reasoning("Hm", "s4", maker="gemini"),
         Text("", "s5"),
     )
     assert found.finish == Finish("tool_calls", "STOP")

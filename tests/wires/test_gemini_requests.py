@@ -181,7 +181,7 @@ def test_arguments_that_are_no_object_are_unsupported(arguments: str) -> None:
 def test_everything_sealed_goes_back_where_it_stood() -> None:
     code = {"executableCode": {"language": "PYTHON", "code": "1"}, "thoughtSignature": "s5"}
     parts = (
-        Reasoning("Hm", signature="s1"),
+        Reasoning("Hm", signature="s1", maker="gemini"),
         Text("A", signature="s2"),
         Text("B"),
         Text("", signature="s3"),

@@ -19,6 +19,7 @@ from ownkey.talk.errors import (
 )
 from ownkey.talk.reply import Event, Finish, Reply, Usage, collect
 from ownkey.wires.gemini.wire import Gemini
+from ownkey.wires.sse import EVENT_BYTES
 
 Chunk = dict[str, Any]
 
@@ -224,8 +225,8 @@ def test_U05_a_stream_that_cannot_be_read_is_an_error(data: bytes) -> None:
 
 
 def test_U07_an_element_of_an_array_is_bounded() -> None:
-    assert outcome(b'[{"a":"', *[b"x" * 65_536] * 16) is UnexpectedResponse
-    assert outcome(b'[{"a":"' + b"x" * (1 << 20) + b'"}]') is UnexpectedResponse
+    assert outcome(b'[{"a":"', *[b"x" * 65_536] * (EVENT_BYTES >> 16)) is UnexpectedResponse
+    assert outcome(b'[{"a":"' + b"x" * EVENT_BYTES + b'"}]') is UnexpectedResponse
 
 
 def pieces(*partial: Chunk, more: bool = True, **call: Any) -> Chunk:

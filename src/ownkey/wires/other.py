@@ -34,6 +34,9 @@ NEEDED: Mapping[str, tuple[object, ...]] = {
     "cachedContent": (),
     "speechConfig": (),
     "imageConfig": (),
+    "responseFormat": ([],),
+    "translationConfig": (),
+    "modelArmorConfig": (),
 }
 """What would change the answer or its form if it were left out, with the values that ask for nothing."""
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from ownkey.talk.errors import UnexpectedResponse
 
-EVENT_BYTES = 1 << 20
+EVENT_BYTES = 32 << 20
+"""Enough for an image of 4096 by 4096, which comes whole in one event, in base64."""
+PLAIN_BYTES = 1 << 20
 EVENT_LINES = 10_000
 
 _BOM = b"\xef\xbb\xbf"
@@ -22,20 +24,20 @@ class Splitter:
     def __init__(self) -> None:
         self._pending = bytearray()
         self._lines = 0
-        self._plain = b""
+        self._plain = bytearray()
         self._after_cr = False
         self._begun = False
 
     @property
     def rest(self) -> bytes:
         """What no blank line has ended yet; and text that was no event stream at all, such as a JSON error body."""
-        rest = self._plain + self._pending
+        rest = bytes(self._plain + self._pending)
         return rest if self._begun else rest.removeprefix(_BOM)
 
     def feed(self, data: bytes) -> list[bytes]:
         """The data of the events that are whole by now, the lines of each joined by LF.
 
-        Raises UnexpectedResponse where one event is over 1 MiB or 10,000 lines.
+        Raises UnexpectedResponse where one event is over 32 MiB or 10,000 lines, or 1 MiB came that is no event.
         """
         if self._after_cr or b"\r" in data:
             data = self._unified(data)
@@ -78,7 +80,7 @@ class Splitter:
         data = [line[5:].removeprefix(b" ") for line in lines if line.startswith(b"data:") or line == b"data"]
         if not data and (self._plain or block.lstrip().startswith(b"{")):
             self._plain += block + b"\n"
-            if len(self._plain) > EVENT_BYTES:
+            if len(self._plain) > PLAIN_BYTES:
                 raise _too_large()
         return b"\n".join(data) if any(data) else b""
 
@@ -100,5 +102,5 @@ class Splitter:
 
 def _too_large() -> UnexpectedResponse:
     return UnexpectedResponse(
-        "The provider sent one event of over 1 MiB or 10,000 lines.", "Try again, or use another model."
+        "The provider sent one event of over 32 MiB or 10,000 lines.", "Try again, or use another model."
     )

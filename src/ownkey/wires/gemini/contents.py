@@ -7,10 +7,12 @@ thought signatures and on file input methods.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import zip_longest
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from ownkey.talk.chat import (
     CacheMark,
@@ -27,36 +29,46 @@ from ownkey.talk.chat import (
     ToolResult,
 )
 from ownkey.talk.errors import Unsupported
-from ownkey.wires.gemini.reply import NAME
-from ownkey.wires.gemini.values import Object
+from ownkey.wires.gemini.values import NAME, UNSEALED, Object
 
-# What Google documents for a call that no Gemini model made: newer models refuse a call without any signature.
-UNSEALED = "skip_thought_signature_validator"
+NO_MARKS = "cache marks are not sent: Gemini keeps what came before by itself"
+
+# What a result may hold within itself (Function calling, Multimodal function responses); the rest follows it.
+_NESTED = frozenset({"image/png", "image/jpeg", "image/webp", "application/pdf", "text/plain"})
 
 _DATA_URL = re.compile(r"data:([^;,]+)(?:;[^;,]+)*;base64,", re.IGNORECASE)
-_ENDING = re.compile(r"\.(jpe?g|png|webp|gif|heic|heif|bmp|avif)(?:[?#]|$)", re.IGNORECASE)
+_ENDING = re.compile(r"\.(jpe?g|png|webp|gif|heic|heif|bmp|avif|pdf)(?:[?#]|$)", re.IGNORECASE)
 _ROLES = {"user": "user", "tool": "user", "assistant": "model"}
 
 
-def system_instruction(chat: Chat) -> Object | None:
-    parts = [
-        {"text": part.text}
-        for message in chat.messages
-        if message.role not in _ROLES
-        for part in message.parts
-        if isinstance(part, Text) and part.text
-    ]
+def system_instruction(chat: Chat, warnings: list[str]) -> Object | None:
+    """Raises Unsupported where an instruction holds more than text."""
+    parts: list[Object] = []
+    for part in (part for message in chat.messages if message.role not in _ROLES for part in message.parts):
+        match part:
+            case Text(text=text):
+                parts += [{"text": text}] if text else []
+            case CacheMark():
+                if NO_MARKS not in warnings:
+                    warnings.append(NO_MARKS)
+            case _:
+                raise Unsupported(
+                    "Gemini's system instruction holds text only.", "Put the rest into a turn.", param="messages"
+                )
     return {"parts": parts} if parts else None
 
 
-def contents(chat: Chat, warnings: list[str], *, seal_calls: bool) -> list[Object]:
+def contents(chat: Chat, warnings: list[str], *, newer: bool) -> list[Object]:
     """Neighbours of one role become one content, since turns alternate and the results of parallel calls belong
-    together. `seal_calls`: the model refuses calls without a signature. Raises Unsupported, naming the field."""
-    writer = _Writer(chat, warnings)
+    together. `newer`: a model of the third generation, which refuses calls without a signature and takes images
+    within a result. Raises Unsupported, naming the field."""
+    writer = _Writer(warnings, nests=newer)
     written: list[Object] = []
     for message in chat.messages:
         role = _ROLES.get(message.role)
         parts = writer.parts(message) if role else []
+        if not parts and message.role == "user" and message.parts:
+            parts = [{"text": ""}]
         if not parts:
             continue
         if written and written[-1]["role"] == role:
@@ -65,7 +77,7 @@ def contents(chat: Chat, warnings: list[str], *, seal_calls: bool) -> list[Objec
             written.append({"role": role, "parts": parts})
     if not written:
         raise Unsupported("Gemini takes no chat without a message of the user.", "Add one.", param="messages")
-    if seal_calls:
+    if newer:
         _seal(written)
     return written
 
@@ -78,21 +90,39 @@ def _seal(written: Sequence[Object]) -> None:
             calls[0]["thoughtSignature"] = UNSEALED
 
 
+def _restored(parts: Sequence[Part]) -> Iterator[Part]:
+    """Seals of Gemini's that came apart from what they stood on, as other clients keep them, are put back on it."""
+    held: str | None = None
+    for part, following in zip_longest(parts, parts[1:]):
+        if held is not None and isinstance(part, Text | ToolCall):
+            part, held = replace(part, signature=held), None
+        if not isinstance(part, Reasoning) or part.maker != NAME or not (seal := part.signature or part.sealed):
+            yield part
+        elif isinstance(following, ToolCall if part.text else Text | ToolCall) and not following.signature:
+            held = seal
+            if part.text:
+                yield Reasoning(part.text)
+        else:
+            yield Reasoning(part.text, seal, maker=NAME)
+
+
 class _Writer:
     """Writes parts in their order; remembers the names of calls, which their results need."""
 
-    def __init__(self, chat: Chat, warnings: list[str]) -> None:
+    def __init__(self, warnings: list[str], *, nests: bool) -> None:
         self._warnings = warnings
+        self._nests = nests
         self._names: dict[str, str] = {}
 
     def parts(self, message: Message) -> list[Object]:
         written: list[Object] = []
         media: list[Object] = []
-        for part in message.parts:
+        for part in _restored(message.parts):
             match part:
                 case ToolResult():
-                    written.append(self._result(part))
-                    media += [_image(image) for image in part.parts if isinstance(image, Image)]
+                    result, beside = self._result(part)
+                    written.append(result)
+                    media += beside
                 case Opaque(wire=wire, raw=raw) if wire == NAME and raw.keys() == {"thoughtSignature"} and written:
                     written[-1] |= raw
                 case _:
@@ -107,24 +137,22 @@ class _Writer:
                 return _signed({"text": text}, signature) if text or signature else None
             case Refusal(text=text):
                 return {"text": text} if text else None
-            case Image():
-                return _image(part)
-            case File():
-                raise Unsupported("A file cannot be carried on this wire.", param="messages")
+            case Image() | File():
+                return self._media(part)
             case CacheMark():
-                return None
+                self._warn(NO_MARKS)
             case ToolCall():
                 return self._call(part)
-            case Reasoning(text=text, signature=signature):
-                if text or signature:
-                    return _signed({"text": text, "thought": True}, signature)
+            case Reasoning(text=text, signature=signature, sealed=sealed, maker=maker):
+                if maker == NAME or not (maker or signature or sealed):
+                    return _signed({"text": text, "thought": True}, signature) if text or signature else None
                 self._warn("messages: reasoning that another provider sealed is not sent")
             case Opaque(wire=wire, raw=raw):
                 if wire == NAME:
                     return dict(raw)
                 self._warn(f"messages: a part that only {wire} understands is not sent")
             case ToolResult():
-                return self._result(part)
+                return self._result(part)[0]
         return None
 
     def _call(self, call: ToolCall) -> Object:
@@ -132,7 +160,8 @@ class _Writer:
         written: Object = {"name": call.name, "args": _arguments(call)}
         return _signed({"functionCall": {"id": call.id, **written} if call.id else written}, call.signature)
 
-    def _result(self, result: ToolResult) -> Object:
+    def _result(self, result: ToolResult) -> tuple[Object, list[Object]]:
+        """The result, and the images that follow it."""
         name = result.name or self._names.get(result.call_id)
         if name is None:
             raise Unsupported(
@@ -140,9 +169,25 @@ class _Writer:
                 "Send the call too, or name the tool on its result.",
                 param="messages",
             )
-        text = "".join(part.text for part in result.parts if isinstance(part, Text))
-        written: Object = {"name": name, "response": _response(text, failed=result.failed)}
-        return {"functionResponse": {"id": result.call_id, **written} if result.call_id else written}
+        if any(isinstance(part, CacheMark) for part in result.parts):
+            self._warn(NO_MARKS)
+        media = [self._media(part) for part in result.parts if isinstance(part, Image | File)]
+        said = [part.text for part in result.parts if isinstance(part, Text)]
+        silent = bool(media) and not said and not result.failed
+        written: Object = {"name": name, "response": {} if silent else _response("".join(said), failed=result.failed)}
+        if result.call_id:
+            written = {"id": result.call_id, **written}
+        within = [one for one in media if self._nests and _media_type(one) in _NESTED]
+        if within:
+            written["parts"] = within
+        return {"functionResponse": written}, [one for one in media if one not in within]
+
+    def _media(self, part: Image | File) -> Object:
+        if isinstance(part, File) and part.name:
+            self._warn("messages: names of files are not sent")
+        if isinstance(part, Image) and part.detail not in (None, "auto"):
+            self._warn("messages: how closely to look at an image is not sent")
+        return inline(part)
 
     def _warn(self, text: str) -> None:
         if text not in self._warnings:
@@ -184,21 +229,30 @@ def _object_text(text: str) -> msgspec.Raw | None:
     return msgspec.Raw(raw)
 
 
-def _image(image: Image) -> Object:
-    if image.data is not None:
-        return {"inlineData": {"mimeType": image.media_type or "image/jpeg", "data": image.data}}
-    url = image.url or ""
-    inline = _DATA_URL.match(url)
-    if inline:
-        return {"inlineData": {"mimeType": inline.group(1), "data": url[inline.end() :]}}
+def inline(part: Image | File) -> Object:
+    """The part that holds an image or a file, or its address. Raises Unsupported where there is neither."""
+    usual = "image/jpeg" if isinstance(part, Image) else "application/pdf"
+    if part.data is not None:
+        return {"inlineData": {"mimeType": part.media_type or usual, "data": part.data}}
+    url = part.url or ""
+    within = _DATA_URL.match(url)
+    if within:
+        return {"inlineData": {"mimeType": within.group(1), "data": url[within.end() :]}}
     if not url or url[:5].lower() == "data:":
-        raise Unsupported("Gemini takes an image as base64 data or by a URL.", "Send one of them.", param="messages")
-    media_type = image.media_type or _by_ending(url)
+        kind = "an image" if isinstance(part, Image) else "a file"
+        raise Unsupported(f"Gemini takes {kind} as base64 data or by a URL.", "Send one of them.", param="messages")
+    media_type = part.media_type or media_type_of(url)
     return {"fileData": {"mimeType": media_type, "fileUri": url} if media_type else {"fileUri": url}}
 
 
-def _by_ending(url: str) -> str | None:
+def _media_type(written: Object) -> object:
+    return next(iter(written.values())).get("mimeType")
+
+
+def media_type_of(url: str) -> str | None:
     """Vertex AI asks for the media type of a file; an address often tells it."""
     match = _ENDING.search(url)
     ending = match.group(1).lower() if match else None
+    if ending == "pdf":
+        return "application/pdf"
     return f"image/{'jpeg' if ending == 'jpg' else ending}" if ending else None

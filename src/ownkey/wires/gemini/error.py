@@ -1,4 +1,4 @@
-"""What Gemini refuses, and why: Google's error model (google.rpc.Status), its details before its prose.
+"""Errors in Google's form (google.rpc.Status): read from Gemini, details before prose, and written for its clients.
 
 Source: the error model of Google APIs (AIP-193, google/rpc/error_details.proto), the Gemini API's troubleshooting page.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from ownkey.talk.errors import ProviderError
+from ownkey.talk.errors import OwnkeyError, ProviderError
 from ownkey.wires.gemini.values import Object, as_list, as_object, as_text, decoded
 from ownkey.wires.status import LONGEST_WAIT_S, by_status, names_an_error
 
@@ -38,6 +38,25 @@ _SENTENCES: tuple[tuple[str, re.Pattern[str], str], ...] = (
     ("RESOURCE_EXHAUSTED", re.compile(r"credits? (are|is) depleted|spend(ing)? (cap|limit)"), "quota_exceeded"),
 )
 
+_TYPE = "type.googleapis.com/google.rpc."
+
+# By HTTP status, as google/rpc/code.proto maps them; 402, 405 and 502 have no row there.
+_STATUSES: Mapping[int, str] = {
+    400: "INVALID_ARGUMENT",
+    401: "UNAUTHENTICATED",
+    402: "RESOURCE_EXHAUSTED",
+    403: "PERMISSION_DENIED",
+    404: "NOT_FOUND",
+    405: "UNIMPLEMENTED",
+    409: "FAILED_PRECONDITION",
+    429: "RESOURCE_EXHAUSTED",
+    499: "CANCELLED",
+    501: "UNIMPLEMENTED",
+    502: "UNAVAILABLE",
+    503: "UNAVAILABLE",
+    504: "DEADLINE_EXCEEDED",
+}
+
 _DURATION = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)s")
 
 
@@ -63,6 +82,19 @@ def error_of(body: Object, status: int, headers: Mapping[bytes, bytes] | None = 
     if waits:
         found.retry_after_s = min(waits[0], LONGEST_WAIT_S)
     return found
+
+
+def error_object(error: OwnkeyError, status: int) -> dict[str, object]:
+    """`{"error": {"code", "message", "status", "details"}}`; details name the error, the field and how long to wait."""
+    info: Object = {"@type": f"{_TYPE}ErrorInfo", "reason": error.code.upper(), "domain": "ownkey"}
+    details = [info]
+    if error.param is not None:
+        violation = {"field": error.param, "description": error.message}
+        details.append({"@type": f"{_TYPE}BadRequest", "fieldViolations": [violation]})
+    if isinstance(error, ProviderError) and error.retry_after_s is not None:
+        details.append({"@type": f"{_TYPE}RetryInfo", "retryDelay": f"{error.retry_after_s:g}s"})
+    name = _STATUSES.get(status) or ("INTERNAL" if status >= 500 else "INVALID_ARGUMENT")
+    return {"error": {"code": status, "message": str(error), "status": name, "details": details}}
 
 
 def status_of(body: Object) -> int:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from datetime import datetime
 from typing import cast
 
 from ownkey.talk.chat import Image, Opaque, Text
@@ -27,9 +28,7 @@ from ownkey.talk.reply import (
 from ownkey.wires.gemini.arguments import Pieces
 from ownkey.wires.gemini.error import error_of, status_of
 from ownkey.wires.gemini.usage import read_usage
-from ownkey.wires.gemini.values import Object, as_list, as_object, as_text, cut, unreadable
-
-NAME = "gemini"
+from ownkey.wires.gemini.values import NAME, Object, as_list, as_object, as_text, cut, unreadable
 
 # FinishReason. Google APIs may send an enum by its number (`$alt=json;enum-encoding=int`); the two APIs number alike up
 # to 5, and 6 to 8 are kinds of refused content in both.
@@ -44,6 +43,11 @@ _FINISHES: Mapping[str, Unified] = {
     "2": "length",
     **dict.fromkeys(_REFUSED.split(), "content_filter"),
 }
+
+
+def unified(reason: str | None) -> Unified:
+    """What one of Google's reasons to finish means."""
+    return _FINISHES.get(reason or "", "unknown")
 
 
 class Reading:
@@ -75,14 +79,14 @@ class Reading:
         if not self._begun:
             self._begun = True
             self._id = as_text(body.get("responseId"))
-            events.append(Start(self._id, as_text(body.get("modelVersion"))))
-        self.blocked = _enum(as_object(body.get("promptFeedback")).get("blockReason")) or self.blocked
+            events.append(Start(self._id, as_text(body.get("modelVersion")), _created(body)))
+        self.blocked = enum(as_object(body.get("promptFeedback")).get("blockReason")) or self.blocked
         candidate = _first(body)
         if candidate is not None:
             self.answered = True
             for part in as_list(as_object(candidate.get("content")).get("parts")):
                 events += self._part(as_object(part))
-            self.finish = _enum(candidate.get("finishReason")) or self.finish
+            self.finish = enum(candidate.get("finishReason")) or self.finish
         usage = read_usage(as_object(body.get("usageMetadata")), self._usage)
         if usage != self._usage:
             self._usage = usage
@@ -108,8 +112,8 @@ class Reading:
         raw = self.finish
         if raw is None and self.blocked is not None:
             return Finish("content_filter", self.blocked)
-        unified = _FINISHES.get(raw or "", "unknown")
-        return Finish("tool_calls" if unified == "stop" and self._calls else unified, raw)
+        said = unified(raw)
+        return Finish("tool_calls" if said == "stop" and self._calls else said, raw)
 
     def _part(self, part: Object) -> list[Event]:
         signature = as_text(part.get("thoughtSignature"))
@@ -158,12 +162,21 @@ class Reading:
         return [ToolCallDelta(self._calls - 1, arguments)]
 
 
+def _created(body: Object) -> int | None:
+    """Unix seconds, of Vertex AI's `createTime` (RFC 3339)."""
+    try:
+        return int(datetime.fromisoformat(as_text(body.get("createTime")) or "").timestamp())
+    except (ValueError, OverflowError):
+        return None
+
+
 def _first(body: Object) -> Object | None:
     candidates = [as_object(candidate) for candidate in as_list(body.get("candidates"))]
     return next((one for one in candidates if one.get("index") in (None, 0)), None)
 
 
-def _enum(value: object) -> str | None:
+def enum(value: object) -> str | None:
+    """The name of an enum's value, or its number."""
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
     return as_text(value)
@@ -172,7 +185,7 @@ def _enum(value: object) -> str | None:
 def _text(text: str, signature: str | None, *, thought: bool) -> list[Event]:
     if thought:
         events: list[Event] = [ReasoningDelta(text)] if text else []
-        return [*events, ReasoningSeal(signature)] if signature else events
+        return [*events, ReasoningSeal(signature, maker=NAME)] if signature else events
     if signature:
         return [WholePart(Text(text, signature))]
     return [TextDelta(text)] if text else []

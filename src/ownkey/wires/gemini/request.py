@@ -6,14 +6,14 @@ calling, structured output and thinking.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
 from ownkey.catalog.manifest import Quirks
 from ownkey.talk.chat import Chat, Effort, Tool, ToolChoice
 from ownkey.talk.errors import InvalidRequest
-from ownkey.wires.gemini.contents import contents, system_instruction
+from ownkey.wires.gemini.contents import NO_MARKS, contents, system_instruction
 from ownkey.wires.gemini.values import Object
 from ownkey.wires.other import carried
 from ownkey.wires.thinking import fitted
@@ -22,17 +22,23 @@ from ownkey.wires.wire import Written
 # `minimal` is refused by the larger models and by some of the small ones; these are taken by all.
 _EFFORTS: tuple[Effort, ...] = ("low", "medium", "high")
 
+_CARRIED_IN_CONFIG = ("imageConfig", "mediaResolution")
+_CARRIED = frozenset({"safetySettings", *_CARRIED_IN_CONFIG})
+_SHOWN = frozenset({"text", "image"})
+
 _MODES = {"auto": "AUTO", "none": "NONE", "required": "ANY", "named": "ANY"}
 
 
 def write_request(chat: Chat, *, max_output: int | None, quirks: Quirks) -> Written:
     """Raises Unsupported, naming the field; InvalidRequest where a text is not valid Unicode."""
-    warnings = _others(chat)
+    warnings: list[str] = []
+    other = carried(chat.other, _carries(chat.other), warnings)
+    _name_others(chat, warnings)
     body: Object = {}
-    instruction = system_instruction(chat)
+    instruction = system_instruction(chat, warnings)
     if instruction:
         body["systemInstruction"] = instruction
-    body["contents"] = contents(chat, warnings, seal_calls=quirks.thinking.by == "effort")
+    body["contents"] = contents(chat, warnings, newer=quirks.thinking.by == "effort")
     if chat.tools:
         body["tools"] = [{"functionDeclarations": [_tool(tool, warnings) for tool in chat.tools]}]
         if chat.tool_choice:
@@ -41,6 +47,9 @@ def write_request(chat: Chat, *, max_output: int | None, quirks: Quirks) -> Writ
     thinking = _thinking(chat, quirks, warnings)
     if thinking:
         config["thinkingConfig"] = thinking
+    config |= _asked(other)
+    if "safetySettings" in other:
+        body["safetySettings"] = other["safetySettings"]
     if config:
         body["generationConfig"] = config
     try:
@@ -49,17 +58,29 @@ def write_request(chat: Chat, *, max_output: int | None, quirks: Quirks) -> Writ
         raise InvalidRequest("The request holds a text or a number that JSON cannot carry.", "Change it.") from None
 
 
-def _others(chat: Chat) -> list[str]:
-    """The names of what is left out. Raises Unsupported where that would change the answer."""
-    warnings: list[str] = []
-    carried(chat.other, frozenset(), warnings)
+def _name_others(chat: Chat, warnings: list[str]) -> None:
+    """Names what has a word in `Chat` and none here."""
     if chat.user is not None:
         warnings.append("user is not sent: Gemini has no such setting")
     if chat.parallel_tools is False:
         warnings.append("parallel_tools is not sent: Gemini may call several tools at once")
     if any(message.name for message in chat.messages):
         warnings.append("messages: names of speakers are not sent")
-    return warnings
+
+
+def _carries(other: Object) -> frozenset[str]:
+    """Google's own settings, and images beside the text; not a voice, which the answer has no word for."""
+    wanted = other.get("modalities")
+    spoken = isinstance(wanted, list) and not {str(one).lower() for one in cast("list[object]", wanted)} <= _SHOWN
+    return _CARRIED if spoken else _CARRIED | {"modalities"}
+
+
+def _asked(other: Object) -> Object:
+    config = {name: other[name] for name in _CARRIED_IN_CONFIG if name in other}
+    wanted = other.get("modalities")
+    if isinstance(wanted, list):
+        config["responseModalities"] = [str(one).upper() for one in cast("list[object]", wanted)]
+    return config
 
 
 def _tool(tool: Tool, warnings: list[str]) -> Object:
@@ -71,6 +92,8 @@ def _tool(tool: Tool, warnings: list[str]) -> Object:
         written["parametersJsonSchema"] = tool.parameters
     if tool.strict and (said := "tools: strict is not sent") not in warnings:
         warnings.append(said)
+    if tool.cache and NO_MARKS not in warnings:
+        warnings.append(NO_MARKS)
     return written
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from typing import TypeVar
 
 from ownkey.talk.errors import UnexpectedResponse
 from ownkey.talk.reply import Event
@@ -10,11 +12,13 @@ from ownkey.wires.gemini.reply import Reading
 from ownkey.wires.gemini.values import cut, decoded, unreadable
 from ownkey.wires.sse import EVENT_BYTES, Splitter
 
+Chunk = TypeVar("Chunk")
+
 _BEFORE = b"\xef\xbb\xbf \t\r\n"
 
 
 class GeminiReader:
-    """Reads one stream of either form; the first byte that is no blank tells which it is.
+    """Reads one stream of either form.
 
     An answer is whole where a reason to finish was given and the body ended with a whole event, or with the array's
     own end. The reason alone is no proof: older models give one with every chunk, and counts may follow it.
@@ -22,8 +26,7 @@ class GeminiReader:
 
     def __init__(self) -> None:
         self._reading = Reading()
-        self._events: Splitter | None = None
-        self._array: Elements | None = None
+        self._payloads = Payloads()
         self._whole = False
 
     @property
@@ -34,8 +37,8 @@ class GeminiReader:
         """Raises UnexpectedResponse, or the error that the stream tells of."""
         if self._whole:
             return []
-        events = [event for payload in self._cut(data) for event in self._read(payload)]
-        if self._array is not None and self._array.closed and self._reading.told:
+        events = [event for payload in self._payloads.feed(data) for event in self._read(payload)]
+        if self._payloads.closed and self._reading.told:
             events += self._reading.end()
             self._whole = True
         return events
@@ -45,26 +48,49 @@ class GeminiReader:
         events: list[Event] = []
         if self._whole:
             return events
-        for payload in self._last():
+        for payload in self._payloads.last():
             events += self._read(payload, last=True)
-        if self._array is not None and not self._array.closed:
+        if self._payloads.open:
             raise cut()
         events += self._reading.end()
         self._whole = True
         return events
 
     def _read(self, payload: bytes, *, last: bool = False) -> list[Event]:
-        """One event; or several, where a server between has dropped the blank lines: Gemini's JSON is on one line."""
-        try:
-            try:
-                values = [decoded(payload)]
-            except UnexpectedResponse:
-                values = [decoded(line) for line in payload.split(b"\n")]
-        except UnexpectedResponse:
-            raise cut() if last else unreadable() from None
-        return [event for value in values for event in self._reading.chunk(value)]
+        return [event for value in each(payload, decoded, last=last) for event in self._reading.chunk(value)]
 
-    def _cut(self, data: bytes) -> list[bytes]:
+
+def each(payload: bytes, decode: Callable[[bytes], Chunk], *, last: bool) -> list[Chunk]:
+    """The chunk of one event; or several, where a server between has dropped the blank lines: Gemini's JSON is on one
+    line. Raises UnexpectedResponse; StreamCut for what the body's end left behind."""
+    try:
+        try:
+            return [decode(payload)]
+        except UnexpectedResponse:
+            return [decode(line) for line in payload.split(b"\n")]
+    except UnexpectedResponse:
+        raise cut() if last else unreadable() from None
+
+
+class Payloads:
+    """Cuts a stream into the JSON of its chunks. The first byte that is no blank tells which form it has."""
+
+    def __init__(self) -> None:
+        self._events: Splitter | None = None
+        self._array: Elements | None = None
+
+    @property
+    def closed(self) -> bool:
+        """Whether it is an array that has ended."""
+        return self._array is not None and self._array.closed
+
+    @property
+    def open(self) -> bool:
+        """Whether it is an array that has not."""
+        return self._array is not None and not self._array.closed
+
+    def feed(self, data: bytes) -> list[bytes]:
+        """What is whole by now. Raises UnexpectedResponse where one chunk is too large."""
         if self._events is None and self._array is None:
             first = data.lstrip(_BEFORE)
             if not first:
@@ -78,7 +104,7 @@ class GeminiReader:
             return self._array.feed(data)
         return self._events.feed(data) if self._events is not None else []
 
-    def _last(self) -> list[bytes]:
+    def last(self) -> list[bytes]:
         """An event that lacks only its blank line, or an error that came as plain JSON."""
         if self._events is None:
             return []
@@ -103,7 +129,7 @@ class Elements:
     def feed(self, data: bytes) -> list[bytes]:
         """The elements that are whole by now.
 
-        Raises UnexpectedResponse where one is over 1 MiB or something follows the array.
+        Raises UnexpectedResponse where one is over 32 MiB or something follows the array.
         """
         found: list[bytes] = []
         start = at = 0
@@ -124,7 +150,7 @@ class Elements:
         if self._depth > 1:
             self._pending += data[start:]
         if len(self._pending) > EVENT_BYTES or any(len(element) > EVENT_BYTES for element in found):
-            raise unreadable("holds one event of over 1 MiB")
+            raise unreadable("holds one event of over 32 MiB")
         return found
 
     def _turn(self, mark: bytes) -> bool:

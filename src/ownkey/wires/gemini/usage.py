@@ -63,3 +63,34 @@ def _audio(counts: Object, *names: str) -> int | None:
     found = [as_count(one.get("tokenCount", 0)) for one in details if one.get("modality") in ("AUDIO", 4)]
     known = [number for number in found if number is not None]
     return sum(known) if found and len(known) == len(found) else None
+
+
+def write_usage(usage: Usage) -> Object:
+    """UsageMetadata; empty where nothing is known."""
+    known = {
+        "promptTokenCount": usage.input_tokens,
+        "cachedContentTokenCount": usage.cached_tokens,
+        "candidatesTokenCount": None if usage.output_tokens is None else _visible(usage, usage.output_tokens),
+        "thoughtsTokenCount": usage.reasoning_tokens,
+        "totalTokenCount": _total(usage),
+    }
+    counts: Object = {name: value for name, value in known.items() if value is not None}
+    for name, audio in (
+        ("promptTokensDetails", usage.input_audio_tokens),
+        ("candidatesTokensDetails", usage.output_audio_tokens),
+        ("cacheTokensDetails", usage.cached_audio_tokens),
+    ):
+        if audio is not None:
+            counts[name] = [{"modality": "AUDIO", "tokenCount": audio}]
+    return counts
+
+
+def _visible(usage: Usage, output: int) -> int:
+    """Google counts thoughts beside the candidates, not among them."""
+    return max(output - (usage.reasoning_tokens or 0), 0)
+
+
+def _total(usage: Usage) -> int | None:
+    if usage.input_tokens is None or usage.output_tokens is None:
+        return None
+    return usage.input_tokens + usage.output_tokens

@@ -10,6 +10,11 @@ from ownkey.talk.errors import StreamCut, UnexpectedResponse
 
 Object = dict[str, Any]
 
+NAME = "gemini"
+
+# What Google documents for a call that no Gemini model made: newer models refuse a call without any signature.
+UNSEALED = "skip_thought_signature_validator"
+
 # Token counts are int32 in the Gemini API's reference; what is above that was not counted.
 _INT32 = 2**31 - 1
 
