@@ -9,14 +9,14 @@ from urllib.parse import urlsplit
 import pytest
 
 from ownkey.catalog.address import TEMPLATE, as_spoken, endpoint, operation_path
-from ownkey.catalog.facts import wire_of
+from ownkey.catalog.facts import embedding_wire_of, wire_of
 from ownkey.catalog.load import Catalogue
-from ownkey.catalog.manifest import Model, Provider
+from ownkey.catalog.manifest import Model, Provider, embeds
 from ownkey.catalog.read import Problem, read_manifest
 from ownkey.spending.catalogue import Prices
 from ownkey.spending.compile import compiled
 from ownkey.talk.errors import BadConfiguration, InvalidRequest
-from ownkey.wires.wire import TABLE, wire
+from ownkey.wires.wire import TABLE, spoken
 
 WIRES = frozenset(TABLE)
 FOLDER = Path(__file__).parents[2] / "src" / "ownkey" / "catalog" / "gallery"
@@ -28,10 +28,10 @@ each_provider = pytest.mark.parametrize("provider", GALLERY.values(), ids=lambda
 
 
 def url(provider: Provider, operation: str = "chat", spoken_as: str | None = None) -> str:
-    spoken = as_spoken(provider, spoken_as or provider.wire)
-    fields = {name: field.default or "team" for name, field in spoken.fields.items()}
-    path = operation_path(spoken, operation, wire(spoken.wire).paths)
-    return endpoint(spoken, path, model="some-model", fields=fields)
+    here = as_spoken(provider, spoken_as or provider.wire)
+    fields = {name: field.default or "team" for name, field in here.fields.items()}
+    path = operation_path(here, operation, spoken(here.wire).paths)
+    return endpoint(here, path, model="some-model", fields=fields)
 
 
 @pytest.mark.row("B7")
@@ -163,13 +163,37 @@ def test_clients_of_anthropic_s_are_passed_on_at_the_provider_s_own_address(name
     assert url(GALLERY[name], "chat", "anthropic-messages") == address
 
 
+@pytest.mark.parametrize(
+    ("name", "address"),
+    [
+        ("mistral", "https://api.mistral.ai/v1/embeddings"),
+        ("cohere", "https://api.cohere.ai/compatibility/v1/embeddings"),
+        ("perplexity", "https://api.perplexity.ai/v1/embeddings"),
+        ("github-models", "https://models.github.ai/inference/embeddings"),
+        ("voyage", "https://api.voyageai.com/v1/embeddings"),
+        ("jina", "https://api.jina.ai/v1/embeddings"),
+        ("cloudflare", "https://api.cloudflare.com/client/v4/accounts/team/ai/v1/embeddings"),
+        ("databricks", "https://team.cloud.databricks.com/serving-endpoints/embeddings"),
+    ],
+)
+def test_embeddings_are_asked_for_at_the_provider_s_own_address(name: str, address: str) -> None:
+    assert url(GALLERY[name], "embeddings", "openai-embeddings") == address
+
+
+@each_provider
+def test_whoever_lists_a_model_that_embeds_speaks_a_wire_for_it(provider: Provider) -> None:
+    if any("embeddings" in model.does for model in provider.models):
+        assert embedding_wire_of(provider, None) is not None
+
+
 def test_every_operation_that_is_named_has_an_address_at_the_provider_s_own_host() -> None:
     for provider in GALLERY.values():
         home = urlsplit(url(provider)).netloc
         for operation in provider.paths:
             assert urlsplit(url(provider, operation)).netloc == home
-        for spoken in provider.speaks:
-            assert urlsplit(url(provider, "chat", spoken)).netloc == home
+        for name in provider.speaks:
+            operation = "embeddings" if embeds(name) else "chat"
+            assert urlsplit(url(provider, operation, name)).netloc == home
 
 
 @pytest.mark.parametrize(
@@ -186,7 +210,7 @@ def test_a_setting_that_stands_in_a_host_cannot_name_another_one(provider: Provi
 
 
 @pytest.mark.parametrize(
-    ("name", "model", "asked", "spoken"),
+    ("name", "model", "asked", "expected"),
     [
         ("bedrock", "global.anthropic.claude-sonnet-5-5", "openai-chat", "anthropic-messages"),
         ("bedrock", "openai.gpt-oss-120b-1:0", "anthropic-messages", "openai-chat"),
@@ -198,9 +222,9 @@ def test_a_setting_that_stands_in_a_host_cannot_name_another_one(provider: Provi
     ],
 )
 def test_models_are_spoken_to_in_the_form_that_is_theirs(
-    name: str, model: str, asked: str | None, spoken: str
+    name: str, model: str, asked: str | None, expected: str
 ) -> None:
-    assert wire_of(GALLERY[name], Model(model), asked) == spoken
+    assert wire_of(GALLERY[name], Model(model), asked) == expected
 
 
 def test_G11_no_shape_of_a_key_in_the_gallery_is_slow_for_any_text() -> None:
