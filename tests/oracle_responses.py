@@ -78,7 +78,7 @@ def ended_with(body: bytes) -> dict[str, Any]:
 
 
 def _resealed(item: dict[str, Any], done: dict[str, Any]) -> dict[str, Any]:
-    return {**item, **{name: done[name] for name in ("encrypted_content", "fingerprint") if name in item}}
+    return {**item, **{name: done[name] for name in ("encrypted_content", "fingerprint") if name in done}}
 
 
 def breaks(body: bytes) -> bool:
@@ -104,8 +104,8 @@ def _piece(part: object) -> Piece:
 
 def _pieces(item: dict[str, Any]) -> list[Piece]:
     if item["type"] == "message":
-        pieces = [("text", one.get("text")) if "text" in one else ("refusal", one["refusal"]) for one in item["content"]]
-        return [piece for piece in pieces if piece[1]]
+        found = [("text", one["text"]) if "text" in one else ("refusal", one["refusal"]) for one in item["content"]]
+        return [piece for piece in found if piece[1]]
     if item["type"] == "reasoning":
         text = "\n\n".join(one["text"] for one in item.get("summary") or item.get("content") or [])
         sealed = item.get("encrypted_content") or None

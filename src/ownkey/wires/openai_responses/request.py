@@ -40,9 +40,9 @@ def write_request(chat: Chat, model: str, *, stream: bool, max_output: int | Non
     if max_output is not None:
         body["max_output_tokens"] = max_output
     body |= _settings(chat, quirks, warnings) | _tools(chat, quirks, warnings)
-    text = ({"format": _format(chat.output, quirks, warnings)} if chat.output else {}) | ({"verbosity": verbosity} if verbosity else {})
-    if text:
-        body["text"] = text
+    text = {"format": chat.output and _format(chat.output, quirks, warnings), "verbosity": verbosity}
+    if any(text.values()):
+        body["text"] = {name: value for name, value in text.items() if value}
     body |= _thinking(chat, quirks, warnings)
     try:
         return Written(json.encode(body), tuple(dict.fromkeys(warnings)))
