@@ -76,7 +76,7 @@ class Catalogue:
 
     def gallery(self) -> tuple[Provider, ...]:
         """Those that can be added, in the order of their ids."""
-        return tuple(_load(path) for path in sorted(_GALLERY.glob("*.toml")))
+        return tuple(_load(path) for path in sorted(_GALLERY.glob("*.toml"), key=lambda path: path.stem))
 
     def gallery_file(self, name: str) -> bytes:
         """The file of a provider that can be added. Raises InvalidRequest."""
