@@ -17,8 +17,8 @@ from ownkey.talk.reply import Usage
 from ownkey.wires.form import Form, read_form
 from ownkey.wires.members import REFUSED, decode_members, model_name, refused, whole_number
 from ownkey.wires.openai_chat.ask import MOST_CHOICES
-from ownkey.wires.openai_chat.error import error_in, unreadable
 from ownkey.wires.openai_chat.usage import usage_of
+from ownkey.wires.openai_error import error_in, unreadable
 
 JSON = b"application/json"
 

@@ -14,7 +14,7 @@ from ownkey.talk.embed import Embed, Embedded
 from ownkey.talk.errors import ProviderError, Unsupported
 from ownkey.talk.reply import Usage
 from ownkey.wires.embedding import vectors_in
-from ownkey.wires.openai_chat.error import error_told, read_error, unreadable
+from ownkey.wires.openai_error import error_told, read_error, unreadable
 from ownkey.wires.other import carried
 from ownkey.wires.wire import Headers, Written
 

@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from ownkey.talk.embed import Embed, Embedded
 from ownkey.talk.errors import OwnkeyError, ProviderError
 from ownkey.wires.embedding import EmbedAsk, NamedEmbed, PassedVectors
-from ownkey.wires.openai_chat.error import error_object, read_error
 from ownkey.wires.openai_embeddings.answer import pass_embedded, read_embedded, write_embedded
 from ownkey.wires.openai_embeddings.ask import forward, read_ask, read_embed, write_embed
+from ownkey.wires.openai_error import error_object, read_error
 from ownkey.wires.wire import Headers, Written
 
 
