@@ -32,7 +32,7 @@ def test_the_manifest_s_own_path_goes_before_the_wire_s() -> None:
     assert operation_path(OPENAI, "chat", wire) == "/chat/completions"
     assert operation_path(AZURE, "chat", wire) == DEPLOYMENT
     with pytest.raises(BadConfiguration):
-        operation_path(OPENAI, "speech", wire)
+        operation_path(OPENAI, "rerank", wire)
 
 
 @pytest.mark.parametrize("model", ["..", ".", "../x", "a/../b", "a\\..\\b", "", "a b", "a\n", "a\x00", "x" * 257, None])

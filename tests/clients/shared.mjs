@@ -16,4 +16,4 @@ export const PERSON = {
   required: ["name", "age"],
   additionalProperties: false,
 };
-export const NO_MODEL = "openai/missing-model";
+export const NO_MODEL = "nobody/missing-model";

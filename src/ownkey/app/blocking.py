@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Coroutine, Iterator
+from collections.abc import Coroutine, Iterator, Sequence
 from types import TracebackType
 from typing import Any, TypeVar
 
 from ownkey.app.keys import KeyRing, Tested
 from ownkey.app.ownkey import Messages, Ownkey
 from ownkey.app.providers import ModelView, Providers
+from ownkey.talk.embed import Embedded
 from ownkey.talk.errors import InvalidRequest
 from ownkey.talk.money import Money
 from ownkey.talk.reply import Event, Receipt, Reply
@@ -73,6 +74,10 @@ class Blocking:
                     return
         finally:
             self.run(events.aclose())
+
+    def embed(self, texts: str | Sequence[str], model: str, **options: Any) -> Embedded:
+        """As `Ownkey.embed`."""
+        return self.run(self._ownkey.embed(texts, model, **options))
 
     def estimate_cost(self, model: str, input_tokens: int, output_tokens: int) -> Money:
         """As `Ownkey.estimate_cost`."""

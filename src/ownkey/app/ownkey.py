@@ -17,10 +17,13 @@ from ownkey.app.house import House
 from ownkey.app.keys import KeyRing
 from ownkey.app.providers import ModelView, Providers
 from ownkey.engine.answer import Whole
+from ownkey.engine.call import Call
+from ownkey.engine.embed import EmbedWork
 from ownkey.engine.engine import Answer
 from ownkey.engine.request import Request, new_id
 from ownkey.settings import load
 from ownkey.talk.chat import Chat, Message, user
+from ownkey.talk.embed import Embed, Embedded
 from ownkey.talk.errors import InvalidRequest
 from ownkey.talk.money import NANO_PER_USD, Money
 from ownkey.talk.reply import Event, Receipt, Reply
@@ -93,6 +96,33 @@ class Ownkey:
             yield answer.receipt()
         finally:
             answer.close()
+
+    async def embed(
+        self,
+        texts: str | Sequence[str],
+        model: str,
+        *,
+        dimensions: int | None = None,
+        task: str | None = None,
+        accept_unknown_price: bool = False,
+    ) -> Embedded:
+        """A vector for each text. `model` is as in `chat`, but for `auto`; `task` what the vectors are for.
+
+        What it cost stands in `receipt`.
+        """
+        inputs = (texts,) if isinstance(texts, str) else tuple(texts)
+        if not inputs:
+            raise InvalidRequest("There are no texts to embed.", "Give a text, or at least one.", param="texts")
+        if dimensions is not None and dimensions < 1:
+            raise InvalidRequest("dimensions must be 1 or more.", param="dimensions")
+        work = EmbedWork(embed=Embed(inputs, dimensions, task=task))
+        call = Call(new_id(), self.owner, model, work, price_accepted=accept_unknown_price)
+        try:
+            vectors = await self.house.engine.call(call)
+        except UnicodeEncodeError:
+            raise _not_text() from None
+        assert vectors.embedded is not None
+        return vectors.embedded
 
     def estimate_cost(self, model: str, input_tokens: int, output_tokens: int) -> Money:
         """What so many tokens cost at this model, today. Raises PriceUnknown."""

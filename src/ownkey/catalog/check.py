@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Set
 from decimal import Decimal
 
 from ownkey.catalog.address import HEADER_VALUE, TEMPLATE, base_url_problem
-from ownkey.catalog.manifest import OPERATIONS, Auth, Model, Provider, ThinkingRules
+from ownkey.catalog.manifest import OPERATIONS, Auth, Model, Provider, ThinkingRules, embeds
 from ownkey.talk.money import NANO_PER_USD
 
 ID = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
@@ -44,8 +44,8 @@ def flaws(provider: Provider, wires: Set[str]) -> Iterator[Flaw]:
         yield "id", "must be lower-case letters, digits and hyphens, at most 64"
     if not provider.name.strip() or not provider.name.isprintable() or len(provider.name) > 100:
         yield "name", "must be 1 to 100 printable characters"
-    if provider.wire not in wires:
-        yield "wire", f"must be one of: {', '.join(sorted(wires))}"
+    if provider.wire not in wires or embeds(provider.wire):
+        yield "wire", f"must be one of: {', '.join(sorted(name for name in wires if not embeds(name)))}"
     yield from _speaks(provider, wires)
     yield from _address(provider)
     yield from _settings(provider)
@@ -58,8 +58,8 @@ def flaws(provider: Provider, wires: Set[str]) -> Iterator[Flaw]:
             yield f"families[{index}].begins", "must be at least one beginning of a name, none of them empty"
         if family.thinking is not None:
             yield from _thinking(f"families[{index}].thinking", family.thinking)
-        if family.wire is not None and family.wire not in (provider.wire, *provider.speaks):
-            yield f"families[{index}].wire", "must be a wire that the provider speaks"
+        if family.wire is not None and (family.wire not in (provider.wire, *provider.speaks) or embeds(family.wire)):
+            yield f"families[{index}].wire", "must be a wire for chats that the provider speaks"
 
 
 def nano_usd_per_mtok(text: str) -> int:
@@ -100,6 +100,9 @@ def _address(provider: Provider) -> Iterator[Flaw]:
             yield key, "must be plain text"
         yield from _unknown_templates(key, value, provider)
     operations = {"chat", "stream", "models", *provider.paths}
+    for operation in provider.free_operations:
+        if operation not in OPERATIONS:
+            yield "free_operations", f"must be of: {', '.join(OPERATIONS)}"
     if provider.check not in operations:
         yield "check", f"must be one of: {', '.join(sorted(operations))}"
 

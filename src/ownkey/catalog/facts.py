@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from msgspec.structs import replace
 
-from ownkey.catalog.manifest import Family, Model, Provider, Quirks
+from ownkey.catalog.manifest import Family, Model, Provider, Quirks, embeds
 
 
 def facts(
@@ -44,6 +44,13 @@ def wire_of(provider: Provider, model: Model, asked: str | None) -> str:
     family = _family(provider, model, lambda one: one.wire is not None)
     best = (family.wire if family else None) or provider.wire
     return best if asked is None or (family and family.only) or asked not in wires_of(provider) else asked
+
+
+def embedding_wire_of(provider: Provider, asked: str | None) -> str | None:
+    """The wire for embeddings: the client's own (`asked`) where the provider speaks it, so that bytes pass through;
+    else the first that it speaks. None where it speaks none."""
+    spoken = [name for name in wires_of(provider) if embeds(name)]
+    return asked if asked in spoken else next(iter(spoken), None)
 
 
 def quirks_of(provider: Provider, model: Model, wire: str | None = None) -> Quirks:

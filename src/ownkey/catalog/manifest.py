@@ -18,6 +18,11 @@ OPERATIONS = (
 """What a provider can be asked for. The second row passes through in OpenAI's form, where the manifest names a path."""
 
 
+def embeds(wire: str) -> bool:
+    """Whether a wire carries embeddings and no chats: its name says so."""
+    return wire.endswith("-embeddings")
+
+
 class Auth(Struct, frozen=True, forbid_unknown_fields=True):
     """The header that carries the key: `header: scheme key`, or the bare key where `scheme` is empty."""
 
@@ -82,6 +87,8 @@ class Quirks(Struct, frozen=True, forbid_unknown_fields=True):
     `system_role`: what an instruction is called. `json_schema`: whether a schema is taken, or only `json_object`.
     `seed`, `parallel_tools`: whether the field is taken.
     `reasoning_back`: the field of an assistant's message that carries its reasoning back, where it has to be sent.
+    `cache_marks`: whether `cache_control` is taken on parts and tools, as OpenRouter takes it for those behind it.
+    `seals`: whether sealed reasoning is taken back, in `reasoning_details`.
     `thinking`: the rules for models of which nothing else is said.
     """
 
@@ -92,6 +99,8 @@ class Quirks(Struct, frozen=True, forbid_unknown_fields=True):
     seed: bool = True
     parallel_tools: bool = True
     reasoning_back: Literal["reasoning_content", "reasoning"] | None = None
+    cache_marks: bool = False
+    seals: bool = False
     thinking: ThinkingRules = ThinkingRules()
 
 
@@ -141,7 +150,8 @@ class Provider(Struct, frozen=True, forbid_unknown_fields=True):
 
     `wire` is the one in which it is spoken to where nothing asks for another; `speaks` are the others that it knows.
     `base_url` may hold `{field}`. `paths` replaces a wire's own path for an operation (one of `OPERATIONS`);
-    `query` is added to every URL. `prices` names it in the price catalogue; `free` says that nothing is paid.
+    `query` is added to every URL. `prices` names it in the price catalogue; `free` says that nothing is paid,
+    `free_operations` for what nothing is paid.
     `check` is the operation that Test Connection asks for.
     """
 
@@ -159,6 +169,7 @@ class Provider(Struct, frozen=True, forbid_unknown_fields=True):
     check: str = "models"
     prices: str | None = None
     free: bool = False
+    free_operations: tuple[str, ...] = ()
     quirks: Quirks = field(default_factory=Quirks)
     speaks: dict[str, Speech] = field(default_factory=dict[str, Speech])
     default: str | None = None

@@ -69,10 +69,13 @@ class Attempt:
         if self._first_ms is None:
             self._first_ms = self._elapsed_ms()
 
-    def answered(self, usage: Usage, finish: str | None, *, text_bytes: int, status: int = 200) -> None:
-        """The answer, or as much as came of it, has been given: exact where the provider counted, else counted here."""
+    def answered(self, usage: Usage, finish: str | None, *, text_bytes: int, status: int = 200) -> Usage:
+        """The answer, or as much as came of it, has been given: exact where the provider counted, else counted here.
+
+        Gives the usage that is charged.
+        """
         if self._ended:
-            return
+            return usage
         state: State = "exact"
         if not usage.known:
             state = "counted"
@@ -85,6 +88,7 @@ class Attempt:
                 nano = min(nano, self.hold.held_nano)
             self.cost = Money(nano)
         self._end(state, nano, usage, finish, None, status)
+        return usage
 
     def cut(self, usage: Usage, finish: str | None, error: OwnkeyError | None, *, text_bytes: int) -> None:
         """The answer broke off: what came of it is charged, by the provider's count as far as it gave one."""
@@ -96,6 +100,18 @@ class Attempt:
         rates = self._made.rates_of(usage)
         nano = 0 if rates is None else min(cost(rates, usage), self.hold.held_nano)
         self._end("counted", nano, usage, finish, error, 200)
+
+    def uncounted(self, error: OwnkeyError | None = None) -> None:
+        """The answer, or a part of it, has been given, and nobody can count it: all that was held is charged."""
+        if error is not None:
+            hide_key(error, self._key)
+        if self._ended:
+            return
+        rates = self._made.rates
+        if rates is not None:
+            self.cost = Money(self.hold.held_nano)
+        state: State = "exact" if rates is not None and rates.source == "free" else "assumed"
+        self._end(state, self.hold.held_nano, Usage(), None, error, 200)
 
     def failed(self, error: OwnkeyError | None) -> None:
         """Nothing was answered. A request that was sent and met with silence may be billed: it is charged in full."""

@@ -41,7 +41,7 @@ def priced(prices: Prices, request: Request, target: Target, *, size: int, cap: 
         found = _options(prices, target, rates, terms, at)
         if isinstance(found, str):
             if not request.price_accepted:
-                raise _unbounded(provider, model, found)
+                raise unbounded(provider, model, found)
             return Made(None, 0, size)
         options = found
     facts = target.facts
@@ -62,6 +62,30 @@ def priced(prices: Prices, request: Request, target: Target, *, size: int, cap: 
         price=price,
         rates_in=lambda tier: prices.rates(provider, model, at, {"service_tier": tier}),
     )
+
+
+def priced_tokens(
+    prices: Prices,
+    target: Target,
+    *,
+    accepted: bool,
+    input_tokens: int,
+    output_tokens: int = 0,
+    choices: int = 1,
+    size: int = 0,
+) -> Made:
+    """What so many tokens cost at most; `output_tokens` is the bound of one choice, `size` what is counted from.
+
+    Raises as `priced` does; `accepted`: the caller said to go on.
+    """
+    provider, model = target.provider, target.model
+    rates = prices.rates(provider, model, datetime.now(UTC))
+    if rates is not None and not (target.charges_more and rates.source != "free"):
+        held = ceiling(rates, input_tokens=input_tokens, output_tokens=output_tokens, choices=choices)
+        return Made(rates, held, size, tier=None, price=price_text(rates))
+    if not accepted:
+        raise price_unknown(provider, model) if rates is None else unbounded(provider, model, "model")
+    return Made(None, 0, size)
 
 
 def _options(prices: Prices, target: Target, plain: Rates, terms: Terms, at: datetime) -> dict[str, Rates] | str:
@@ -89,7 +113,7 @@ def price_unknown(provider: Provider, model: str) -> PriceUnknown:
     )
 
 
-def _unbounded(provider: Provider, model: str, field: str) -> PriceUnknown:
+def unbounded(provider: Provider, model: str, field: str) -> PriceUnknown:
     return PriceUnknown(
         f"What {provider.id}/{model} costs at most is not known: `{field}` asks for more than tokens at its price.",
         f"Leave it out, or go on all the same: {_CONSENT}",

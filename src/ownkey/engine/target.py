@@ -7,20 +7,21 @@ from collections.abc import Mapping
 from msgspec import Struct
 
 from ownkey.catalog.address import as_spoken, endpoint, operation_path, rooted, setting_headers
-from ownkey.catalog.facts import quirks_of, wire_of
+from ownkey.catalog.facts import embedding_wire_of, quirks_of, wire_of, wires_of
 from ownkey.catalog.manifest import OPERATIONS, Auth, Model, Provider, Quirks
 from ownkey.spending.terms import charged_by_name
 from ownkey.store.choices import Choice
-from ownkey.talk.errors import OwnkeyError
+from ownkey.talk.errors import OwnkeyError, Unsupported
 from ownkey.talk.origin import Origin
 from ownkey.talk.secret import Secret, clean
-from ownkey.wires.wire import Wire, wire
+from ownkey.wires.embedding import Embedding, embedding
+from ownkey.wires.wire import Spoken, Wire, spoken, wire
 
 
 class Target(Struct, frozen=True):
     """`quirks` are the provider's with those of the model. `paths` holds the request target of each operation that it
     has, `headers` all headers but the key's, which `auth` says. `charges_more`: its name says that more than tokens is
-    charged."""
+    charged. `embedding` is the wire in which it is asked for vectors, where it is."""
 
     provider: Provider
     model: str
@@ -32,6 +33,7 @@ class Target(Struct, frozen=True):
     headers: tuple[tuple[bytes, bytes], ...]
     auth: Auth | None
     charges_more: bool
+    embedding: Embedding | None = None
 
     @property
     def name(self) -> str:
@@ -43,22 +45,62 @@ def make_target(
 ) -> Target:
     """`asked` is the client's wire. Raises where the provider's address cannot be made: a field is missing, or the
     endpoint is not allowed."""
-    spoken = as_spoken(provider, wire_of(provider, facts, asked))
-    speech = wire(spoken.wire)
-    has = {**speech.paths, **spoken.paths}
-    placed = {operation: locate(spoken, operation, choice, model) for operation in OPERATIONS if operation in has}
-    origin, _ = locate(spoken, "chat", choice, model)
+    as_asked = as_spoken(provider, wire_of(provider, facts, asked))
+    speech = wire(as_asked.wire)
+    has = {**speech.paths, **as_asked.paths}
+    placed = {operation: locate(as_asked, operation, choice, model) for operation in OPERATIONS if operation in has}
+    origin, _ = locate(as_asked, "chat", choice, model)
     return Target(
         provider,
         model,
         facts,
-        quirks_of(provider, facts, spoken.wire),
+        quirks_of(provider, facts, as_asked.wire),
         speech,
         origin,
         {operation: path for operation, (_, path) in placed.items()},
-        headers(spoken, speech, choice),
-        spoken.auth,
+        headers(as_asked, speech, choice),
+        as_asked.auth,
         charged_by_name(model),
+    )
+
+
+def make_operation_target(
+    provider: Provider, model: str, facts: Model, choice: Choice | None, operation: str, asked: str | None = None
+) -> Target:
+    """The same for what is no chat. Raises Unsupported, naming the operation, where the provider does not have it."""
+    as_asked, vectors = _with_operation(provider, operation, asked)
+    speech = spoken(as_asked.wire)
+    origin, path = locate(as_asked, operation, choice, model)
+    return Target(
+        provider,
+        model,
+        facts,
+        provider.quirks,
+        wire(provider.wire),
+        origin,
+        {operation: path},
+        headers(as_asked, speech, choice),
+        as_asked.auth,
+        charged_by_name(model),
+        vectors,
+    )
+
+
+def _with_operation(provider: Provider, operation: str, asked: str | None) -> tuple[Provider, Embedding | None]:
+    """The provider as it is spoken to for the operation: the first of its wires for which its file names a path."""
+    if operation == "embeddings":
+        name = embedding_wire_of(provider, asked)
+        if name is not None:
+            return as_spoken(provider, name), embedding(name)
+    else:
+        for name in wires_of(provider):
+            as_asked = as_spoken(provider, name)
+            if operation in as_asked.paths:
+                return as_asked, None
+    raise Unsupported(
+        f"{provider.name} has no {operation.replace('_', ' ')} here.",
+        "Choose a model of another provider, or name its path in the provider's file.",
+        param="model",
     )
 
 
@@ -73,7 +115,7 @@ def locate(
     speech = provider.speaks.get(provider.wire)
     url = endpoint(
         provider,
-        operation_path(provider, operation, wire(provider.wire).paths),
+        operation_path(provider, operation, spoken(provider.wire).paths),
         model=model,
         base_url_override=rooted(choice.endpoint, speech.root if speech else None)
         if choice and choice.endpoint
@@ -87,10 +129,10 @@ def locate(
     return origin, f"/{asked}".encode("ascii")
 
 
-def headers(provider: Provider, spoken: Wire, choice: Choice | None) -> tuple[tuple[bytes, bytes], ...]:
+def headers(provider: Provider, speech: Spoken, choice: Choice | None) -> tuple[tuple[bytes, bytes], ...]:
     """What every request to this provider carries, but the key."""
     named = {"content-type": "application/json", "accept": "*/*", "user-agent": "ownkey"}
-    named |= {name.lower(): value for name, value in spoken.headers.items()}
+    named |= {name.lower(): value for name, value in speech.headers.items()}
     named |= setting_headers(provider, choice.fields if choice else None)
     return tuple((name.encode("ascii"), value.encode("ascii")) for name, value in named.items())
 

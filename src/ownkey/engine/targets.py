@@ -10,15 +10,17 @@ from msgspec import structs
 from ownkey.catalog.facts import facts
 from ownkey.catalog.load import Catalogue
 from ownkey.catalog.manifest import Model
-from ownkey.engine.target import Target, make_target
-from ownkey.routing.route import Candidate, Pick, route
+from ownkey.engine.target import Target, make_operation_target, make_target
+from ownkey.routing.route import AUTO, Candidate, Pick, route
 from ownkey.spending.catalogue import Prices
 from ownkey.store.db import Store
-from ownkey.talk.errors import OwnkeyError, UnknownModel
+from ownkey.talk.errors import InvalidRequest, OwnkeyError, UnknownModel
 from ownkey.vault.vault import Vault
 
 KEPT_S = 1.0
 KEPT_AT_MOST = 4096
+
+_CHATS = frozenset({"chat", "count"})
 
 
 class Targets:
@@ -40,18 +42,22 @@ class Targets:
         self._prices = prices
         self._order = order
         self._fallback = fallback
-        self._found: dict[tuple[str, str, str | None], tuple[Target, ...]] = {}
+        self._found: dict[tuple[str, str, str | None, str], tuple[Target, ...]] = {}
         self._until_s = 0.0
 
-    def find(self, owner: str, model: str, asked: str | None = None) -> tuple[Target, ...]:
-        """The targets for this model, first to last; at least one. `asked` is the client's wire, where there is one."""
+    def find(self, owner: str, model: str, asked: str | None = None, operation: str = "chat") -> tuple[Target, ...]:
+        """The targets for this model, first to last; at least one. `asked` is the client's wire, where there is one.
+
+        Those that do not have the operation are passed over; Unsupported is raised where none has it.
+        """
         now_s = time.monotonic()
         if now_s >= self._until_s or len(self._found) > KEPT_AT_MOST:
             self._found.clear()
             self._until_s = now_s + KEPT_S
-        found = self._found.get((owner, model, asked))
+        wanted = (owner, model, asked, operation)
+        found = self._found.get(wanted)
         if found is None:
-            found = self._found[owner, model, asked] = self._find(owner, model, asked)
+            found = self._found[wanted] = self._find(*wanted)
         return found
 
     def candidates(self, owner: str) -> dict[str, Candidate]:
@@ -81,28 +87,35 @@ class Targets:
                 found.append(structs.replace(known, id=f"{one.provider.id}/{name}"))
         return found
 
-    def _find(self, owner: str, model: str, asked: str | None) -> tuple[Target, ...]:
+    def _find(self, owner: str, model: str, asked: str | None, operation: str) -> tuple[Target, ...]:
+        if operation not in _CHATS and AUTO in map(str.strip, model.split(",")):
+            raise InvalidRequest(
+                f"`{AUTO}` chooses among models for chats.", "Name the model as PROVIDER/MODEL.", param="model"
+            )
         try:
-            picks = self._picks(owner, model)
+            picks = self._picks(owner, model, operation)
         except UnknownModel:
             # A provider's file may have come since the folder was looked at.
             self._catalogue.refresh()
-            picks = self._picks(owner, model)
+            picks = self._picks(owner, model, operation)
         targets: list[Target] = []
         first_error: OwnkeyError | None = None
         for pick in picks:
             try:
-                targets.append(self._target(pick, asked))
+                targets.append(self._target(pick, asked, operation))
             except OwnkeyError as error:
                 first_error = first_error or error
         if not targets:
             raise first_error or UnknownModel("No provider can be asked.", "Store a key: `ownkey keys set PROVIDER`.")
         return tuple(targets)
 
-    def _picks(self, owner: str, model: str) -> tuple[Pick, ...]:
-        return route(model, self.candidates(owner), order=self._order, fallback=self._fallback)
+    def _picks(self, owner: str, model: str, operation: str) -> tuple[Pick, ...]:
+        """Nothing but a chat falls back to models that were not asked for: they are for chats, and vectors of two
+        models have nothing to do with each other."""
+        fallback = self._fallback if operation == "chat" else ()
+        return route(model, self.candidates(owner), order=self._order, fallback=fallback)
 
-    def _target(self, pick: Pick, asked: str | None) -> Target:
+    def _target(self, pick: Pick, asked: str | None, operation: str) -> Target:
         provider = self._catalogue.get(pick.provider)
         discovered = {model.id: model for model in self._store.models.of(provider.id)}.get(pick.model)
         known = facts(
@@ -111,4 +124,7 @@ class Targets:
             discovered=discovered,
             context_from_prices=self._prices.context(provider, pick.model),
         )
-        return make_target(provider, pick.model, known, self._store.choices.get(provider.id), asked)
+        choice = self._store.choices.get(provider.id)
+        if operation in _CHATS:
+            return make_target(provider, pick.model, known, choice, asked)
+        return make_operation_target(provider, pick.model, known, choice, operation, asked)

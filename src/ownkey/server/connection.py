@@ -180,8 +180,8 @@ class Connection(asyncio.Protocol):
             if isinstance(self._body, bytes):
                 self._body = bytearray(self._body)
             self._body += body
-        if len(self._body) > self._limits.body_bytes:
-            raise _Refused(body_too_large(self._limits))
+        if len(self._body) > self._limits.body_bytes_at(self._url):
+            raise _Refused(body_too_large(self._limits.body_bytes_at(self._url)))
 
     def on_message_complete(self) -> None:
         parser = self._parser
@@ -219,8 +219,9 @@ class Connection(asyncio.Protocol):
 
     def _note(self, name: bytes, value: bytes) -> None:
         if name == b"content-length":
-            if len(value) > 7 and value.isdigit() and int(value[:20]) > self._limits.body_bytes:
-                raise _Refused(body_too_large(self._limits))
+            most_bytes = self._limits.body_bytes_at(self._url)
+            if len(value) > 7 and value.isdigit() and int(value[:20]) > most_bytes:
+                raise _Refused(body_too_large(most_bytes))
         elif name == b"expect":
             self._continue = value.lower() == b"100-continue"
         else:

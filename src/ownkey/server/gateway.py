@@ -50,7 +50,7 @@ class Gateway:
             return
         except asyncio.CancelledError:
             if not exchange.begun:
-                self.refuse(exchange, _stopping(), request_id)
+                self.refuse(exchange, stopping(), request_id)
             raise
         assert isinstance(answer, Whole)
         self._whole(exchange, answer)
@@ -62,11 +62,7 @@ class Gateway:
 
     def _request(self, request_id: str, caller: Caller | None, ask: Ask, head: Head) -> Request:
         if caller is None and not self._engine.is_demo(NOBODY, ask.model):
-            raise InvalidToken(
-                "No token came with this request; without one only the demo answers.",
-                "Make one with `ownkey tokens create NAME` and send it as `Authorization: Bearer TOKEN`, "
-                "or ask for the model `demo`.",
-            )
+            raise no_token()
         return Request(
             request_id,
             caller.owner if caller else NOBODY,
@@ -87,15 +83,7 @@ class Gateway:
         return headers
 
     def _headers(self, receipt: Receipt, warnings: Iterable[str]) -> list[Header]:
-        headers = [
-            *self._ids(receipt.request_id),
-            *_who(receipt.provider, receipt.model),
-            (b"x-ownkey-attempts", b"%d" % receipt.attempts),
-        ]
-        if receipt.cost is not None:
-            headers.append((b"x-ownkey-cost-usd", show_usd(receipt.cost.nano_usd).encode()))
-        headers += [(b"x-ownkey-warning", _one_line(text)) for text in warnings]
-        return headers
+        return [*self._ids(receipt.request_id), *told_of(receipt, warnings)]
 
     def _whole(self, exchange: Exchange, answer: Whole) -> None:
         if answer.body is not None:
@@ -121,7 +109,7 @@ class Gateway:
                 return
             if stream is None:
                 raise
-            exchange.end(self._door.writer(ask, stream.target.model).fail(_stopping(), status_of(_stopping())))
+            exchange.end(self._door.writer(ask, stream.target.model).fail(stopping(), status_of(stopping())))
             raise
         finally:
             if stream is not None:
@@ -143,9 +131,26 @@ class Gateway:
         exchange.end(last)
 
 
-def _stopping() -> Overloaded:
+def stopping() -> Overloaded:
     """Where a handler is cancelled and the client is there, the server is done with waiting for it."""
     return Overloaded("Ownkey is stopping.", "Ask again in a moment.")
+
+
+def no_token() -> InvalidToken:
+    return InvalidToken(
+        "No token came with this request; without one only the demo answers.",
+        "Make one with `ownkey tokens create NAME` and send it as `Authorization: Bearer TOKEN`, "
+        "or ask for the model `demo`.",
+    )
+
+
+def told_of(receipt: Receipt, warnings: Iterable[str]) -> list[Header]:
+    """Who answered, at the how manieth try, for how much, and what could not be honoured."""
+    headers = [*_who(receipt.provider, receipt.model), (b"x-ownkey-attempts", b"%d" % receipt.attempts)]
+    if receipt.cost is not None:
+        headers.append((b"x-ownkey-cost-usd", show_usd(receipt.cost.nano_usd).encode()))
+    headers += [(b"x-ownkey-warning", _one_line(text)) for text in warnings]
+    return headers
 
 
 @lru_cache(maxsize=1024)

@@ -89,10 +89,15 @@ def caller_of(head: Head, tokens: Tokens) -> Caller | None:
     return caller
 
 
-def check_body_is_json(head: Head) -> None:
-    """Raises InvalidRequest unless the body is plain JSON."""
+def check_body_is_plain(head: Head) -> None:
+    """Raises InvalidRequest for a compressed body."""
     if head.content_encoding is not None and head.content_encoding.lower() != b"identity":
         raise InvalidRequest("A compressed body is not read.", "Send it as it is.", param="content-encoding")
+
+
+def check_body_is_json(head: Head) -> None:
+    """Raises InvalidRequest unless the body is plain JSON."""
+    check_body_is_plain(head)
     kind = head.content_type
     if kind != b"application/json" and (kind or b"").partition(b";")[0].strip().lower() != b"application/json":
         raise InvalidRequest(

@@ -10,11 +10,14 @@ from ownkey.talk.errors import InvalidRequest, OwnkeyError, TooLarge
 class Limits(Struct, frozen=True):
     """Of one connection.
 
-    `waiting`: requests that are read ahead. `request_s`: how long a client may take to send a request; `room_s`: how
-    long to take nothing of an answer; `linger_s`: how long to hear why it was refused, while it still sends.
+    `audio_bytes` is the largest body at the paths for sounds, which are sent as files: 25 MiB (OpenAI's API reference,
+    Audio), and the form around it. `waiting`: requests that are read ahead. `request_s`: how long a client may take to
+    send a request; `room_s`: how long to take nothing of an answer; `linger_s`: how long to hear why it was refused,
+    while it still sends.
     """
 
     body_bytes: int = 10 << 20
+    audio_bytes: int = 26 << 20
     head_bytes: int = 64 << 10
     headers: int = 100
     waiting: int = 8
@@ -22,6 +25,10 @@ class Limits(Struct, frozen=True):
     request_s: float = 30.0
     room_s: float = 60.0
     linger_s: float = 5.0
+
+    def body_bytes_at(self, url: bytes) -> int:
+        """How large a body may be at this path."""
+        return max(self.body_bytes, self.audio_bytes) if url.startswith(b"/v1/audio/") else self.body_bytes
 
 
 class Refusal(Struct, frozen=True):
@@ -48,8 +55,8 @@ def head_too_large(limits: Limits) -> Refusal:
     return Refusal(TooLarge("The headers are too many or too large.", hint), 431)
 
 
-def body_too_large(limits: Limits) -> Refusal:
-    return Refusal(TooLarge(f"The body is over {limits.body_bytes >> 20} MiB.", "Send less in one request."), 413)
+def body_too_large(most_bytes: int) -> Refusal:
+    return Refusal(TooLarge(f"The body is over {most_bytes >> 20} MiB.", "Send less in one request."), 413)
 
 
 def defect() -> OwnkeyError:

@@ -11,11 +11,13 @@ from ownkey.engine.request import new_id
 from ownkey.server.exchange import Exchange, Header
 from ownkey.server.gateway import NOBODY, Gateway
 from ownkey.server.guard import LOOPBACK, Head, caller_of, host_allowed, read_head
+from ownkey.server.operations import BATCHED, MEDIA, Operations
 from ownkey.server.problems import headers_of
 from ownkey.talk.errors import InvalidRequest, OwnkeyError, UnknownModel
 from ownkey.talk.secret import clean
+from ownkey.wires.embedding import EmbeddingDoor, NamedEmbed
 from ownkey.wires.models import FORMS
-from ownkey.wires.wire import Door, Named, wire
+from ownkey.wires.wire import Door, Named, spoken, wire
 
 Handler = Callable[[Exchange, Head], Awaitable[None]]
 
@@ -24,12 +26,14 @@ ANY_ADDRESS = ("0.0.0.0", "::")  # noqa: S104
 OPENAI, ANTHROPIC, GEMINI = "openai-chat", "anthropic-messages", "gemini"
 DOORS: Mapping[str, str] = {
     "/v1/chat/completions": OPENAI,
+    "/v1/responses": "openai-responses",
     "/v1/messages": ANTHROPIC,
 }
 """The wire that is spoken at each path. Gemini's stands in `_GEMINI`, for there the path names the model."""
 
 _ID_HEADERS: Mapping[str, bytes] = {ANTHROPIC: b"request-id"}
-_GEMINI = re.compile(r"/v1(?:beta)?/models/(.+):([A-Za-z]+)")
+# Some clients leave `models/` out before a name with a slash.
+_GEMINI = re.compile(r"/v1(?:beta)?/(?:models/)?(.+):([A-Za-z]+)")
 _MODEL = re.compile(r"/v1(beta)?/models(?:/([^:]+))?")
 _STREAMS: Mapping[str, bool] = {"generateContent": False, "streamGenerateContent": True}
 
@@ -45,6 +49,10 @@ class Site:
             ("POST", path): self._gateway(name).serve for path, name in DOORS.items()
         }
         self._routes["GET", "/health"] = _health
+        self._operations = Operations(house.engine, house.tokens)
+        self._routes["POST", "/v1/embeddings"] = self._embed("openai-embeddings")
+        self._routes |= {("POST", path): self._media(operation) for path, operation in MEDIA.items()}
+        self._routes["POST", "/v1/messages/count_tokens"] = self._count(ANTHROPIC)
 
     async def serve(self, exchange: Exchange) -> None:
         """Answers any request."""
@@ -70,15 +78,39 @@ class Site:
             self._gateways[name] = Gateway(self._house.engine, self._house.tokens, door, _ID_HEADERS.get(name))
         return self._gateways[name]
 
+    def _embed(self, name: str, named: NamedEmbed | None = None) -> Handler:
+        door = spoken(name)
+        assert isinstance(door, EmbeddingDoor)
+        return lambda exchange, head: self._operations.embed(exchange, head, door, named)
+
+    def _media(self, operation: str) -> Handler:
+        door = wire(OPENAI)
+        assert isinstance(door, Door)
+        return lambda exchange, head: self._operations.media(exchange, head, door, operation)
+
+    def _count(self, name: str, named: Named | None = None) -> Handler:
+        door = wire(name)
+        assert isinstance(door, Door)
+        return lambda exchange, head: self._operations.count(exchange, head, door, named)
+
     def _with_name(self, exchange: Exchange) -> Handler | None:
         """The handler of a path that names a model."""
         if exchange.method == "POST" and (found := _GEMINI.fullmatch(exchange.path)) and found[2] in _STREAMS:
             sse = "alt=sse" in exchange.query.split("&")
             named = Named(unquote(found[1]), _STREAMS[found[2]], sse)
             return lambda exchange, head: self._gateway(GEMINI).serve(exchange, head, named)
+        if exchange.method == "POST" and (found := _GEMINI.fullmatch(exchange.path)):
+            return self._operation(unquote(found[1]), found[2])
         if exchange.method == "GET" and (found := _MODEL.fullmatch(exchange.path)):
             form, model = GEMINI if found[1] else None, unquote(found[2] or "")
             return lambda exchange, head: self._models(exchange, head, form, model)
+        return None
+
+    def _operation(self, model: str, verb: str) -> Handler | None:
+        if verb in BATCHED:
+            return self._embed("gemini-embeddings", NamedEmbed(model, BATCHED[verb]))
+        if verb == "countTokens":
+            return self._count(GEMINI, Named(model, False))
         return None
 
     async def _models(self, exchange: Exchange, head: Head, form: str | None, model: str) -> None:

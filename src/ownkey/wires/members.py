@@ -36,11 +36,12 @@ def decode_members(body: bytes) -> tuple[dict[str, Any], dict[str, Raw]]:
     except (ValueError, RecursionError):
         raise InvalidRequest("The body is not a JSON object in UTF-8.", "Send one JSON object.") from None
     if not REFUSED.isdisjoint(fields):
-        name = min(REFUSED & fields.keys())
-        raise InvalidRequest(
-            f"Unknown field: {name}.", "Leave it out: where a request goes is not set by it.", param=name
-        )
+        raise refused(min(REFUSED & fields.keys()))
     return values, fields
+
+
+def refused(name: str) -> InvalidRequest:
+    return InvalidRequest(f"Unknown field: {name}.", "Leave it out: where a request goes is not set by it.", param=name)
 
 
 def wrong(name: str, expected: str) -> InvalidRequest:

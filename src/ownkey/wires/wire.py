@@ -126,15 +126,24 @@ class Named(Struct, frozen=True):
     sse: bool = True
 
 
-@runtime_checkable
-class Wire(Protocol):
-    """Outward: how a provider is spoken to."""
+class Spoken(Protocol):
+    """What every wire has that a provider is spoken to in, for chats or for embeddings."""
 
     name: str
     paths: Mapping[str, str]
     """Path and query of each operation after the base URL: `chat`, `stream`, `models`, and those of `catalog.manifest`
     that it has. `{model}` is the model."""
     headers: Mapping[str, str]
+
+    def read_error(self, status: int, headers: Headers, body: bytes) -> ProviderError:
+        """The error for an answer that is not a success. Its text is fit to be shown."""
+        ...
+
+
+@runtime_checkable
+class Wire(Spoken, Protocol):
+    """Outward: how a provider is spoken to."""
+
     default_output: int | None
     """The output cap that is sent where none was asked for, by a wire that cannot do without."""
 
@@ -147,10 +156,6 @@ class Wire(Protocol):
         ...
 
     def reader(self) -> Reader: ...
-
-    def read_error(self, status: int, headers: Headers, body: bytes) -> ProviderError:
-        """The error for an answer that is not a success. Its text is fit to be shown."""
-        ...
 
     def read_models(self, body: bytes) -> Listed:
         """Raises UnexpectedResponse."""
@@ -192,16 +197,44 @@ class Door(Wire, Protocol):
         ...
 
 
+@runtime_checkable
+class Counter(Protocol):
+    """A wire that asks, or is asked, for the tokens of a chat that is not answered: its operation `count`."""
+
+    def read_count_ask(self, body: bytes, named: Named | None = None) -> Ask:
+        """Raises InvalidRequest, naming the field."""
+        ...
+
+    def write_count(self, chat: Chat, model: str, quirks: Quirks) -> bytes:
+        """Raises Unsupported, naming the field."""
+        ...
+
+    def forward_count(self, ask: Ask, model: str, quirks: Quirks) -> bytes:
+        """The same for a client of this wire: every field with its own bytes but the model."""
+        ...
+
+    def read_count(self, body: bytes) -> int:
+        """Raises UnexpectedResponse."""
+        ...
+
+    def write_count_reply(self, tokens: int) -> bytes: ...
+
+
 TABLE: Mapping[str, str] = {
     "openai-chat": "ownkey.wires.openai_chat.wire:OpenAIChat",
+    "openai-responses": "ownkey.wires.openai_responses.wire:OpenAIResponses",
     "anthropic-messages": "ownkey.wires.anthropic_messages.wire:AnthropicMessages",
     "gemini": "ownkey.wires.gemini.wire:Gemini",
+    "openai-embeddings": "ownkey.wires.openai_embeddings.wire:OpenAIEmbeddings",
+    "gemini-embeddings": "ownkey.wires.gemini_embeddings.wire:GeminiEmbeddings",
+    "ollama-embeddings": "ownkey.wires.ollama_embeddings.wire:OllamaEmbeddings",
 }
+"""Those for embeddings, which `catalog.manifest.embeds` knows by their names, are described in `wires.embedding`."""
 
 ENTRY_POINTS = "ownkey.wires"
 """The group by which another package brings a wire: the name, and a class that makes it without arguments."""
 
-_loaded: dict[str, Wire] = {}
+_loaded: dict[str, Spoken] = {}
 
 
 class _Names(Set[str]):
@@ -227,17 +260,22 @@ def _others() -> Mapping[str, EntryPoint]:
     return {point.name: point for point in entry_points(group=ENTRY_POINTS) if point.name not in TABLE}
 
 
-def wire(name: str) -> Wire:
+def spoken(name: str) -> Spoken:
     """The wire of that name, loaded when it is first asked for. Raises BadConfiguration where there is none."""
     if name not in _loaded:
         _loaded[name] = _load(name)
     return _loaded[name]
 
 
-def _load(name: str) -> Wire:
+def wire(name: str) -> Wire:
+    """The wire for chats of that name. Raises BadConfiguration where there is none."""
+    return cast("Wire", spoken(name))
+
+
+def _load(name: str) -> Spoken:
     if name in TABLE:
         module, _, attribute = TABLE[name].partition(":")
-        return cast("Callable[[], Wire]", getattr(import_module(module), attribute))()
+        return cast("Callable[[], Spoken]", getattr(import_module(module), attribute))()
     if name not in _others():
         raise BadConfiguration(f"There is no wire named {name!r}.", f"Wires: {', '.join(sorted(WIRE_NAMES))}.")
     try:

@@ -124,6 +124,9 @@ class AnthropicMessages:
         whole = decode(written.body, type=dict[str, Raw])
         return encode({name: raw for name, raw in whole.items() if name in _COUNTED})
 
+    def forward_count(self, ask: Ask, model: str, quirks: Quirks) -> bytes:
+        return forward(ask, model, max_output=None)
+
     def read_count(self, body: bytes) -> int:
         """Raises UnexpectedResponse."""
         try:

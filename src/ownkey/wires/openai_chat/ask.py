@@ -10,6 +10,7 @@ from msgspec import Raw, json
 from ownkey.catalog.manifest import Quirks
 from ownkey.talk.errors import InvalidRequest
 from ownkey.wires.members import decode_members, wrong
+from ownkey.wires.seal import MARK
 from ownkey.wires.wire import Ask
 
 MOST_CHOICES = 128
@@ -25,6 +26,7 @@ _OTHER_PART = re.compile(rb'"type"\s*:\s*(?!\s|"(?:text|function|refusal|thinkin
 _ESCAPED_LETTER = re.compile(rb"\\u00[2-7]")
 
 _options = json.Decoder(dict[str, Raw] | None)
+_MARK = MARK.encode()
 _CAPS = ("max_completion_tokens", "max_tokens")
 
 
@@ -51,6 +53,8 @@ def forward(ask: Ask, model: str, *, max_output: int | None, quirks: Quirks) -> 
     """Every member with its own bytes but the model, the cap, and what makes a stream tell its usage."""
     fields = ask.fields.copy()
     fields["model"] = Raw(json.encode(model))
+    if _MARK in bytes(fields["messages"]):
+        fields["messages"] = Raw(json.encode(_without_foreign(json.decode(fields["messages"]))))
     if max_output is not None:
         for name in _CAPS:
             fields.pop(name, None)
@@ -61,6 +65,16 @@ def forward(ask: Ask, model: str, *, max_output: int | None, quirks: Quirks) -> 
         elif not ask.usage_in_stream:
             fields["stream_options"] = _asking(fields.get("stream_options"))
     return json.encode(fields)
+
+
+def _without_foreign(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Without seals that were wrapped for a client of another wire."""
+    return [
+        {**message, "reasoning_details": [one for one in message["reasoning_details"] if MARK not in str(one)]}
+        if isinstance(message.get("reasoning_details"), list)
+        else message
+        for message in messages
+    ]
 
 
 def _asking(options: Raw | None) -> Raw:

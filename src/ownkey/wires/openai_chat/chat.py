@@ -8,8 +8,10 @@ from typing import Any, cast, get_args
 from msgspec import Struct, ValidationError, json
 
 from ownkey.talk.chat import (
+    CacheMark,
     Chat,
     Effort,
+    File,
     JsonOutput,
     Message,
     Opaque,
@@ -48,6 +50,7 @@ class _Function(Struct):
 class _Tool(Struct):
     type: str = "function"
     function: _Function | None = None
+    cache_control: Any = None
 
 
 class _Schema(Struct):
@@ -161,6 +164,8 @@ def _content(content: str | list[Any] | None, where: str) -> Iterator[Part]:
         return
     for place, item in enumerate(content or ()):
         yield _part(item, f"{where}[{place}]")
+        if isinstance(item, dict) and "cache_control" in item:
+            yield _mark(cast("dict[str, Any]", item)["cache_control"])
 
 
 def _part(item: object, where: str) -> Part:
@@ -181,9 +186,29 @@ def _part(item: object, where: str) -> Part:
         url, detail = given.get("url"), given.get("detail")
         if isinstance(url, str) and url:
             return form.image(url, detail if isinstance(detail, str) else None)
+    if kind in ("file", "input_audio") and (file := _file(raw.get(kind), sound=kind == "input_audio")) is not None:
+        return file
     if not isinstance(kind, str) or kind in ("text", "refusal", "image_url"):
         raise InvalidRequest(f"{where} is not a part of a message.", param=where)
     return Opaque(NAME, raw)
+
+
+def _file(given: object, *, sound: bool) -> File | None:
+    """A document or a sound with its data; one that lies at the provider is the provider's own."""
+    said = cast("dict[str, Any]", given) if isinstance(given, dict) else {}
+    data, name = said.get("data" if sound else "file_data"), said.get("filename")
+    if not isinstance(data, str) or not data:
+        return None
+    if sound:
+        return File(data, f"audio/{said.get('format', 'wav')}")
+    image = form.image(data)
+    kind = image.media_type or "application/pdf"
+    return File(image.data or data, kind, name=name if isinstance(name, str) else None)
+
+
+def _mark(given: object) -> CacheMark:
+    ttl = cast("dict[str, Any]", given).get("ttl") if isinstance(given, dict) else None
+    return CacheMark(ttl if isinstance(ttl, str) else None)
 
 
 def _result(message: _Message, names: dict[str, str], where: str) -> ToolResult:
@@ -191,9 +216,9 @@ def _result(message: _Message, names: dict[str, str], where: str) -> ToolResult:
     if not id:
         raise InvalidRequest(f"{where}.tool_call_id must name a tool call.", param=f"{where}.tool_call_id")
     parts = tuple(_content(message.content, f"{where}.content"))
-    kept = tuple(part for part in parts if isinstance(part, Text | Picture))
+    kept = tuple(part for part in parts if isinstance(part, Text | Picture | File | CacheMark))
     if len(kept) < len(parts):
-        raise Unsupported("A tool's result holds text and images only.", param=f"{where}.content")
+        raise Unsupported("A tool's result holds text, images and files only.", param=f"{where}.content")
     return ToolResult(id, kept, names.get(id, message.name))
 
 
@@ -201,7 +226,8 @@ def _tool(tool: _Tool, place: int) -> Tool:
     function = tool.function
     if tool.type != "function" or function is None:
         raise Unsupported("Only tools that are functions are carried.", param=f"tools[{place}].type")
-    return Tool(function.name, function.description, function.parameters, function.strict)
+    cache = None if tool.cache_control is None else _mark(tool.cache_control)
+    return Tool(function.name, function.description, function.parameters, function.strict, cache)
 
 
 def _choice(asked: str | _Choice | None) -> ToolChoice | None:

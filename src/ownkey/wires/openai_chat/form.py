@@ -14,7 +14,15 @@ from msgspec import Struct, json
 
 from ownkey.talk.chat import Image, Reasoning
 from ownkey.talk.errors import ProviderError, ProviderUnavailable
-from ownkey.wires.openai_chat.error import error_in, unreadable
+from ownkey.wires.openai_error import error_in, unreadable
+
+MAKERS = {
+    "anthropic-claude-v1": "anthropic-messages",
+    "google-gemini-v1": "gemini",
+    "openai-responses-v1": "openai-responses",
+}
+"""OpenRouter's `format` of a sealed piece of reasoning (Reasoning tokens, `reasoning_details`), and the wire whose
+providers read it."""
 
 
 class Function(Struct, gc=False):
@@ -133,6 +141,7 @@ def details(raw: object) -> Iterator[Reasoning]:
             text if isinstance(text, str) else "",
             seal if isinstance(seal, str) and seal else None,
             sealed if isinstance(sealed, str) and sealed else None,
+            MAKERS.get(str(item.get("format"))),
         )
 
 

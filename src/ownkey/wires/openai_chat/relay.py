@@ -6,9 +6,9 @@ import re
 
 from ownkey.talk.reply import Usage
 from ownkey.wires.openai_chat import form as form
-from ownkey.wires.openai_chat.error import unreadable
 from ownkey.wires.openai_chat.stream import DONE, cut, last_of
 from ownkey.wires.openai_chat.usage import failed, usage_of
+from ownkey.wires.openai_error import unreadable
 from ownkey.wires.sse import Splitter
 from ownkey.wires.wire import Ask
 

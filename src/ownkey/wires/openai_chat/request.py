@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, cast
 
 from msgspec import json
 
@@ -25,11 +25,16 @@ from ownkey.talk.chat import (
     ToolResult,
 )
 from ownkey.talk.errors import Unsupported
+from ownkey.wires.openai_chat.writer import sealed_details
 from ownkey.wires.other import carried
 from ownkey.wires.thinking import fitted
 from ownkey.wires.wire import Written
 
 NAME = "openai-chat"
+MARKS = "Marks for the cache were left out: this provider takes none."
+
+# The words that OpenAI has for them (Chat completions, input_audio).
+_SOUNDS = {"mpeg": "mp3", "wave": "wav", "vnd.wave": "wav"}
 
 # Fields with no word in `Chat` that this form takes and that leave a `Reply` able to hold the answer.
 _CARRIED = frozenset(
@@ -43,7 +48,7 @@ _SAMPLING: Mapping[str, float] = {"temperature": 1, "top_p": 1, "frequency_penal
 def write_request(chat: Chat, model: str, *, stream: bool, max_output: int | None, quirks: Quirks) -> Written:
     """Raises Unsupported, naming the field. What is left out without changing what was promised is a warning."""
     warnings: list[str] = []
-    body: dict[str, Any] = {"model": model, "messages": [*_messages(chat.messages, quirks)]}
+    body: dict[str, Any] = {"model": model, "messages": [*_Messages(quirks, warnings).write(chat.messages)]}
     if stream:
         body["stream"] = True
         if quirks.usage_in_stream == "ask":
@@ -52,7 +57,7 @@ def write_request(chat: Chat, model: str, *, stream: bool, max_output: int | Non
         body[quirks.max_tokens] = max_output
     body |= _settings(chat, quirks, warnings)
     if chat.tools:
-        body["tools"] = [_tool(tool) for tool in chat.tools]
+        body["tools"] = [_tool(tool, quirks, warnings) for tool in chat.tools]
         if chat.tool_choice is not None:
             choice, name = chat.tool_choice.mode, chat.tool_choice.name
             body["tool_choice"] = {"type": "function", "function": {"name": name}} if choice == "named" else choice
@@ -87,69 +92,144 @@ def _put(body: dict[str, Any], name: str, value: object, taken: bool, warnings: 
         warnings.append(f"{name} is not taken by this provider and was left out.")
 
 
-def _messages(messages: tuple[Message, ...], quirks: Quirks) -> Iterator[dict[str, Any]]:
-    for place, message in enumerate(messages):
-        where = f"messages[{place}]"
-        results = [part for part in message.parts if isinstance(part, ToolResult)]
-        for result in results:
-            yield {"role": "tool", "tool_call_id": result.call_id, "content": _content(result.parts, where)}
-        if results and len(results) == len(message.parts):
-            continue
-        if message.role == "assistant":
-            yield _assistant(message, quirks, where)
-            continue
-        role = quirks.system_role if message.role in ("system", "developer") else "user"
-        named = {"name": message.name} if message.name else {}
-        yield {"role": role, "content": _content(message.parts, where), **named}
+class _Messages:
+    """Writes messages in their order. A tool's message holds text only: the pictures and files of results follow in a
+    message of the user's, once the results of that turn are all told."""
+
+    def __init__(self, quirks: Quirks, warnings: list[str]) -> None:
+        self._quirks = quirks
+        self._warnings = warnings
+        self._shown: list[dict[str, Any]] = []
+
+    def write(self, messages: tuple[Message, ...]) -> Iterator[dict[str, Any]]:
+        for place, message in enumerate(messages):
+            where = f"messages[{place}]"
+            results = [part for part in message.parts if isinstance(part, ToolResult)]
+            for result in results:
+                yield self._result(result, where)
+            rest = tuple(part for part in message.parts if not isinstance(part, ToolResult))
+            if results and all(isinstance(part, CacheMark) for part in rest):
+                continue
+            yield from self._show()
+            if message.role == "assistant":
+                yield self._assistant(message, where)
+                continue
+            role = self._quirks.system_role if message.role in ("system", "developer") else "user"
+            named = {"name": message.name} if message.name else {}
+            yield {"role": role, "content": self._content(rest, where), **named}
+        yield from self._show()
+
+    def _show(self) -> Iterator[dict[str, Any]]:
+        if self._shown:
+            yield {"role": "user", "content": self._shown}
+            self._shown = []
+
+    def _result(self, result: ToolResult, where: str) -> dict[str, Any]:
+        texts = [part.text for part in result.parts if isinstance(part, Text)]
+        media = tuple(part for part in result.parts if isinstance(part, Image | File))
+        if media:
+            name = result.name or "the tool"
+            self._shown.append({"type": "text", "text": f"What {name} returned for the call {result.call_id}:"})
+            self._shown += cast("list[dict[str, Any]]", self._content(media, where))
+        said = "\n\n".join(texts) or ("It follows." if media else "")
+        return {"role": "tool", "tool_call_id": result.call_id, "content": f"Error: {said}" if result.failed else said}
+
+    def _assistant(self, message: Message, where: str) -> dict[str, Any]:
+        """An earlier answer. Reasoning goes back only where the provider asks for it: others refuse the field."""
+        texts, thoughts, refusals, calls = list[str](), list[Reasoning](), list[str](), list[dict[str, Any]]()
+        for part in message.parts:
+            match part:
+                case Text():
+                    texts.append(part.text)
+                case Reasoning():
+                    thoughts.append(part)
+                case Refusal():
+                    refusals.append(part.text)
+                case ToolCall():
+                    calls.append(self._call(part))
+                case ToolResult() | CacheMark():
+                    pass
+                case Image() | File() | Opaque():
+                    raise Unsupported("An earlier answer holds what this provider cannot take back.", param=where)
+        made: dict[str, Any] = {"role": "assistant", "content": "".join(texts) or (None if calls or refusals else "")}
+        if refusals:
+            made["refusal"] = "".join(refusals)
+        if calls:
+            made["tool_calls"] = calls
+        made |= self._thoughts(thoughts)
+        if message.name:
+            made["name"] = message.name
+        return made
+
+    def _call(self, call: ToolCall) -> dict[str, Any]:
+        made: dict[str, Any] = {
+            "id": call.id,
+            "type": "function",
+            "function": {"name": call.name, "arguments": call.arguments or "{}"},
+        }
+        if call.signature and self._quirks.seals:
+            made["extra_content"] = {"google": {"thought_signature": call.signature}}
+        return made
+
+    def _thoughts(self, thoughts: list[Reasoning]) -> dict[str, Any]:
+        made: dict[str, Any] = {}
+        back = self._quirks.reasoning_back
+        if back is not None and any(part.text for part in thoughts):
+            made[back] = "".join(part.text for part in thoughts)
+        sealed = [detail for part in thoughts if part.maker for detail in sealed_details(part)]
+        if sealed and self._quirks.seals:
+            made["reasoning_details"] = sealed
+        elif sealed:
+            self._warn("Reasoning that another provider sealed was left out.")
+        return made
+
+    def _content(self, parts: tuple[Part, ...], where: str) -> str | list[dict[str, Any]]:
+        """One string where there is nothing but text: not every server takes a list."""
+        marked = self._quirks.cache_marks and any(isinstance(part, CacheMark) for part in parts)
+        if all(isinstance(part, Text | CacheMark | Reasoning) for part in parts) and not marked:
+            if any(isinstance(part, CacheMark) for part in parts):
+                self._warn(MARKS)
+            return "\n\n".join(part.text for part in parts if isinstance(part, Text))
+        made: list[dict[str, Any]] = []
+        for part in parts:
+            match part:
+                case Text():
+                    made.append({"type": "text", "text": part.text})
+                case Image():
+                    made.append({"type": "image_url", "image_url": _link(part, where)})
+                case File():
+                    made.append(_file(part, where))
+                case CacheMark():
+                    if not self._quirks.cache_marks:
+                        self._warn(MARKS)
+                    elif made:
+                        made[-1]["cache_control"] = _cache_control(part)
+                case Opaque() if part.wire == NAME:
+                    made.append(part.raw)
+                case Reasoning():
+                    pass
+                case _:
+                    raise Unsupported("A message holds what this provider cannot take.", param=where)
+        return made
+
+    def _warn(self, text: str) -> None:
+        if text not in self._warnings:
+            self._warnings.append(text)
 
 
-def _assistant(message: Message, quirks: Quirks, where: str) -> dict[str, Any]:
-    """An earlier answer. Reasoning goes back only where the provider asks for it: others refuse the field."""
-    texts, thoughts, refusals, calls = list[str](), list[str](), list[str](), list[dict[str, Any]]()
-    for part in message.parts:
-        match part:
-            case Text():
-                texts.append(part.text)
-            case Reasoning():
-                thoughts.append(part.text)
-            case Refusal():
-                refusals.append(part.text)
-            case ToolCall():
-                function = {"name": part.name, "arguments": part.arguments or "{}"}
-                calls.append({"id": part.id, "type": "function", "function": function})
-            case ToolResult() | CacheMark():
-                pass
-            case Image() | File() | Opaque():
-                raise Unsupported("An earlier answer holds what this provider cannot take back.", param=where)
-    made: dict[str, Any] = {"role": "assistant", "content": "".join(texts) or (None if calls or refusals else "")}
-    if refusals:
-        made["refusal"] = "".join(refusals)
-    if calls:
-        made["tool_calls"] = calls
-    if quirks.reasoning_back is not None and any(thoughts):
-        made[quirks.reasoning_back] = "".join(thoughts)
-    if message.name:
-        made["name"] = message.name
-    return made
+def _cache_control(mark: CacheMark) -> dict[str, Any]:
+    return {"type": "ephemeral", "ttl": mark.ttl} if mark.ttl else {"type": "ephemeral"}
 
 
-def _content(given: tuple[Part, ...], where: str) -> str | list[dict[str, Any]]:
-    """One string where there is nothing but text: not every server takes a list."""
-    parts = [part for part in given if not isinstance(part, ToolResult | Reasoning | CacheMark)]
-    if all(isinstance(part, Text) for part in parts):
-        return "\n\n".join(part.text for part in parts if isinstance(part, Text))
-    made: list[dict[str, Any]] = []
-    for part in parts:
-        match part:
-            case Text():
-                made.append({"type": "text", "text": part.text})
-            case Image():
-                made.append({"type": "image_url", "image_url": _link(part, where)})
-            case Opaque() if part.wire == NAME:
-                made.append(part.raw)
-            case _:
-                raise Unsupported("A message holds what this provider cannot take.", param=where)
-    return made
+def _file(file: File, where: str) -> dict[str, Any]:
+    kind = file.media_type or "application/pdf"
+    if file.data is None:
+        raise Unsupported("A file is carried with its data only on this wire.", "Send its data.", param=where)
+    if kind.startswith("audio/"):
+        sound = kind.removeprefix("audio/").removeprefix("x-")
+        return {"type": "input_audio", "input_audio": {"data": file.data, "format": _SOUNDS.get(sound, sound)}}
+    name = file.name or f"file.{kind.rpartition('/')[2]}"
+    return {"type": "file", "file": {"filename": name, "file_data": f"data:{kind};base64,{file.data}"}}
 
 
 def _link(image: Image, where: str) -> dict[str, Any]:
@@ -161,14 +241,22 @@ def _link(image: Image, where: str) -> dict[str, Any]:
     return {"url": url, "detail": image.detail} if image.detail else {"url": url}
 
 
-def _tool(tool: Tool) -> dict[str, Any]:
+def _tool(tool: Tool, quirks: Quirks, warnings: list[str]) -> dict[str, Any]:
     function = {
         "name": tool.name,
         "description": tool.description,
         "parameters": tool.parameters,
         "strict": tool.strict,
     }
-    return {"type": "function", "function": {name: value for name, value in function.items() if value is not None}}
+    made: dict[str, Any] = {
+        "type": "function",
+        "function": {name: value for name, value in function.items() if value is not None},
+    }
+    if tool.cache is not None and quirks.cache_marks:
+        made["cache_control"] = _cache_control(tool.cache)
+    elif tool.cache is not None and MARKS not in warnings:
+        warnings.append(MARKS)
+    return made
 
 
 def _format(output: JsonOutput, quirks: Quirks, warnings: list[str]) -> dict[str, Any]:

@@ -19,8 +19,8 @@ from ownkey.talk.reply import (
     WholePart,
 )
 from ownkey.wires.openai_chat import form as form
-from ownkey.wires.openai_chat.error import unreadable
 from ownkey.wires.openai_chat.usage import failed, finish_of, usage_of
+from ownkey.wires.openai_error import unreadable
 from ownkey.wires.sse import Splitter
 
 MOST_CALLS = 1000
@@ -44,7 +44,7 @@ class Speech:
             events.append(ReasoningDelta(text))
         if said.reasoning_details is not None:
             seals = (piece for piece in form.details(said.reasoning_details) if piece.signature or piece.sealed)
-            events.extend(ReasoningSeal(piece.signature, piece.sealed) for piece in seals)
+            events.extend(ReasoningSeal(piece.signature, piece.sealed, piece.maker) for piece in seals)
         for kind, piece in form.pieces(said.content):
             events.append(TextDelta(piece) if kind == "text" else ReasoningDelta(piece))
         if said.refusal:

@@ -10,12 +10,13 @@ from ownkey.talk.errors import OwnkeyError, ProviderError
 from ownkey.talk.reply import Reply
 from ownkey.wires.openai_chat.ask import forward, read_ask
 from ownkey.wires.openai_chat.chat import read_chat
-from ownkey.wires.openai_chat.error import error_object, read_error
 from ownkey.wires.openai_chat.relay import ChatRelay
-from ownkey.wires.openai_chat.reply import pass_reply, read_models, read_reply
+from ownkey.wires.openai_chat.reply import pass_reply, read_reply
 from ownkey.wires.openai_chat.request import write_request
 from ownkey.wires.openai_chat.stream import Reader
 from ownkey.wires.openai_chat.writer import ChatWriter, write_reply
+from ownkey.wires.openai_error import error_object, read_error
+from ownkey.wires.openai_models import read_models
 from ownkey.wires.wire import Ask, Headers, Listed, Named, Passed, Written
 
 

@@ -24,8 +24,9 @@ from ownkey.talk.reply import (
     UsageReport,
     WholePart,
 )
-from ownkey.wires.openai_chat.error import error_object
+from ownkey.wires.openai_chat.form import MAKERS
 from ownkey.wires.openai_chat.usage import usage_object
+from ownkey.wires.openai_error import error_object
 from ownkey.wires.wire import Ask
 
 _NO_ID = "chatcmpl-ownkey"
@@ -36,7 +37,7 @@ def write_reply(reply: Reply, model: str) -> bytes:
     message: dict[str, Any] = {"role": "assistant", "content": reply.text or None, "refusal": reply.refusal}
     if reply.reasoning:
         message["reasoning_content"] = reply.reasoning
-    if sealed := [detail for part in reply.parts if isinstance(part, Reasoning) for detail in _details(part)]:
+    if sealed := [detail for part in reply.parts if isinstance(part, Reasoning) for detail in sealed_details(part)]:
         message["reasoning_details"] = sealed
     if pictures := [_picture(part) for part in reply.parts if isinstance(part, Image)]:
         message["images"] = pictures
@@ -107,8 +108,8 @@ class ChatWriter:
             case ReasoningDelta(text=text):
                 self._thought.append(text)
                 return {"reasoning_content": text}
-            case ReasoningSeal(signature=signature, sealed=sealed):
-                details = _details(Reasoning("".join(self._thought), signature, sealed))
+            case ReasoningSeal(signature=signature, sealed=sealed, maker=maker):
+                details = sealed_details(Reasoning("".join(self._thought), signature, sealed, maker))
                 self._thought.clear()
                 return {"reasoning_details": details} if details else {}
             case RefusalDelta(text=text):
@@ -162,11 +163,13 @@ def _call(call: ToolCall) -> dict[str, Any]:
     return made
 
 
-def _details(part: Reasoning) -> list[dict[str, Any]]:
+def sealed_details(part: Reasoning) -> list[dict[str, Any]]:
     """OpenRouter's form, in which a client gives the provider's seals back with its next request."""
+    format = next((name for name, maker in MAKERS.items() if maker == part.maker), None)
+    made = {"format": format} if format else {}
     if part.signature:
-        return [{"type": "reasoning.text", "text": part.text, "signature": part.signature}]
-    return [{"type": "reasoning.encrypted", "data": part.sealed}] if part.sealed else []
+        return [{"type": "reasoning.text", "text": part.text, "signature": part.signature, **made}]
+    return [{"type": "reasoning.encrypted", "data": part.sealed, **made}] if part.sealed else []
 
 
 def _picture(image: Image) -> dict[str, Any]:

@@ -53,6 +53,14 @@ def error_in(said: object) -> ProviderError | None:
     return _error(200, NO_HEADERS, answer) if tells else None
 
 
+def error_told(body: bytes) -> ProviderError | None:
+    """The same for bytes that may be no JSON."""
+    try:
+        return error_in(msgspec.json.decode(body))
+    except (ValueError, RecursionError):
+        return None
+
+
 def error_object(error: OwnkeyError) -> dict[str, object]:
     """`{"error": {"message", "type", "code", "param"}}`, as OpenAI's API reference has it."""
     kind = next((name for known, name in _TYPES if isinstance(error, known)), "server_error")

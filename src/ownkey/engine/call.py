@@ -1,0 +1,115 @@
+"""What is no chat: one request and one whole answer, with the same care for keys, money and errors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Generic, Protocol, TypeVar
+
+from msgspec import Struct
+
+from ownkey.engine.attempt import Attempt, Made
+from ownkey.engine.read import MAX_REPLY_BYTES
+from ownkey.engine.sender import Header, Sender, Sending
+from ownkey.engine.target import Target
+from ownkey.spending.catalogue import Prices
+from ownkey.talk.errors import OwnkeyError, StreamCut, UnexpectedResponse
+from ownkey.talk.reply import Receipt, Usage
+from ownkey.transport import Incoming
+from ownkey.wires.wire import Headers
+
+Result = TypeVar("Result")
+
+
+class Put(Struct, frozen=True):
+    """What is sent to one target. `passes`: the client's wire is the provider's, so that bytes go through."""
+
+    body: bytes
+    headers: tuple[Header, ...] = ()
+    warnings: tuple[str, ...] = ()
+    passes: bool = False
+
+
+class Answered(Struct, Generic[Result], frozen=True):
+    """A whole answer that could be read: the usage that it tells, and what is given for it, once it is known what was
+    charged, and for which usage."""
+
+    usage: Usage
+    give: Callable[[Usage, Receipt], Result]
+
+
+class Work(Protocol[Result]):
+    """An operation: what is sent, what it can cost, what the answer says. `asked` is the client's wire, if any.
+
+    `counts`: what goes in can be counted here, where the provider does not.
+    """
+
+    @property
+    def operation(self) -> str: ...
+    @property
+    def asked(self) -> str | None: ...
+    @property
+    def counts(self) -> bool: ...
+
+    def put(self, target: Target) -> Put:
+        """Raises Unsupported, naming the field."""
+        ...
+
+    def made(self, prices: Prices, target: Target, put: Put, *, accepted: bool) -> Made:
+        """Raises PriceUnknown; `accepted`: the caller goes on where the price is not known."""
+        ...
+
+    def read(self, target: Target, put: Put, headers: Headers, body: bytes) -> Answered[Result]:
+        """Raises UnexpectedResponse, or the error that the body tells of."""
+        ...
+
+
+class Call(Struct, Generic[Result]):
+    """What is wanted, and by whom."""
+
+    id: str
+    owner: str
+    model: str
+    work: Work[Result]
+    token_id: str | None = None
+    price_accepted: bool = False
+
+
+async def attempt(sender: Sender, prices: Prices, call: Call[Result], target: Target, number: int) -> Result:
+    """One try at one target."""
+    key = sender.key(call.owner, target)
+    work = call.work
+    put = work.put(target)
+    made = work.made(prices, target, put, accepted=call.price_accepted)
+    spoken = target.embedding or target.wire
+    booked = spoken.name if target.embedding else work.operation
+    sending = Sending(target, spoken, work.operation, put.body, number, booked, headers=put.headers)
+    tried, incoming = await sender.begin(call, sending, made, key)
+    answered = await _read(work, target, put, tried, incoming)
+    usage = answered.usage
+    if usage.known or work.counts:
+        usage = tried.answered(usage, None, text_bytes=0)
+    else:
+        tried.uncounted()
+    return answered.give(usage, Receipt(call.id, target.provider.id, target.model, number, tried.cost))
+
+
+async def _read(work: Work[Result], target: Target, put: Put, tried: Attempt, incoming: Incoming) -> Answered[Result]:
+    """Whatever is raised, the attempt has ended and the connection is let go."""
+    try:
+        body = await incoming.read(MAX_REPLY_BYTES)
+        tried.first()
+        return work.read(target, put, incoming.headers, body)
+    except (StreamCut, UnexpectedResponse) as error:
+        if work.counts:
+            tried.cut(Usage(output_tokens=0), None, error, text_bytes=0)
+        else:
+            tried.uncounted(error)
+        raise
+    except OwnkeyError as error:
+        tried.failed(error)
+        raise
+    except BaseException:
+        tried.abandoned()
+        raise
+    finally:
+        incoming.close()

@@ -1,0 +1,1 @@
+"""The wire `gemini-embeddings`: embedContent and batchEmbedContents of the Gemini API."""

@@ -1,0 +1,1 @@
+"""The wire `ollama-embeddings`: Ollama's own embeddings."""
