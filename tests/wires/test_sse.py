@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+import tracemalloc
 from itertools import pairwise
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ownkey.talk.errors import UnexpectedResponse
-from ownkey.wires.sse import EVENT_BYTES, EVENT_LINES, Splitter
+from ownkey.wires.sse import EVENT_BYTES, EVENT_LINES, PLAIN_BYTES, Splitter
 
 
 def reference(stream: bytes) -> list[bytes]:
@@ -80,8 +81,8 @@ def test_U07_any_stream_is_cut_as_the_standard_says(pieces: list[bytes], cuts: l
 
 
 @pytest.mark.parametrize("size", [EVENT_BYTES - 6, EVENT_BYTES])
-@pytest.mark.parametrize("step", [1 << 14, 1 << 22])
-def test_U07_an_event_of_over_1_MiB_is_refused(size: int, step: int) -> None:
+@pytest.mark.parametrize("step", [1 << 16, 1 << 26])
+def test_U07_an_event_of_over_32_MiB_is_refused(size: int, step: int) -> None:
     stream = b"data: " + b"x" * size + b"\n\n"
     pieces = [stream[at : at + step] for at in range(0, len(stream), step)]
     if size + 6 <= EVENT_BYTES:
@@ -93,11 +94,11 @@ def test_U07_an_event_of_over_1_MiB_is_refused(size: int, step: int) -> None:
 
 def test_U07_a_stream_without_line_ends_is_refused_before_it_fills_the_memory() -> None:
     splitter = Splitter()
-    for _ in range(EVENT_BYTES // 1000):
-        assert splitter.feed(b"x" * 1000) == []
+    for _ in range(EVENT_BYTES >> 16):
+        assert splitter.feed(b"x" * (1 << 16)) == []
     with pytest.raises(UnexpectedResponse):
-        splitter.feed(b"x" * 1000)
-    assert len(splitter.rest) <= EVENT_BYTES + 1000
+        splitter.feed(b"x" * (1 << 16))
+    assert len(splitter.rest) == EVENT_BYTES + (1 << 16)
 
 
 def test_U07_an_event_of_over_10_000_lines_is_refused() -> None:
@@ -107,6 +108,18 @@ def test_U07_an_event_of_over_10_000_lines_is_refused() -> None:
             fed(*pieces)
 
 
+def test_U07_text_that_is_no_stream_is_kept_up_to_1_MiB_in_time_in_proportion() -> None:
+    splitter = Splitter()
+    block = b"{\n\n" * 10_000
+    began = time.process_time()
+    for _ in range(PLAIN_BYTES // 20_000):
+        splitter.feed(block)
+    with pytest.raises(UnexpectedResponse):
+        splitter.feed(block)
+    assert time.process_time() - began < 5
+    assert len(splitter.rest) <= PLAIN_BYTES + 2
+
+
 def test_U07_one_byte_at_a_time_takes_time_in_proportion() -> None:
     stream = b"data: " + b"x" * 300_000
     splitter = Splitter()
@@ -114,6 +127,41 @@ def test_U07_one_byte_at_a_time_takes_time_in_proportion() -> None:
     for at in range(len(stream)):
         splitter.feed(stream[at : at + 1])
     assert time.process_time() - began < 5
+
+
+def cpu_s(size: int) -> float:
+    """For one event of that size, fed in pieces as a socket gives them."""
+    stream = b"data: " + b"x" * size + b"\n\n"
+    pieces = [stream[at : at + 4096] for at in range(0, len(stream), 4096)]
+    began = time.process_time()
+    assert sum(map(len, fed(*pieces))) == size
+    return time.process_time() - began
+
+
+def test_U07_a_large_event_takes_time_in_proportion() -> None:
+    small, large = (min(cpu_s(size) for _ in range(3)) for size in (2 << 20, 16 << 20))
+    assert large < 8 * small * 4 + 0.05
+
+
+def test_U07_a_long_stream_of_small_events_takes_no_memory() -> None:
+    splitter = Splitter()
+    image = b"data: " + b"x" * (4 << 20) + b"\n\n"
+    assert len(splitter.feed(image[:-1])) == 0
+    assert len(splitter.feed(image[-1:])) == 1
+    events = b"data: abcdefgh\n\n" * 1000
+    splitter.feed(events)
+    tracemalloc.start()
+    try:
+        for at in range(200):
+            cut = at % len(events)
+            splitter.feed(events[:cut])
+            splitter.feed(events[cut:])
+        kept, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert kept < 20_000
+    assert peak < 20 * len(events)
+    assert splitter.rest == b""
 
 
 @pytest.mark.parametrize(

@@ -114,7 +114,7 @@ def _tool(said: Object, where: str, other: Object) -> Tool:
         parameters = plain(said, "parametersJsonSchema", where)
     elif "parameters" in said:
         parameters = json_schema(plain(said, "parameters", where))
-    return Tool(needed(said, "name", where), text(said, "description", where), parameters)
+    return Tool(needed(said, "name", where), text(said, "description", where) or None, parameters)
 
 
 def _choice(said: Object, tools: list[Tool], other: Object) -> ToolChoice | None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from ownkey.talk.reply import Usage
 from ownkey.wires.gemini.values import Object, as_count, as_list, as_object
 
+_AUDIO = ("AUDIO", 4)
+
 
 def read_usage(counts: Object, before: Usage) -> Usage:
     """What is known by now: the last counts of a stream are its counts, `before` those of the chunk before.
@@ -40,11 +42,13 @@ def _or_zero(now: int | None, before: int | None) -> int | None:
     return 0 if now is None and before is not None else now
 
 
-def _sum(counts: Object, first: str, *more: str) -> int | None:
-    """The first count and those of the others that are there; None where one of them is no count."""
-    names = [first, *(name for name in more if counts.get(name) is not None)]
-    numbers = [number for name in names if (number := as_count(counts.get(name))) is not None]
-    return sum(numbers) if len(numbers) == len(names) else None
+def _sum(counts: Object, first: str, second: str) -> int | None:
+    """The first count, and the second where it is there; None where one of them is no count."""
+    number = as_count(counts.get(first))
+    if number is None or (also := counts.get(second)) is None:
+        return number
+    more = as_count(also)
+    return None if more is None else number + more
 
 
 def _output(counts: Object) -> int | None:
@@ -59,10 +63,17 @@ def _output(counts: Object) -> int | None:
 
 
 def _audio(counts: Object, *names: str) -> int | None:
-    details = [as_object(detail) for name in names for detail in as_list(counts.get(name))]
-    found = [as_count(one.get("tokenCount", 0)) for one in details if one.get("modality") in ("AUDIO", 4)]
-    known = [number for number in found if number is not None]
-    return sum(known) if found and len(known) == len(found) else None
+    total: int | None = None
+    for name in names:
+        for detail in as_list(counts.get(name)):
+            one = as_object(detail)
+            if one.get("modality") not in _AUDIO:
+                continue
+            number = as_count(one.get("tokenCount", 0))
+            if number is None:
+                return None
+            total = number + (total or 0)
+    return total
 
 
 def write_usage(usage: Usage) -> Object:

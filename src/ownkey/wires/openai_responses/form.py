@@ -11,7 +11,7 @@ from msgspec import Raw, Struct
 from msgspec.json import Decoder, decode
 
 from ownkey.talk.chat import Opaque, Part, Reasoning, Refusal, Text, ToolCall
-from ownkey.talk.errors import ProviderError, ProviderUnavailable
+from ownkey.talk.errors import ProviderError, ProviderUnavailable, StreamCut
 from ownkey.talk.reply import Finish, Usage
 from ownkey.wires.openai_error import error_in, unreadable
 
@@ -19,7 +19,12 @@ NAME = "openai-responses"
 CITED = "The answer cites its sources; the text is carried, the citations are not."
 UNREADABLE = (ValueError, RecursionError)
 
-_MOST_TOKENS = 1_000_000_000
+LARGEST_COUNT = 2**53
+"""Beyond it a JSON number is no exact count."""
+
+LONGEST_TIER = 64
+
+_READ = frozenset({"message", "reasoning", "function_call"})
 
 
 class Piece(Struct):
@@ -30,7 +35,7 @@ class Piece(Struct):
 
 
 class Item(Struct):
-    """An output item."""
+    """An output item. Of one that a provider's own tool made, only the type is read: what its members are differs."""
 
     type: str = ""
     id: str | None = None
@@ -58,8 +63,19 @@ class Response(Struct):
     service_tier: Any = None
 
 
+class _Kind(Struct):
+    type: str = ""
+
+
 response_in = Decoder(Response).decode
-item_in = Decoder(Item).decode
+_kind_in = Decoder(_Kind).decode
+_item_in = Decoder(Item).decode
+
+
+def item_in(raw: Raw) -> Item:
+    """Raises one of UNREADABLE."""
+    kind = _kind_in(raw).type
+    return _item_in(raw) if kind in _READ else Item(kind)
 
 
 def fault(payload: bytes) -> ProviderError | None:
@@ -69,6 +85,10 @@ def fault(payload: bytes) -> ProviderError | None:
     except UNREADABLE:
         return None
     return error_in(_object(_object(value).get("response")) or value)
+
+
+def cut() -> StreamCut:
+    return StreamCut("The provider's answer broke off before its end.", "Try again, or use another provider.")
 
 
 def failed(response: Response) -> ProviderError:
@@ -89,7 +109,8 @@ def parts_of(raw: Raw) -> tuple[list[Part], bool]:
         case "reasoning":
             text = thought(item)
             sealed = item.encrypted_content or None
-            return ([Reasoning(text, sealed=sealed, maker=NAME)] if text or sealed else []), False
+            maker = NAME if sealed else None
+            return ([Reasoning(text, sealed=sealed, maker=maker)] if text or sealed else []), False
         case "function_call" if item.name and item.call_id:
             return [ToolCall(item.call_id, item.name, item.arguments or "{}")], False
         case "function_call":
@@ -118,16 +139,17 @@ def finish_of(response: Response, *, called: bool) -> Finish:
 
 
 def usage_of(said: object, tier: object) -> Usage:
-    """Counts; what cannot be one is unknown."""
+    """Counts; what cannot be one is unknown, and so is a part that is more than the whole."""
     usage = _object(said)
     inside, outside = _object(usage.get("input_tokens_details")), _object(usage.get("output_tokens_details"))
+    taken, made = _count(usage.get("input_tokens")), _count(usage.get("output_tokens"))
     return Usage(
-        input_tokens=_count(usage.get("input_tokens")),
-        output_tokens=_count(usage.get("output_tokens")),
-        cached_tokens=_count(inside.get("cached_tokens")),
-        cache_write_tokens=_count(inside.get("cache_write_tokens")),
-        reasoning_tokens=_count(outside.get("reasoning_tokens")),
-        tier=tier if isinstance(tier, str) else None,
+        input_tokens=taken,
+        output_tokens=made,
+        cached_tokens=_count(inside.get("cached_tokens"), taken),
+        cache_write_tokens=_count(inside.get("cache_write_tokens"), taken),
+        reasoning_tokens=_count(outside.get("reasoning_tokens"), made),
+        tier=tier if isinstance(tier, str) and 0 < len(tier) <= LONGEST_TIER else None,
     )
 
 
@@ -135,5 +157,6 @@ def _object(value: object) -> dict[str, Any]:
     return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
 
 
-def _count(value: object) -> int | None:
-    return value if type(value) is int and 0 <= value <= _MOST_TOKENS else None
+def _count(value: object, whole: int | None = None) -> int | None:
+    most = LARGEST_COUNT if whole is None else whole
+    return value if type(value) is int and 0 <= value <= most else None

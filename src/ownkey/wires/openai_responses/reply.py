@@ -18,6 +18,9 @@ from ownkey.wires.openai_responses.form import (
 )
 from ownkey.wires.wire import Passed
 
+# What a response is while it is made in the background.
+_UNFINISHED = frozenset({"queued", "in_progress"})
+
 
 def read_reply(body: bytes) -> Reply:
     """Raises UnexpectedResponse, or the error that the body tells of."""
@@ -57,6 +60,8 @@ def _read(body: bytes) -> Response:
         raise fault(body) or unreadable("it is not what a response looks like") from None
     if response.error or response.status in ("failed", "cancelled"):
         raise failed(response)
+    if response.status in _UNFINISHED:
+        raise unreadable(f"it is not whole yet ({response.status})")
     if response.output is None:
         raise fault(body) or unreadable("it holds no output")
     return response

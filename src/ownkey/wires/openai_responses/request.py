@@ -32,7 +32,7 @@ def write_request(chat: Chat, model: str, *, stream: bool, max_output: int | Non
         raise Unsupported(
             "Stop sequences are not carried on this wire.", "Leave them out, or use another model.", param="stop"
         )
-    kept = carried(chat.other, _CARRIED, warnings)
+    kept = carried(chat.other, _CARRIED | _tier(chat), warnings)
     verbosity = kept.pop("verbosity", None)
     body: Json = {"model": model, "input": [*items(chat.messages, quirks, warnings)], "store": False, **kept}
     if stream:
@@ -40,14 +40,19 @@ def write_request(chat: Chat, model: str, *, stream: bool, max_output: int | Non
     if max_output is not None:
         body["max_output_tokens"] = max_output
     body |= _settings(chat, quirks, warnings) | _tools(chat, quirks, warnings)
-    text = ({"format": _format(chat.output)} if chat.output else {}) | ({"verbosity": verbosity} if verbosity else {})
-    if text:
-        body["text"] = text
+    text = {"format": chat.output and _format(chat.output, quirks, warnings), "verbosity": verbosity}
+    if any(text.values()):
+        body["text"] = {name: value for name, value in text.items() if value}
     body |= _thinking(chat, quirks, warnings)
     try:
         return Written(json.encode(body), tuple(dict.fromkeys(warnings)))
     except UnicodeEncodeError:
         raise InvalidRequest("The request holds text that is not Unicode.", param="messages") from None
+
+
+def _tier(chat: Chat) -> frozenset[str]:
+    """A tier that is never dearer goes on. A dearer one would cost more than was set aside for the plain one."""
+    return frozenset({"service_tier"} if chat.other.get("service_tier") == "flex" else ())
 
 
 def _settings(chat: Chat, quirks: Quirks, warnings: list[str]) -> Json:
@@ -99,8 +104,11 @@ def _choice(choice: ToolChoice) -> str | Json:
     return {"type": "function", "name": choice.name} if choice.mode == "named" else choice.mode
 
 
-def _format(output: JsonOutput) -> Json:
+def _format(output: JsonOutput, quirks: Quirks, warnings: list[str]) -> Json:
     if output.schema is None:
+        return {"type": "json_object"}
+    if not quirks.json_schema:
+        warnings.append("The provider promises JSON, and not that it keeps to the schema.")
         return {"type": "json_object"}
     given = {"name": output.name or "answer", "description": output.description, "schema": output.schema}
     made: Json = {"type": "json_schema", "strict": output.strict or False}
