@@ -18,7 +18,7 @@ from ownkey.talk.errors import (
     UnexpectedResponse,
 )
 from ownkey.talk.reply import Event, Finish, Notice, Reply, Start, TextDelta, Usage, collect
-from ownkey.wires.wire import wire
+from ownkey.wires.wire import Reader, wire
 
 WIRE = wire("openai-responses")
 NAME = "openai-responses"
@@ -86,6 +86,12 @@ def events_of(data: bytes, size: int | None = None) -> list[Event]:
     events += reader.close()
     assert reader.ended
     return events
+
+
+def pour(reader: Reader, data: bytes, size: int, found: list[Event]) -> None:
+    for at in range(0, len(data), size):
+        found += reader.feed(data[at : at + size])
+    found += reader.close()
 
 
 def read(*events: Json) -> Reply:
@@ -253,9 +259,7 @@ def test_an_error_in_the_stream_is_that_error_and_loses_no_event(event: Json, ki
         reader = WIRE.reader()
         found: list[Event] = []
         with pytest.raises(ProviderError) as raised:
-            for at in range(0, len(data), size):
-                found += reader.feed(data[at : at + size])
-            reader.close()
+            pour(reader, data, size, found)
         assert type(raised.value) is kind
         assert found[-1] == TextDelta("half")
         assert not reader.ended
@@ -270,9 +274,9 @@ def test_an_error_that_no_blank_line_ends_is_not_taken_for_a_cut() -> None:
 
 def test_a_plain_json_error_in_place_of_a_stream_is_that_error() -> None:
     reader = WIRE.reader()
+    body = b'{"error": {"code": "rate_limit_exceeded", "message": "Slow down."}}'
     with pytest.raises(RateLimitExceeded):
-        reader.feed(b'{"error": {"code": "rate_limit_exceeded", "message": "Slow down."}}')
-        reader.close()
+        pour(reader, body, len(body), [])
 
 
 @pytest.mark.parametrize(
@@ -299,6 +303,7 @@ def test_an_event_that_cannot_be_read_is_named_as_such(event: bytes) -> None:
 
 def test_a_stream_of_more_calls_than_anyone_makes_is_given_up() -> None:
     reader = WIRE.reader()
+    for place in range(1_000):
+        reader.feed(sse(added(place, {"type": "function_call", "call_id": f"c{place}", "name": "f"})))
     with pytest.raises(UnexpectedResponse):
-        for place in range(1_001):
-            reader.feed(sse(added(place, {"type": "function_call", "call_id": f"c{place}", "name": "f"})))
+        reader.feed(sse(added(1_000, {"type": "function_call", "call_id": "last", "name": "f"})))
