@@ -11,14 +11,14 @@ import json
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from house import KEYS, PRICE, Answer, Gateway, Simulator, gateway, library
+from matrix_asked import Body, chat_body, gemini_body, messages_body, responses_body
+from matrix_shown import Shown, chat_shown, gemini_shown, messages_shown, responses_shown
 from ownkey.wires.wire import TABLE, Door, wire
-
-Body = dict[str, Any]
 
 PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR4nGNgYGBgAAAABQABh6FO1AAAAABJRU5ErkJggg=="
 PDF = "JVBERi0xLjQKJSVFT0YK"
@@ -86,23 +86,6 @@ PROVIDERS: Mapping[str, tuple[str, str, str, str]] = {
 }
 """For each wire out: the model, the version in its path, how the key is shown, and a quirk."""
 
-CALL = ("call_0123456789abcdef01234567", "get_weather", {"city": "Paris"})
-
-
-@dataclass
-class Shown:
-    """What a client was given, in no wire's words."""
-
-    text: str = ""
-    calls: list[tuple[str, str, Any]] = field(default_factory=list)
-    reason: str | None = None
-    stop_sequence: str | None = None
-    refused: bool = False
-    cached: int = 0
-    choices: int = 1
-    turn: Any = None
-    """The answer as the client puts it into its next request."""
-
 
 @dataclass
 class Cell:
@@ -117,297 +100,6 @@ class Cell:
     state: str
     says: str = ""
     wrong: str = ""
-
-
-def schema_of(name: str) -> Body:
-    field_name = {"get_weather": "city", "get_time": "zone"}[name]
-    return {"type": "object", "properties": {field_name: {"type": "string"}}, "required": [field_name]}
-
-
-# --- what each client sends -------------------------------------------------------------------------------------------
-
-
-def chat_body(asked: Body) -> Body | None:
-    content: Any = asked.get("say", "Hello.")
-    extra: list[Body] = []
-    if "image" in asked:
-        extra.append({"type": "image_url", "image_url": {"url": f"data:image/png;base64,{asked['image']}"}})
-    if "image_url" in asked:
-        extra.append({"type": "image_url", "image_url": {"url": asked["image_url"]}})
-    if "file" in asked:
-        file = {"filename": "paper.pdf", "file_data": f"data:application/pdf;base64,{asked['file']}"}
-        extra.append({"type": "file", "file": file})
-    if extra:
-        content = [{"type": "text", "text": content}, *extra]
-    messages: list[Body] = []
-    for role in ("system", "developer"):
-        if role in asked:
-            piece: Body = {"type": "text", "text": asked[role]}
-            if asked.get("cache"):
-                piece["cache_control"] = {"type": "ephemeral"}
-            messages.append({"role": role, "content": [piece]})
-    messages.append({"role": "user", "content": content})
-    if "result" in asked:
-        function = {"name": CALL[1], "arguments": json.dumps(CALL[2])}
-        messages.append(
-            {"role": "assistant", "tool_calls": [{"id": CALL[0], "type": "function", "function": function}]}
-        )
-        shown: Any = asked["result"]
-        if "result_image" in asked:
-            url = f"data:image/png;base64,{asked['result_image']}"
-            shown = [{"type": "text", "text": shown}, {"type": "image_url", "image_url": {"url": url}}]
-        messages.append({"role": "tool", "tool_call_id": CALL[0], "content": shown})
-    body: Body = {"messages": messages, "stream": bool(asked.get("stream"))}
-    if body["stream"]:
-        body["stream_options"] = {"include_usage": True}
-    if "tools" in asked:
-        functions = [{"name": name, "description": "A tool.", "parameters": schema_of(name)} for name in asked["tools"]]
-        body["tools"] = [{"type": "function", "function": one} for one in functions]
-    if "choice" in asked:
-        body["tool_choice"] = {"type": "function", "function": {"name": asked["choice"]}}
-    if "schema" in asked:
-        named = {"name": "answer", "schema": asked["schema"], "strict": True}
-        body["response_format"] = {"type": "json_schema", "json_schema": named}
-    for name, theirs in (("effort", "reasoning_effort"), ("stop", "stop"), ("seed", "seed"), ("logprobs", "logprobs")):
-        if name in asked:
-            body[theirs] = asked[name]
-    body |= {"n": asked["n"]} if "n" in asked else {}
-    return body | ({"max_completion_tokens": asked["cap"]} if "cap" in asked else {})
-
-
-def responses_body(asked: Body) -> Body | None:
-    if asked.keys() & {"stop", "seed", "n", "cache"}:
-        return None
-    content: list[Body] = [{"type": "input_text", "text": asked.get("say", "Hello.")}]
-    if "image" in asked:
-        content.append({"type": "input_image", "image_url": f"data:image/png;base64,{asked['image']}"})
-    if "image_url" in asked:
-        content.append({"type": "input_image", "image_url": asked["image_url"]})
-    if "file" in asked:
-        data = f"data:application/pdf;base64,{asked['file']}"
-        content.append({"type": "input_file", "filename": "paper.pdf", "file_data": data})
-    items: list[Body] = [{"role": role, "content": asked[role]} for role in ("system", "developer") if role in asked]
-    items.append({"role": "user", "content": content})
-    if "result" in asked:
-        call = {"type": "function_call", "call_id": CALL[0], "name": CALL[1], "arguments": json.dumps(CALL[2])}
-        shown: Any = asked["result"]
-        if "result_image" in asked:
-            url = f"data:image/png;base64,{asked['result_image']}"
-            shown = [{"type": "input_text", "text": shown}, {"type": "input_image", "image_url": url}]
-        items += [call, {"type": "function_call_output", "call_id": CALL[0], "output": shown}]
-    body: Body = {"input": items, "stream": bool(asked.get("stream")), "store": False}
-    if "tools" in asked:
-        body["tools"] = [
-            {"type": "function", "name": name, "description": "A tool.", "parameters": schema_of(name), "strict": False}
-            for name in asked["tools"]
-        ]
-    if "choice" in asked:
-        body["tool_choice"] = {"type": "function", "name": asked["choice"]}
-    if "schema" in asked:
-        body["text"] = {"format": {"type": "json_schema", "name": "answer", "schema": asked["schema"], "strict": True}}
-    if "effort" in asked:
-        body |= {"reasoning": {"effort": asked["effort"]}, "include": ["reasoning.encrypted_content"]}
-    if "logprobs" in asked:
-        body |= {"include": ["message.output_text.logprobs"], "top_logprobs": 1}
-    return body | ({"max_output_tokens": asked["cap"]} if "cap" in asked else {})
-
-
-def messages_body(asked: Body) -> Body | None:
-    if asked.keys() & {"developer", "seed", "logprobs", "n"}:
-        return None
-    content: list[Body] = [{"type": "text", "text": asked.get("say", "Hello.")}]
-    if "image" in asked:
-        source = {"type": "base64", "media_type": "image/png", "data": asked["image"]}
-        content.append({"type": "image", "source": source})
-    if "image_url" in asked:
-        content.append({"type": "image", "source": {"type": "url", "url": asked["image_url"]}})
-    if "file" in asked:
-        source = {"type": "base64", "media_type": "application/pdf", "data": asked["file"]}
-        content.append({"type": "document", "source": source, "title": "paper.pdf"})
-    messages: list[Body] = [{"role": "user", "content": content}]
-    if "result" in asked:
-        shown: Any = asked["result"]
-        if "result_image" in asked:
-            source = {"type": "base64", "media_type": "image/png", "data": asked["result_image"]}
-            shown = [{"type": "text", "text": shown}, {"type": "image", "source": source}]
-        call = {"type": "tool_use", "id": CALL[0], "name": CALL[1], "input": CALL[2]}
-        result = {"type": "tool_result", "tool_use_id": CALL[0], "content": shown}
-        messages += [{"role": "assistant", "content": [call]}, {"role": "user", "content": [result]}]
-    body: Body = {"messages": messages, "max_tokens": asked.get("cap", 4000), "stream": bool(asked.get("stream"))}
-    if "system" in asked:
-        block: Body = {"type": "text", "text": asked["system"]}
-        if asked.get("cache"):
-            block["cache_control"] = {"type": "ephemeral"}
-        body["system"] = [block]
-    if "tools" in asked:
-        body["tools"] = [
-            {"name": name, "description": "A tool.", "input_schema": schema_of(name)} for name in asked["tools"]
-        ]
-    if "choice" in asked:
-        body["tool_choice"] = {"type": "tool", "name": asked["choice"]}
-    if "schema" in asked:
-        body["output_config"] = {"format": {"type": "json_schema", "schema": asked["schema"]}}
-    if "effort" in asked:
-        body["thinking"] = {"type": "enabled", "budget_tokens": 1024}
-    return body | ({"stop_sequences": [asked["stop"]]} if "stop" in asked else {})
-
-
-def gemini_body(asked: Body) -> Body | None:
-    if asked.keys() & {"developer"} or asked.get("cache"):
-        return None
-    parts: list[Body] = [{"text": asked.get("say", "Hello.")}]
-    if "image" in asked:
-        parts.append({"inlineData": {"mimeType": "image/png", "data": asked["image"]}})
-    if "image_url" in asked:
-        parts.append({"fileData": {"mimeType": "image/png", "fileUri": asked["image_url"]}})
-    if "file" in asked:
-        parts.append({"inlineData": {"mimeType": "application/pdf", "data": asked["file"]}})
-    contents: list[Body] = [{"role": "user", "parts": parts}]
-    if "result" in asked:
-        response: Body = {"name": CALL[1], "id": CALL[0], "response": {"result": asked["result"]}}
-        if "result_image" in asked:
-            response["parts"] = [{"inlineData": {"mimeType": "image/png", "data": asked["result_image"]}}]
-        contents += [
-            {"role": "model", "parts": [{"functionCall": {"name": CALL[1], "id": CALL[0], "args": CALL[2]}}]},
-            {"role": "user", "parts": [{"functionResponse": response}]},
-        ]
-    config: Body = {}
-    if "schema" in asked:
-        config |= {"responseMimeType": "application/json", "responseJsonSchema": asked["schema"]}
-    if "effort" in asked:
-        config["thinkingConfig"] = {"thinkingBudget": 1024, "includeThoughts": True}
-    for name, theirs in (("seed", "seed"), ("cap", "maxOutputTokens"), ("n", "candidateCount")):
-        config |= {theirs: asked[name]} if name in asked else {}
-    config |= {"stopSequences": [asked["stop"]]} if "stop" in asked else {}
-    config |= {"responseLogprobs": True, "logprobs": 1} if "logprobs" in asked else {}
-    body: Body = {"contents": contents}
-    body |= {"systemInstruction": {"parts": [{"text": asked["system"]}]}} if "system" in asked else {}
-    if "tools" in asked:
-        declared = [
-            {"name": name, "description": "A tool.", "parametersJsonSchema": schema_of(name)} for name in asked["tools"]
-        ]
-        body["tools"] = [{"functionDeclarations": declared}]
-    if "choice" in asked:
-        calling = {"mode": "ANY", "allowedFunctionNames": [asked["choice"]]}
-        body["toolConfig"] = {"functionCallingConfig": calling}
-    return body | ({"generationConfig": config} if config else {})
-
-
-# --- what each client is given ----------------------------------------------------------------------------------------
-
-
-def events_of(answer: Answer) -> list[Body]:
-    lines = answer.body.decode().replace("\r\n", "\n").split("\n")
-    payloads = [line.removeprefix("data: ") for line in lines if line.startswith("data: ")]
-    return [json.loads(payload) for payload in payloads if payload != "[DONE]"]
-
-
-def chat_shown(answer: Answer, streamed: bool) -> Shown:
-    if streamed:
-        return _chat_streamed(events_of(answer))
-    whole = answer.json
-    choice = whole["choices"][0]
-    message = choice["message"]
-    shown = Shown(message.get("content") or "", reason=choice["finish_reason"], choices=len(whole["choices"]))
-    for call in message.get("tool_calls") or ():
-        shown.calls.append((call["id"], call["function"]["name"], json.loads(call["function"]["arguments"])))
-    shown.refused = bool(message.get("refusal"))
-    shown.cached = (whole["usage"].get("prompt_tokens_details") or {}).get("cached_tokens") or 0
-    shown.turn = [message]
-    return shown
-
-
-def _chat_streamed(events: list[Body]) -> Shown:
-    shown, calls = Shown(), dict[int, list[str]]()
-    for chunk in events:
-        for choice in chunk["choices"]:
-            delta = choice["delta"]
-            shown.text += delta.get("content") or ""
-            shown.reason = choice["finish_reason"] or shown.reason
-            for call in delta.get("tool_calls") or ():
-                parts = calls.setdefault(call["index"], ["", "", ""])
-                parts[0] += call.get("id") or ""
-                parts[1] += call["function"].get("name") or ""
-                parts[2] += call["function"].get("arguments") or ""
-    shown.calls = [(id, name, json.loads(arguments)) for id, name, arguments in calls.values()]
-    return shown
-
-
-def responses_shown(answer: Answer, streamed: bool) -> Shown:
-    whole = events_of(answer)[-1]["response"] if streamed else answer.json
-    shown = Shown(reason=whole["status"], turn=whole["output"])
-    if whole.get("incomplete_details"):
-        shown.reason = whole["incomplete_details"]["reason"]
-    for item in whole["output"]:
-        if item["type"] == "function_call":
-            shown.calls.append((item["call_id"], item["name"], json.loads(item["arguments"])))
-        for piece in item.get("content") or () if item["type"] == "message" else ():
-            shown.text += piece.get("text") or ""
-            shown.refused = shown.refused or piece["type"] == "refusal"
-    shown.cached = whole["usage"]["input_tokens_details"]["cached_tokens"]
-    if streamed:
-        deltas = [event["delta"] for event in events_of(answer) if event["type"] == "response.output_text.delta"]
-        assert "".join(deltas) == shown.text
-    return shown
-
-
-def messages_shown(answer: Answer, streamed: bool) -> Shown:
-    whole = _messages_streamed(events_of(answer)) if streamed else answer.json
-    shown = Shown(reason=whole["stop_reason"], stop_sequence=whole.get("stop_sequence"))
-    for block in whole["content"]:
-        if block["type"] == "text":
-            shown.text += block["text"]
-        if block["type"] == "tool_use":
-            shown.calls.append((block["id"], block["name"], block["input"]))
-    shown.refused = whole["stop_reason"] == "refusal" or "asked to refuse" in shown.text
-    shown.cached = whole["usage"].get("cache_read_input_tokens") or 0
-    shown.turn = [{"role": "assistant", "content": whole["content"]}]
-    return shown
-
-
-def _messages_streamed(events: list[Body]) -> Body:
-    blocks: dict[int, Body] = {}
-    whole: Body = {}
-    texts = {"text_delta": "text", "thinking_delta": "thinking", "signature_delta": "signature"}
-    for event in events:
-        match event["type"]:
-            case "message_start":
-                whole = dict(event["message"])
-            case "content_block_start":
-                blocks[event["index"]] = {**event["content_block"], "json": ""}
-            case "content_block_delta":
-                block, delta = blocks[event["index"]], event["delta"]
-                name = texts.get(delta["type"])
-                if name:
-                    block[name] = block.get(name, "") + delta[name]
-                else:
-                    block["json"] += delta["partial_json"]
-            case "message_delta":
-                whole |= event["delta"] | {"usage": event["usage"]}
-            case _:
-                pass
-    for block in blocks.values():
-        arguments = block.pop("json")
-        if block["type"] == "tool_use":
-            block["input"] = json.loads(arguments or "{}")
-    return whole | {"content": list(blocks.values())}
-
-
-def gemini_shown(answer: Answer, streamed: bool) -> Shown:
-    chunks = events_of(answer) if streamed else [answer.json]
-    candidates = [chunk["candidates"][0] for chunk in chunks if chunk.get("candidates")]
-    parts = [part for one in candidates for part in (one.get("content") or {}).get("parts") or ()]
-    shown = Shown(reason=candidates[-1].get("finishReason"), choices=len(chunks[-1].get("candidates") or ()))
-    for part in parts:
-        if "functionCall" in part:
-            call = part["functionCall"]
-            shown.calls.append((call.get("id") or "", call["name"], call.get("args") or {}))
-        elif not part.get("thought"):
-            shown.text += part.get("text") or ""
-    shown.refused = shown.reason == "SAFETY" or "asked to refuse" in shown.text
-    shown.cached = chunks[-1].get("usageMetadata", {}).get("cachedContentTokenCount") or 0
-    shown.turn = [{"role": "model", "parts": parts}]
-    return shown
 
 
 @dataclass(frozen=True)
@@ -473,8 +165,7 @@ def flaw(feature: str, asked: Body, client: Client, shown: Shown, sent: str) -> 
         "stream": "You wrote: Hello." in shown.text and shown.reason is not None,
         "tools": names == ["get_weather"] and arguments == [{"city": "city"}],
         "tools, streamed": names == ["get_weather"] and arguments == [{"city": "city"}],
-        "parallel tools": names == ["get_weather", "get_time"]
-        and (not shown.calls[0][0] or shown.calls[0][0] != shown.calls[1][0]),
+        "parallel tools": names == ["get_weather", "get_time"] and _apart(shown),
         "tool results": "It is sunny." in shown.text,
         "tool choice": names == ["get_time"],
         "stop sequences": shown.text.strip().endswith("word6") and "word7" in sent,
@@ -490,6 +181,12 @@ def flaw(feature: str, asked: Body, client: Client, shown: Shown, sent: str) -> 
     if feature == "images by bytes":
         return "" if "1 image" in shown.text else "the image was not seen"
     return "" if held.get(feature, True) else f"the answer shows {shown.text[:60]!r}, {names}, {shown.reason}"
+
+
+def _apart(shown: Shown) -> bool:
+    """Gemini's own calls have no ids; any others have different ones."""
+    ids = [id for id, _, _ in shown.calls]
+    return not any(ids) or len(set(ids)) == len(ids)
 
 
 SEALS = {

@@ -124,7 +124,5 @@ def _thinking(chat: Chat, quirks: Quirks, warnings: list[str]) -> Json:
         body["include"] = ["reasoning.encrypted_content"]
     if asked is None:
         return body
-    reasoning: Json = {} if asked.effort is None else {"effort": asked.effort}
-    if asked.effort != "none":
-        reasoning["summary"] = "auto"
-    return body | {"reasoning": reasoning}
+    # Summaries are not asked for: OpenAI refuses the whole request of an organisation that is not verified for them.
+    return body if asked.effort is None else body | {"reasoning": {"effort": asked.effort}}
