@@ -95,8 +95,11 @@ class ResponsesRelay:
 
 
 def _failed(payload: bytes) -> ProviderError:
+    told = fault(payload)
     try:
         response = _ended(payload).response
     except UNREADABLE:
         response = None
-    return failed(response or Response()) if response or (told := fault(payload)) is None else told
+    if response is None and told is not None:
+        return told
+    return failed(response or Response())
