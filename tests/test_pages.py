@@ -18,6 +18,8 @@ from typer.main import get_command
 
 from ownkey.catalog.load import Catalogue, Problem, read_manifest
 from ownkey.cli.main import app
+from ownkey.server.operations import MEDIA
+from ownkey.server.site import DOORS
 from ownkey.wires.wire import TABLE
 from tree import ROOT, files
 
@@ -85,7 +87,9 @@ def test_every_path_and_header_of_the_gateway_stands_in_its_page_and_no_other() 
     headers = {*re.findall(r'b"(x-[a-z-]+|retry-after)"', source)}
     assert headers == set(re.findall(r"`(x-[a-z-]+|retry-after)`", page))
     paths = {f"{method} {path}" for method, path in re.findall(r'\("([A-Z]+)", "(/[\w/]+)"\)', source)}
-    assert paths == set(re.findall(r"^\| `([A-Z]+ /[\w/]+)`", page, re.MULTILINE))
+    paths |= {f"{method} {path}" for method, path in re.findall(r'\["([A-Z]+)", "(/[\w/]+)"\]', source)}
+    paths |= {f"POST {path}" for path in (*DOORS, *MEDIA)} | {"GET /v1/models"}
+    assert paths == set(re.findall(r"`([A-Z]+ /[\w/]+)`", page))
 
 
 def test_the_library_example_of_the_readme_runs(tmp_path: Path) -> None:

@@ -72,6 +72,12 @@ def test_all_of_the_gallery_can_be_added_and_stand_side_by_side(tmp_path: Path) 
     assert {name: catalogue.get(name) for name in GALLERY} == GALLERY
 
 
+def test_the_documentation_names_all_of_the_gallery() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "providers.md").read_text("utf-8")
+    section = text.partition("## The gallery\n")[2].partition("| provider |")[0]
+    assert GALLERY.keys() - set(re.findall(r"`([a-z0-9-]+)`", section)) == set()
+
+
 @pytest.mark.parametrize("name", ["openai", "nobody", "../providers/openai", "", "mistral.toml", "MISTRAL"])
 def test_a_file_that_is_not_in_the_gallery_is_not_given_out(name: str) -> None:
     with pytest.raises(InvalidRequest):

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import sys
+from contextlib import suppress
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ownkey.catalog.manifest import Quirks, ThinkingRules
 from ownkey.talk.chat import (
@@ -511,3 +514,45 @@ def test_a_file_without_data_or_address_is_unsupported_and_a_name_is_named() -> 
         parts(File(name="a.pdf"), role="user")
     _, warnings = parts(File("QUI=", name="a.pdf"), role="user")
     assert len(warnings) == 1
+
+
+NAMES = st.sampled_from(
+    [
+        *(
+            "contents",
+            "parts",
+            "role",
+            "text",
+            "thought",
+            "thoughtSignature",
+            "functionCall",
+            "function_response",
+            "name",
+        ),
+        *("args", "inlineData", "fileData", "data", "mimeType", "fileUri", "systemInstruction", "tools", "toolConfig"),
+        *(
+            "functionDeclarations",
+            "parameters",
+            "generationConfig",
+            "responseSchema",
+            "responseFormat",
+            "thinkingConfig",
+        ),
+        *("type", "properties", "anyOf", "items", "enum", "nullable", "maxOutputTokens", "temperature", "seed", "topK"),
+    ]
+)
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5) | NAMES, inner, max_size=3),
+    max_leaves=12,
+)
+
+
+@given(st.dictionaries(NAMES, JSON, max_size=5), JSON)
+def test_G20_no_request_makes_the_door_fail_otherwise_than_by_an_error(fields: Json, parts: object) -> None:
+    raw = json.dumps({"contents": [{"parts": parts}]} | fields).encode()
+    with suppress(InvalidRequest, Unsupported):
+        found = WIRE.read_ask(raw, Named("m", stream=True))
+        assert "contents" in json.loads(WIRE.forward(found, "m", max_output=5, quirks=Quirks()))
+        written = WIRE.read_chat(found)
+        WIRE.write_request(written, "m", stream=True, max_output=5, quirks=Quirks())

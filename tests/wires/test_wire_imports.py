@@ -10,12 +10,8 @@ import pytest
 
 from ownkey.wires.wire import TABLE
 
-# Those for embeddings are spoken to by the same servers as a wire for chats, and have its errors.
-SERVED_WITH = {
-    "openai-embeddings": "openai-chat",
-    "gemini-embeddings": "gemini",
-    "ollama-embeddings": "openai-chat",
-}
+# Google's for embeddings have the errors and the plain values of its wire for chats.
+SERVED_WITH = {"gemini-embeddings": "gemini"}
 PACKAGES = {name: place.partition(":")[0].rpartition(".")[0] for name, place in TABLE.items()}
 
 

@@ -7,13 +7,15 @@ from collections.abc import Callable, Mapping
 import msgspec
 from msgspec import Struct
 
-from ownkey.simulate import anthropic_messages, gemini, openai_chat
+from ownkey.simulate import anthropic_messages, gemini, openai_chat, openai_responses
+from ownkey.simulate.calls import called
 from ownkey.simulate.failing import Failure, Usage, Wire
 from ownkey.simulate.speech import Asked, echo, speak, stable
 from ownkey.talk.errors import InvalidRequest, UnknownModel
 
 MODELS: Mapping[str, tuple[str, ...]] = {
     "openai-chat": ("gpt-4o", "gpt-4o-mini", "o1", "o3-mini", "sim-small", "sim-large", "sim-reasoner"),
+    "openai-responses": ("gpt-4o", "o1", "o3-mini", "sim-small"),
     "anthropic-messages": ("claude-sonnet-4-5", "claude-opus-4-5", "claude-haiku-4-5", "sim-small"),
     "gemini": ("gemini-2.5-flash", "gemini-2.5-pro", "gemini-2.0-flash", "sim-small"),
 }
@@ -21,6 +23,7 @@ MODELS: Mapping[str, tuple[str, ...]] = {
 
 WIRES: Mapping[str, Wire] = {
     "openai-chat": openai_chat,
+    "openai-responses": openai_responses,
     "anthropic-messages": anthropic_messages,
     "gemini": gemini,
 }
@@ -55,7 +58,9 @@ def wire_of(request: Request) -> str:
     path = request.path
     if path.endswith("/chat/completions"):
         return "openai-chat"
-    if path.endswith("/messages"):
+    if path.endswith("/responses"):
+        return "openai-responses"
+    if path.endswith(("/messages", "/messages/count_tokens")):
         return "anthropic-messages"
     if "/v1beta/" in path or b"x-goog-api-key" in request.headers:
         return "gemini"
@@ -80,6 +85,14 @@ def answer(
         return failed(request, lacking)
     if request.method == "GET" and request.path.endswith("/models"):
         return _plain(wire, 200, wire.models(models[name]), stable(request.target.encode()))
+    if request.method == "POST" and not _chats(request.path):
+        try:
+            if (body := called(request.target, request.body)) is not None:
+                return _plain(wire, 200, body, stable(request.target.encode(), request.body))
+        except (InvalidRequest, msgspec.DecodeError) as wrong:
+            return failed(request, Failure("request", message=str(wrong)))
+        except UnknownModel as unknown:
+            return failed(request, Failure("model", message=unknown.message))
     if request.method != "POST" or not _chats(request.path):
         return failed(request, Failure("request", 404, f"Invalid URL ({request.method} {request.path})"))
     try:
@@ -117,5 +130,5 @@ def _plain(wire: Wire, status: int, body: bytes, seed: str) -> Answer:
 
 
 def _chats(path: str) -> bool:
-    ends = ("/chat/completions", "/messages", ":generateContent", ":streamGenerateContent")
+    ends = ("/chat/completions", "/responses", "/messages", ":generateContent", ":streamGenerateContent")
     return path.endswith(ends)

@@ -106,6 +106,11 @@ class Gemini:
             {"generateContentRequest": {"model": name, **json.decode(written.body, type=dict[str, Raw])}}
         )
 
+    def forward_count(self, ask: Ask, model: str, quirks: Quirks) -> bytes:
+        whole = self.forward(ask, model, max_output=None, quirks=quirks)
+        fields = json.decode(whole, type=dict[str, Raw])
+        return json.encode({"generateContentRequest": {"model": f"models/{model}", **fields}})
+
     def read_count(self, body: bytes) -> int:
         """Raises UnexpectedResponse."""
         counts = as_object(decoded(body))

@@ -12,8 +12,10 @@ from msgspec import DecodeError, Raw, Struct, json
 from ownkey.talk.embed import Embedded
 from ownkey.talk.reply import Usage
 from ownkey.wires.embedding import EmbedAsk, PassedVectors
-from ownkey.wires.openai_chat.usage import usage_of
 from ownkey.wires.openai_error import error_told, unreadable
+
+LARGEST_COUNT = 2**53
+"""Beyond it a JSON number is no exact count."""
 
 
 class _Item(Struct):
@@ -58,12 +60,11 @@ def write_embedded(embedded: Embedded, ask: EmbedAsk, model: str) -> bytes:
 
 
 def input_usage(raw: object) -> Usage:
-    """Input alone is counted here. Voyage AI and Jina give but the total."""
-    usage = usage_of(raw)
+    """Input alone is counted here. Voyage AI gives but the total."""
     said = cast("dict[str, Any]", raw) if isinstance(raw, dict) else {}
-    total = usage_of({"prompt_tokens": said.get("total_tokens")}).input_tokens
-    known = [tokens for tokens in (usage.input_tokens, total) if tokens is not None]
-    return Usage(input_tokens=max(known, default=None), output_tokens=0)
+    told = [said.get(name) for name in ("prompt_tokens", "input_tokens", "total_tokens")]
+    counts = [count for count in told if type(count) is int and 0 <= count <= LARGEST_COUNT]
+    return Usage(input_tokens=max(counts, default=None), output_tokens=0)
 
 
 def _read(body: bytes, count: int) -> tuple[_Answer, list[_Item]]:

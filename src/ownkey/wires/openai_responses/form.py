@@ -11,7 +11,7 @@ from msgspec import Raw, Struct
 from msgspec.json import Decoder, decode
 
 from ownkey.talk.chat import Opaque, Part, Reasoning, Refusal, Text, ToolCall
-from ownkey.talk.errors import ProviderError, ProviderUnavailable
+from ownkey.talk.errors import ProviderError, ProviderUnavailable, StreamCut
 from ownkey.talk.reply import Finish, Usage
 from ownkey.wires.openai_error import error_in, unreadable
 
@@ -85,6 +85,10 @@ def fault(payload: bytes) -> ProviderError | None:
     except UNREADABLE:
         return None
     return error_in(_object(_object(value).get("response")) or value)
+
+
+def cut() -> StreamCut:
+    return StreamCut("The provider's answer broke off before its end.", "Try again, or use another provider.")
 
 
 def failed(response: Response) -> ProviderError:

@@ -8,10 +8,10 @@ from typing import Any
 from msgspec import Struct
 from msgspec.json import Decoder
 
-from ownkey.talk.errors import ProviderError, StreamCut
+from ownkey.talk.errors import ProviderError, UnexpectedResponse
 from ownkey.talk.reply import Usage
 from ownkey.wires.openai_error import unreadable
-from ownkey.wires.openai_responses.form import UNREADABLE, Response, failed, fault, finish_of, usage_of
+from ownkey.wires.openai_responses.form import UNREADABLE, Response, cut, failed, fault, finish_of, usage_of
 from ownkey.wires.sse import Splitter
 
 
@@ -79,12 +79,14 @@ class ResponsesRelay:
     def close(self) -> bytes:
         if self.ended:
             return b""
-        last = self.feed(b"\n\n")
+        try:
+            last = self.feed(b"\n\n")
+        except UnexpectedResponse:
+            # What no blank line ended broke off in its middle.
+            raise cut() from None
         if self.ended:
             return last
-        raise fault(self._splitter.rest) or StreamCut(
-            "The provider's answer broke off before its end.", "Try again, or use another provider."
-        )
+        raise fault(self._splitter.rest) or cut()
 
     def _end(self, response: Response) -> None:
         """Of a provider that tells its items only with the whole response, they are what was written."""

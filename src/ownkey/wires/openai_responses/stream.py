@@ -6,7 +6,7 @@ from msgspec import Raw, Struct
 from msgspec.json import Decoder, decode
 
 from ownkey.talk.chat import Opaque
-from ownkey.talk.errors import ProviderError, StreamCut
+from ownkey.talk.errors import ProviderError, UnexpectedResponse
 from ownkey.talk.reply import (
     Event,
     Notice,
@@ -26,6 +26,7 @@ from ownkey.wires.openai_responses.form import (
     NAME,
     UNREADABLE,
     Response,
+    cut,
     failed,
     fault,
     finish_of,
@@ -88,11 +89,13 @@ class ResponsesReader:
             raise self._error
         if self.ended:
             return []
-        events = self.feed(b"\n\n")
+        try:
+            events = self.feed(b"\n\n")
+        except UnexpectedResponse:
+            # What no blank line ended broke off in its middle.
+            raise cut() from None
         if not self.ended:
-            raise fault(self._splitter.rest) or StreamCut(
-                "The provider's answer broke off before its end.", "Try again, or use another provider."
-            )
+            raise self._error or fault(self._splitter.rest) or cut()
         return events
 
     def _read(self, payload: bytes, events: list[Event]) -> None:
