@@ -22,7 +22,7 @@ def test_a_model_that_takes_tools_by_responses_only_is_asked_so_for_a_client_of_
     seen = served.simulator.seen("openai")[-1]
     assert seen.path.partition("?")[0].endswith("/responses")
     sent = json.loads(seen.body)
-    assert sent["reasoning"] == {"effort": "high", "summary": "auto"}
+    assert sent["reasoning"] == {"effort": "high"}
     assert sent["include"] == ["reasoning.encrypted_content"]
     assert sent["tools"][0]["name"] == "weather"
     assert (sent["store"], sent["max_output_tokens"]) == (False, 500)

@@ -300,12 +300,12 @@ def test_the_form_of_the_answer() -> None:
 @pytest.mark.parametrize(
     ("model", "thinking", "expected"),
     [
-        ("openai/gpt-5", Thinking("low"), {"effort": "low", "summary": "auto"}),
-        ("openai/gpt-5", Thinking(), {"summary": "auto"}),
+        ("openai/gpt-5", Thinking("low"), {"effort": "low"}),
+        ("openai/gpt-5", Thinking(), None),
         ("openai/gpt-5", None, None),
         ("openai/gpt-5.1", Thinking("none"), {"effort": "none"}),
-        ("openai/gpt-6.1-sol", Thinking(budget_tokens=20_000), {"effort": "high", "summary": "auto"}),
-        ("xai/grok-4.3", Thinking("high"), {"effort": "high", "summary": "auto"}),
+        ("openai/gpt-6.1-sol", Thinking(budget_tokens=20_000), {"effort": "high"}),
+        ("xai/grok-4.3", Thinking("high"), {"effort": "high"}),
         ("openai/gpt-4o", Thinking("high"), None),
     ],
 )
