@@ -14,7 +14,7 @@ import pytest
 from house import Gateway
 
 CLIENTS = Path(__file__).parents[1] / "clients"
-MODELS = ("openai/gpt-4o", "anthropic/claude-sonnet-4-5", "gemini/gemini-2.5-flash")
+MODELS = ("openai/gpt-4o", "anthropic/claude-sonnet-4-5", "gemini/gemini-2.5-flash", "local/sim-small")
 
 
 def node() -> str:
