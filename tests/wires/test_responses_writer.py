@@ -319,9 +319,9 @@ seals = st.one_of(
     st.builds(ReasoningSeal, st.none(), words.map("gA{}".format), st.just("openai-responses")),
 )
 said = st.one_of(
-    st.builds(TextDelta, st.text(max_size=4)),
-    st.builds(ReasoningDelta, st.text(max_size=4)),
-    st.builds(RefusalDelta, st.text(max_size=4)),
+    st.builds(TextDelta, words),
+    st.builds(ReasoningDelta, words),
+    st.builds(RefusalDelta, words),
     seals,
     st.builds(WholePart, st.builds(Text, words, words)),
     st.builds(WholePart, st.builds(Image, words, st.just("image/png"))),
