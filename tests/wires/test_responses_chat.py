@@ -279,6 +279,11 @@ def test_the_choice_of_tools(given: Any, choice: ToolChoice | None, names: list[
         ({"tools": [WEATHER], "tool_choice": "maybe"}, InvalidRequest, "tool_choice"),
         ({"tools": [WEATHER], "tool_choice": ALLOWED}, InvalidRequest, "tool_choice.tools"),
         (
+            {"tools": [TIME], "tool_choice": {**ALLOWED, "tools": [*ALLOWED["tools"], {**WEATHER, "name": "x"}]}},
+            InvalidRequest,
+            "tool_choice.tools",
+        ),
+        (
             {"tools": [WEATHER], "tool_choice": {**ALLOWED, "tools": [{"type": "mcp"}]}},
             InvalidRequest,
             "tool_choice.tools",

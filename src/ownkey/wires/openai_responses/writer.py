@@ -90,7 +90,7 @@ class ResponsesWriter:
         """The last item of an answer that was cut short is told to be incomplete."""
         written, cut = self._begin(), cut_short(self._finish)
         left = [*self._calls.values(), *([self._open] if self._open else [])]
-        for opened in sorted(left, key=lambda one: one.place):
+        for opened in left:
             last = opened.place == len(self._output) - 1
             written += self._done(opened, "incomplete" if cut and last else "completed")
         whole = self._response(self._output, self._finish)
