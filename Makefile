@@ -36,6 +36,7 @@ bench:
 docs:
 	@$(PYTHON) tools/prepare.py test
 	@$(BIN)/python tools/write_docs.py
+	@PYTHONPATH=src:tests $(BIN)/python tests/matrix.py
 
 lock:
 	uv pip compile --universal --generate-hashes --no-header --group build pyproject.toml -o requirements.lock

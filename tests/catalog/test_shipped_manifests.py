@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from ownkey.catalog.address import endpoint, operation_path, setting_headers
+from ownkey.catalog.address import as_spoken, endpoint, operation_path, setting_headers
+from ownkey.catalog.facts import facts, wire_of
 from ownkey.catalog.load import Catalogue
 from ownkey.catalog.read import Problem, read_manifest
 from ownkey.talk.errors import BadConfiguration
@@ -190,3 +191,48 @@ def test_the_catalogue_is_read_without_loading_a_wire_or_the_price_package() -> 
     source = str(Path(__file__).parents[2] / "src")
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env={"PYTHONPATH": source})
     assert done.stdout.strip() == "[]", done.stderr
+
+
+@pytest.mark.parametrize(
+    ("model", "asked", "spoken"),
+    [
+        ("openai/gpt-4o", None, "openai-chat"),
+        ("openai/gpt-4o", "anthropic-messages", "openai-chat"),
+        ("openai/gpt-4o", "openai-responses", "openai-responses"),
+        ("openai/gpt-5-mini", None, "openai-responses"),
+        ("openai/gpt-5-mini", "gemini", "openai-responses"),
+        ("openai/gpt-5-mini", "openai-chat", "openai-chat"),
+        ("openai/o3", "anthropic-messages", "openai-responses"),
+        ("openai/gpt-6-luna", "openai-chat", "openai-chat"),
+        ("openai/gpt-6.1-sol", "openai-chat", "openai-responses"),
+        ("openai/gpt-5-pro-2025-10-06", "openai-chat", "openai-responses"),
+        ("openai/gpt-5.5-pro", "openai-chat", "openai-responses"),
+        ("xai/grok-4.3", "anthropic-messages", "openai-responses"),
+        ("xai/grok-4.7", "openai-chat", "openai-chat"),
+        ("xai/grok-4-fast-non-reasoning", None, "openai-chat"),
+        ("azure/gpt-5", "openai-responses", "openai-chat"),
+        ("groq/openai/gpt-oss-120b", "openai-responses", "openai-chat"),
+    ],
+)
+def test_a_model_is_spoken_to_in_the_client_s_wire_or_the_one_it_answers_best_in(
+    catalogue: Catalogue, model: str, asked: str | None, spoken: str
+) -> None:
+    provider, _, name = model.partition("/")
+    found = catalogue.get(provider)
+    assert wire_of(found, facts(found, name), asked) == spoken
+
+
+@pytest.mark.parametrize(
+    ("provider", "url"),
+    [("openai", "https://api.openai.com/v1/responses"), ("xai", "https://api.x.ai/v1/responses")],
+)
+def test_responses_are_asked_for_where_the_provider_has_them(catalogue: Catalogue, provider: str, url: str) -> None:
+    found = as_spoken(catalogue.get(provider), "openai-responses")
+    path = operation_path(found, "chat", wire("openai-responses").paths)
+    assert endpoint(found, path, model="m") == url
+
+
+def test_models_that_take_tools_by_responses_only_are_known_to_take_them(catalogue: Catalogue) -> None:
+    openai = catalogue.get("openai")
+    for name in ("gpt-6.1-sol", "gpt-6-astra"):
+        assert "tools" in facts(openai, name).does

@@ -99,3 +99,31 @@ def test_a_speed_is_a_tier_and_two_dear_ones_at_once_have_no_rates() -> None:
 )
 def test_some_names_say_that_more_than_tokens_is_charged(model: str, more: bool) -> None:
     assert charged_by_name(model) is more
+
+
+@pytest.mark.parametrize(
+    "tools",
+    [
+        '[{"functionDeclarations":[{"name":"f"}]}]',
+        '[{"function_declarations":[]}]',
+        '[{"name":"get_weather","input_schema":{"type":"object"}}]',
+        '[{"type":"custom","name":"g","input_schema":{}}]',
+    ],
+)
+def test_tools_of_the_client_s_own_in_other_wires_cost_nothing_more(tools: str) -> None:
+    assert of(tools=tools) == PLAIN
+
+
+@pytest.mark.parametrize(
+    "tools",
+    ['[{"googleSearch":{}}]', '[{"functionDeclarations":[],"codeExecution":{}}]', '[{"url_context":{}}]', "[{}]"],
+)
+def test_tools_that_google_runs_have_no_bound(tools: str) -> None:
+    assert of(tools=tools).unbounded == "tools"
+
+
+@pytest.mark.parametrize("name", ["generationConfig", "generation_config"])
+def test_an_answer_in_pictures_has_no_bound_here(name: str) -> None:
+    spelled = "responseModalities" if name == "generationConfig" else "response_modalities"
+    assert of(**{name: f'{{"{spelled}":["TEXT","IMAGE"]}}'}).unbounded == f"{name}.responseModalities"
+    assert of(**{name: f'{{"{spelled}":["TEXT"],"temperature":1}}'}) == PLAIN

@@ -40,16 +40,21 @@ UNBOUNDED: Mapping[str, tuple[object, ...]] = {
     "compound_custom": ({},),
     "mcp_servers": ([],),
     "inference_geo": ("global", "not_available"),
+    "serviceTier": ("standard", "SERVICE_TIER_STANDARD", "SERVICE_TIER_UNSPECIFIED", "flex", "SERVICE_TIER_FLEX"),
+    "prompt": (),
 }
 """Fields whose cost has no bound here, and the values with which they cost nothing more."""
 
 OWN_TOOLS = frozenset({"function", "custom"})
 """Tools that the client runs. All others the provider runs, and most it charges for."""
 
-MODEL_MARKS = (":online", ":nitro", "@preset/", "-search-preview", "-search-api", "compound")
+CONFIGS = ("generationConfig", "generation_config")
+"""Gemini's: an answer in pictures or sound has rates of its own (Gemini API, Pricing)."""
+
+MODEL_MARKS = ("deep-research", ":online", ":nitro", "@preset/", "-search-preview", "-search-api", "compound")
 """In the name of a model: it searches or runs tools by itself, or is answered at another price than its own."""
 
-_WATCHED = frozenset({*TIERS, *UNBOUNDED, "tools"})
+_WATCHED = frozenset({*TIERS, *UNBOUNDED, *CONFIGS, "tools"})
 
 
 class Terms(Struct, frozen=True):
@@ -67,11 +72,16 @@ class Terms(Struct, frozen=True):
 PLAIN = Terms()
 
 
-class _Tool(Struct):
-    type: Any = "function"
+class _Config(Struct, rename="camel"):
+    response_modalities: Any = None
 
 
-_tools = msgspec.json.Decoder(list[_Tool])
+class _SnakeConfig(Struct):
+    response_modalities: Any = None
+
+
+_tools = msgspec.json.Decoder(list[dict[str, Any]])
+_configs = (msgspec.json.Decoder(_Config | None), msgspec.json.Decoder(_SnakeConfig | None))
 
 
 def terms_of(fields: Mapping[str, Raw]) -> Terms:
@@ -84,6 +94,9 @@ def terms_of(fields: Mapping[str, Raw]) -> Terms:
             return Terms(unbounded=name)
     if "tools" in fields and not _only_own(fields["tools"]):
         return Terms(unbounded="tools")
+    for name in CONFIGS:
+        if name in fields and not _only_text(fields[name]):
+            return Terms(unbounded=f"{name}.responseModalities")
     for name, cheap in TIERS.items():
         value = msgspec.json.decode(fields[name]) if name in fields else None
         if value is None:
@@ -101,11 +114,27 @@ def charged_by_name(model: str) -> bool:
     return any(mark in model for mark in MODEL_MARKS)
 
 
+def _only_text(config: Raw) -> bool:
+    try:
+        asked = [found.response_modalities for decoder in _configs if (found := decoder.decode(config)) is not None]
+    except (ValueError, RecursionError):
+        return False
+    return all(kinds in (None, [], ["TEXT"], ["text"]) for kinds in asked)
+
+
 def _only_own(tools: Raw) -> bool:
     if bytes(tools) == b"null":
         return True
     try:
-        kinds = [tool.type for tool in _tools.decode(tools)]
+        return all(map(_is_own, _tools.decode(tools)))
     except (ValueError, RecursionError):
         return False
-    return all(isinstance(kind, str) and kind in OWN_TOOLS for kind in kinds)
+
+
+def _is_own(tool: dict[str, Any]) -> bool:
+    """OpenAI's and Anthropic's tools say their type, or they have a name; Gemini's are declarations, and what stands
+    beside those is run by Google."""
+    kind = tool.get("type", "function")
+    named = not tool.keys().isdisjoint({"name", "function"})
+    declares = bool(tool) and tool.keys() <= {"functionDeclarations", "function_declarations"}
+    return kind in OWN_TOOLS if isinstance(kind, str) and (named or "type" in tool) else declares

@@ -57,11 +57,15 @@ _CODES: Mapping[Kind, str] = {
     "context_window_exceeded model_max_prompt_tokens_exceeded request_too_large prompt_too_long context_too_long",
     ContentRefused: "content_filter content_policy_violation responsibleaipolicyviolation content_moderation "
     "content_filtered data_inspection_failed moderation_blocked content_policy prohibited_content safety "
-    "moderation_error invalid_prompt",
+    "moderation_error invalid_prompt image_content_policy_violation bio_policy misalignment_policy_violation",
+    # Of these a response fails that was taken first (OpenAI, Responses: the error object).
+    RequestRefused: "invalid_image invalid_image_format invalid_base64_image invalid_image_url image_too_large "
+    "image_too_small image_parse_error invalid_image_mode image_file_too_large unsupported_image_media_type "
+    "empty_image_file failed_to_download_image image_file_not_found data_residency_mismatch",
     ProviderUnavailable: "overloaded overloaded_error engine_overloaded server_error internal_server_error "
     "service_unavailable unavailable model_overloaded serviceunavailable service_unavailable_error "
     "provider_unavailable vllm_engine_error slow_down",
-    ProviderTimeout: "timeout timeout_error deadline_exceeded request_timeout",
+    ProviderTimeout: "timeout timeout_error deadline_exceeded request_timeout vector_store_timeout",
 }
 _KIND_OF_CODE: Mapping[str, Kind] = {code: kind for kind, codes in _CODES.items() for code in codes.split()}
 

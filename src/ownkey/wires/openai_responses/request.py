@@ -21,7 +21,8 @@ _CARRIED = frozenset(
     {"metadata", "prompt_cache_key", "prompt_cache_retention", "safety_identifier", "store", "truncation", "verbosity"}
 )
 _SAMPLING = {"temperature": 1, "top_p": 1}
-_LEFT_OUT = ("top_k", "frequency_penalty", "presence_penalty", "seed")
+# Each with the value that asks for nothing.
+_LEFT_OUT = {"top_k": None, "frequency_penalty": 0, "presence_penalty": 0, "seed": None}
 
 
 def write_request(chat: Chat, model: str, *, stream: bool, max_output: int | None, quirks: Quirks) -> Written:
@@ -65,8 +66,8 @@ def _settings(chat: Chat, quirks: Quirks, warnings: list[str]) -> Json:
             warnings.append(f"{name} is not taken by this model and was left out.")
     warnings += [
         f"{name} has no counterpart at this provider and was left out."
-        for name in _LEFT_OUT
-        if getattr(chat, name) is not None
+        for name, idle in _LEFT_OUT.items()
+        if getattr(chat, name) not in (None, idle)
     ]
     if chat.user is not None:
         body["user"] = chat.user
@@ -123,7 +124,5 @@ def _thinking(chat: Chat, quirks: Quirks, warnings: list[str]) -> Json:
         body["include"] = ["reasoning.encrypted_content"]
     if asked is None:
         return body
-    reasoning: Json = {} if asked.effort is None else {"effort": asked.effort}
-    if asked.effort != "none":
-        reasoning["summary"] = "auto"
-    return body | {"reasoning": reasoning}
+    # Summaries are not asked for: OpenAI refuses the whole request of an organisation that is not verified for them.
+    return body if asked.effort is None else body | {"reasoning": {"effort": asked.effort}}
