@@ -8,6 +8,22 @@ import pytest
 
 from house import KEYS, Gateway, Simulator, gateway, library
 
+# An Ollama, spoken to in its own API, and in those of its other forms where a client speaks them.
+LOCAL = """
+id = "local"
+name = "Ollama here"
+kind = "local"
+wire = "ollama"
+base_url = "{url}/fault/name=local/api"
+keys = {{ required = false }}
+free = true
+
+[[models]]
+id = "sim-small"
+context = 32_000
+does = ["chat", "stream", "tools", "json", "vision"]
+"""
+
 
 @pytest.fixture(scope="session")
 def simulator() -> Iterator[Simulator]:
@@ -26,5 +42,8 @@ def served(simulator: Simulator, tmp_path_factory: pytest.TempPathFactory) -> It
             version = "v1beta" if name == "gemini" else "v1"
             ownkey.providers.set(name, endpoint=f"{simulator.url}/fault/name={name}/{version}")
             ownkey.keys.set(name, key)
+    folder = home / "providers"
+    folder.mkdir(exist_ok=True)
+    (folder / "local.toml").write_text(LOCAL.format(url=simulator.url))
     with gateway(home, simulator, **quick) as running:
         yield running

@@ -82,7 +82,7 @@ PROVIDERS: Mapping[str, tuple[str, str, str, str]] = {
         'header = "x-goog-api-key", scheme = ""',
         'thinking = { by = "budget", least = 128, most = 32768, off = false }',
     ),
-    "ollama": ("sim-small", "", 'header = "authorization"', 'thinking = { by = "effort" }'),
+    "ollama": ("sim-small", "api", 'header = "authorization"', 'thinking = { by = "effort" }'),
 }
 """For each wire out: the model, the version in its path, how the key is shown, and a quirk."""
 
@@ -173,7 +173,9 @@ def flaw(feature: str, asked: Body, client: Client, shown: Shown, sent: str) -> 
         "n > 1": shown.choices == 2 or '"candidateCount":2' in sent,
         "cached-token usage": shown.cached > 0,
         "stop reasons": shown.reason == client.cut,
-        "refusals": shown.refused or shown.reason in ("content_filter", "refusal", "SAFETY"),
+        "refusals": shown.refused
+        or "asked to refuse" in shown.text
+        or shown.reason in ("content_filter", "refusal", "SAFETY"),
         "long context": len(sent) > 200_000 and "You wrote: lorem" in shown.text,
     }
     if feature == "JSON schema":
@@ -189,6 +191,7 @@ def _apart(shown: Shown) -> bool:
     return not any(ids) or len(set(ids)) == len(ids)
 
 
+REFUSED = ("content_filter", "refusal", "SAFETY")
 SEALS = {
     "openai-responses": '"encrypted_content":"',
     "anthropic-messages": '"signature":"',
@@ -207,6 +210,8 @@ class Matrix:
         """Runs it."""
         asked, client = FEATURES[feature], CLIENTS[inward]
         marks = inward in ("openai-chat", "anthropic-messages")
+        if (feature, outward) == ("cached-token usage", "ollama"):
+            return Cell(feature, inward, outward, "absent")
         if feature == "cached-token usage" and not marks:
             asked = {name: value for name, value in asked.items() if name != "cache"}
             if outward == "anthropic-messages":
@@ -310,7 +315,7 @@ client's own request through a gateway to a provider on a port; `make docs` runs
 - **✓** carried: it arrived, and what was answered came back.
 - **422** refused: `unsupported`, with the name of the field that cannot be carried.
 - **warns**: the provider has no such setting; it is left out, and the answer's `x-ownkey-warning` says so.
-- **–**: the client's wire has no word for it.
+- **–**: one of the two wires has no word for it: the client cannot ask, or the provider never tells.
 """
 
 

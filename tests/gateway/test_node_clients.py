@@ -14,7 +14,9 @@ import pytest
 from house import Gateway
 
 CLIENTS = Path(__file__).parents[1] / "clients"
-MODELS = ("openai/gpt-4o", "anthropic/claude-sonnet-4-5", "gemini/gemini-2.5-flash")
+MODELS = ("openai/gpt-4o", "anthropic/claude-sonnet-4-5", "gemini/gemini-2.5-flash", "local/sim-small")
+# This client makes JSON of a tool that has to be called, and Ollama has no way to demand one: the one refusal there is.
+REFUSED = {("anthropic: JSON of a schema", "local/sim-small"): "Ollama cannot be made to call a tool"}
 
 
 def node() -> str:
@@ -33,9 +35,14 @@ def test_every_case_of_a_client_of_nodes_passes_with_every_model(served: Gateway
         pytest.skip("the clients of Node are not installed: `make test` installs them")
     outcomes = _run(client, served.url.removesuffix("/v1"), served.token)
     assert {outcome["model"] for outcome in outcomes} == set(MODELS)
-    wrong = [outcome for outcome in outcomes if outcome["error"]]
+    wrong = [outcome for outcome in outcomes if not _as_expected(outcome)]
     told = "\n\n".join(f"{one['case']} with {one['model']}: {one['error'][:600]}" for one in wrong)
     assert not wrong, f"{len(wrong)} of {len(outcomes)}:\n{told}"
+
+
+def _as_expected(outcome: dict[str, Any]) -> bool:
+    refusal = REFUSED.get((outcome["case"], outcome["model"]))
+    return not outcome["error"] if refusal is None else refusal in outcome["error"]
 
 
 @cache

@@ -73,6 +73,8 @@ def nano_usd_per_mtok(text: str) -> int:
 
 
 def _speaks(provider: Provider, wires: Set[str]) -> Iterator[Flaw]:
+    if provider.prefers is not None and provider.prefers not in (provider.wire, *provider.speaks):
+        yield "prefers", "must be a wire that the provider speaks"
     for name, speech in provider.speaks.items():
         key = f"speaks.{name}"
         if name not in wires:

@@ -40,9 +40,9 @@ def wires_of(provider: Provider) -> tuple[str, ...]:
 
 def wire_of(provider: Provider, model: Model, asked: str | None) -> str:
     """The wire for this model: the client's own (`asked`) where the provider speaks it, so that bytes pass through;
-    else its family's, else the provider's."""
+    else its family's, else the one that the provider prefers."""
     family = _family(provider, model, lambda one: one.wire is not None)
-    best = (family.wire if family else None) or provider.wire
+    best = (family.wire if family else None) or provider.prefers or provider.wire
     return best if asked is None or (family and family.only) or asked not in wires_of(provider) else asked
 
 

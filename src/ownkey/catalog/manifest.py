@@ -148,7 +148,8 @@ class Model(Struct, frozen=True, forbid_unknown_fields=True):
 class Provider(Struct, frozen=True, forbid_unknown_fields=True):
     """One provider.
 
-    `wire` is the one in which it is spoken to where nothing asks for another; `speaks` are the others that it knows.
+    `wire` is its own, at the base URL; `speaks` are the others that it knows. `prefers` is the one of them that is
+    taken where the client's own is not spoken.
     `base_url` may hold `{field}`. `paths` replaces a wire's own path for an operation (one of `OPERATIONS`);
     `query` is added to every URL. `prices` names it in the price catalogue; `free` says that nothing is paid,
     `free_operations` for what nothing is paid.
@@ -172,6 +173,7 @@ class Provider(Struct, frozen=True, forbid_unknown_fields=True):
     free_operations: tuple[str, ...] = ()
     quirks: Quirks = field(default_factory=Quirks)
     speaks: dict[str, Speech] = field(default_factory=dict[str, Speech])
+    prefers: str | None = None
     default: str | None = None
     families: tuple[Family, ...] = ()
     models: tuple[Model, ...] = ()

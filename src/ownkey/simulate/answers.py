@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 import msgspec
 from msgspec import Struct
 
-from ownkey.simulate import anthropic_messages, gemini, openai_chat, openai_responses
+from ownkey.simulate import anthropic_messages, gemini, ollama, openai_chat, openai_responses
 from ownkey.simulate.calls import called
 from ownkey.simulate.failing import Failure, Usage, Wire
 from ownkey.simulate.speech import Asked, echo, speak, stable
@@ -15,6 +15,7 @@ from ownkey.talk.errors import InvalidRequest, UnknownModel
 
 MODELS: Mapping[str, tuple[str, ...]] = {
     "openai-chat": ("gpt-4o", "gpt-4o-mini", "o1", "o3-mini", "sim-small", "sim-large", "sim-reasoner"),
+    "ollama": ("sim-small", "sim-large"),
     "openai-responses": ("gpt-4o", "o1", "o3-mini", "sim-small"),
     "anthropic-messages": ("claude-sonnet-4-5", "claude-opus-4-5", "claude-haiku-4-5", "sim-small"),
     "gemini": ("gemini-2.5-flash", "gemini-2.5-pro", "gemini-2.0-flash", "sim-small"),
@@ -24,6 +25,7 @@ MODELS: Mapping[str, tuple[str, ...]] = {
 WIRES: Mapping[str, Wire] = {
     "openai-chat": openai_chat,
     "openai-responses": openai_responses,
+    "ollama": ollama,
     "anthropic-messages": anthropic_messages,
     "gemini": gemini,
 }
@@ -58,6 +60,8 @@ def wire_of(request: Request) -> str:
     path = request.path
     if path.endswith("/chat/completions"):
         return "openai-chat"
+    if path.endswith(("/api/chat", "/api/tags")):
+        return "ollama"
     if path.endswith("/responses"):
         return "openai-responses"
     if path.endswith(("/messages", "/messages/count_tokens")):
@@ -83,7 +87,7 @@ def answer(
     lacking = wire.lacks(request.headers) if keys else None
     if lacking is not None:
         return failed(request, lacking)
-    if request.method == "GET" and request.path.endswith("/models"):
+    if request.method == "GET" and request.path.endswith(("/models", "/api/tags")):
         return _plain(wire, 200, wire.models(models[name]), stable(request.target.encode()))
     if request.method == "POST" and not _chats(request.path):
         try:
@@ -130,5 +134,5 @@ def _plain(wire: Wire, status: int, body: bytes, seed: str) -> Answer:
 
 
 def _chats(path: str) -> bool:
-    ends = ("/chat/completions", "/responses", "/messages", ":generateContent", ":streamGenerateContent")
+    ends = ("/chat/completions", "/api/chat", "/responses", "/messages", ":generateContent", ":streamGenerateContent")
     return path.endswith(ends)

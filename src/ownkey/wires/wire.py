@@ -225,6 +225,7 @@ TABLE: Mapping[str, str] = {
     "openai-responses": "ownkey.wires.openai_responses.wire:OpenAIResponses",
     "anthropic-messages": "ownkey.wires.anthropic_messages.wire:AnthropicMessages",
     "gemini": "ownkey.wires.gemini.wire:Gemini",
+    "ollama": "ownkey.wires.ollama.wire:Ollama",
     "openai-embeddings": "ownkey.wires.openai_embeddings.wire:OpenAIEmbeddings",
     "gemini-embeddings": "ownkey.wires.gemini_embeddings.wire:GeminiEmbeddings",
     "ollama-embeddings": "ownkey.wires.ollama_embeddings.wire:OllamaEmbeddings",

@@ -147,9 +147,10 @@ def response(
 def usage_object(usage: Usage) -> Json:
     """Unknown is told as 0: @ai-sdk/openai takes no response whose counts are not numbers."""
     inward, outward = usage.input_tokens or 0, usage.output_tokens or 0
+    cached = {"cached_tokens": usage.cached_tokens or 0, "cache_write_tokens": usage.cache_write_tokens or 0}
     return {
         "input_tokens": inward,
-        "input_tokens_details": {"cached_tokens": usage.cached_tokens or 0},
+        "input_tokens_details": cached,
         "output_tokens": outward,
         "output_tokens_details": {"reasoning_tokens": usage.reasoning_tokens or 0},
         "total_tokens": inward + outward,

@@ -38,13 +38,14 @@ _CODES = {
 
 
 class _Open:
-    """An item under way: where it stands, its id, and the text it has by now."""
+    """An item under way: where it stands, its id, and the text it has by now. `full`: nothing is added to it."""
 
     def __init__(self, kind: str, place: int, id: str) -> None:
         self.kind = kind
         self.place = place
         self.id = id
         self.texts: list[str] = []
+        self.full = False
         self.seal = ReasoningSeal()
         self.start = ToolCallStart(0, "", "")
 
@@ -89,7 +90,7 @@ class ResponsesWriter:
         """The last item of an answer that was cut short is told to be incomplete."""
         written, cut = self._begin(), cut_short(self._finish)
         left = [*self._calls.values(), *([self._open] if self._open else [])]
-        for opened in sorted(left, key=lambda one: one.place):
+        for opened in left:
             last = opened.place == len(self._output) - 1
             written += self._done(opened, "incomplete" if cut and last else "completed")
         whole = self._response(self._output, self._finish)
@@ -159,15 +160,20 @@ class ResponsesWriter:
         return written + self._at(opened, "response.reasoning_summary_text.delta", summary_index=0, delta=text)
 
     def _whole(self, part: Image | Opaque | Text) -> bytes:
-        """Text is told in pieces too, for clients who read nothing else."""
+        """Text is told in pieces too, for clients who read nothing else. Whether it was cut short is not known yet."""
+        written = b""
         match part:
             case Text(text=text, signature=signature):
-                sealed = self._at_once(self._made.sealed("text", signature)) if signature else b""
-                return sealed + self._say("text", text) + self._close()
+                if signature:
+                    written = self._at_once(self._made.sealed("text", signature))
+                written += self._say("text", text)
             case Image(data=None):
-                return self._say("text", linked(part)) + self._close()
+                written = self._say("text", linked(part))
             case _:
                 return b"".join(map(self._at_once, self._made.items(part)))
+        if self._open is not None:
+            self._open.full = True
+        return written
 
     def _call(self, start: ToolCallStart) -> bytes:
         written = self._close()
@@ -185,7 +191,7 @@ class ResponsesWriter:
 
     def _opened(self, kind: str) -> tuple[bytes, _Open]:
         """The item of this kind that is open; else a new one, and what says so."""
-        if self._open is not None and self._open.kind == kind:
+        if self._open is not None and self._open.kind == kind and not self._open.full:
             return b"", self._open
         written = self._close()
         self._open = opened = self._placed(kind, "rs" if kind == "reasoning" else "msg")
