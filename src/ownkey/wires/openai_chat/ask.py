@@ -73,8 +73,9 @@ def _without_foreign(raw: Raw) -> Raw:
     """Without seals that were wrapped for a client of another wire. Every other message keeps its own bytes."""
     if _MARK not in bytes(raw):
         return raw
-    message = json.decode(raw)
-    details = cast("dict[str, Any]", message).get("reasoning_details") if isinstance(message, dict) else None
+    given: object = json.decode(raw)
+    message = cast("dict[str, Any]", given) if isinstance(given, dict) else {}
+    details = message.get("reasoning_details")
     if not isinstance(details, list):
         return raw
     kept = [one for one in cast("list[object]", details) if not foreign(one)]

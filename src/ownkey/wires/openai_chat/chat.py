@@ -217,7 +217,7 @@ def _part(item: object, where: str) -> Part:
         return file
     if not isinstance(kind, str) or kind in ("text", "refusal", "image_url"):
         raise InvalidRequest(f"{where} is not a part of a message.", param=where)
-    return Opaque(NAME, raw)
+    return Opaque(NAME, {name: value for name, value in raw.items() if name != "cache_control"})
 
 
 def _file(given: object, *, sound: bool) -> File | None:
@@ -287,12 +287,13 @@ def _thinking(asked: _Asked, other: dict[str, Any]) -> Thinking | None:
         other["reasoning_effort"] = effort
     if asked.reasoning is None:
         return None
-    said = dict(cast("dict[str, Any]", asked.reasoning)) if isinstance(asked.reasoning, dict) else {}
+    given: object = asked.reasoning
+    said = dict(cast("dict[str, Any]", given)) if isinstance(given, dict) else {}
     level, budget, enabled = (said.pop(name, None) for name in ("effort", "max_tokens", "enabled"))
     if level is not None and level not in get_args(Effort):
         said["effort"] = level
-    if said or not isinstance(asked.reasoning, dict):
-        other["reasoning"] = said or asked.reasoning
+    if said or not isinstance(given, dict):
+        other["reasoning"] = said or given
     if enabled is False:
         return Thinking("none")
     if level in get_args(Effort):

@@ -1,7 +1,7 @@
 """`reasoning_details`: what was thought, with its seals, in OpenRouter's form (Reasoning tokens), read and written.
 
-A piece is a text with its `signature`, a summary, or `data` that is encrypted; its `format` tells who made the seal. Where
-`id` is a tool call's, Gemini sealed that call. A seal that has no format of its own here stands wrapped (`wires.seal`).
+A piece is a text with its `signature`, a summary, or `data` that is encrypted; its `format` tells who made the seal.
+Where `id` is a tool call's, Gemini sealed that call. A seal without a format of its own is wrapped (`wires.seal`).
 """
 
 from __future__ import annotations

@@ -212,11 +212,10 @@ class _Messages:
         if not self._quirks.cache_marks:
             self._warn(MARKS)
             return
-        content = message["content"]
-        if isinstance(content, str) and content:
-            message["content"] = content = [{"type": "text", "text": content}]
-        if content:
-            content[-1]["cache_control"] = _cache_control(mark)
+        if isinstance(message["content"], str) and message["content"]:
+            message["content"] = [{"type": "text", "text": message["content"]}]
+        if message["content"]:
+            message["content"][-1]["cache_control"] = _cache_control(mark)
         else:
             self._warn(MISPLACED)
 
@@ -235,7 +234,7 @@ class _Messages:
                 case Image():
                     made.append({"type": "image_url", "image_url": _link(part, where)})
                 case File():
-                    made.append(_file(part, where))
+                    made.append(_file(part, self._quirks, where))
                 case CacheMark():
                     if not self._quirks.cache_marks:
                         self._warn(MARKS)
@@ -244,7 +243,7 @@ class _Messages:
                     else:
                         self._warn(MISPLACED)
                 case Opaque() if part.wire == NAME:
-                    made.append(part.raw)
+                    made.append(dict(part.raw))
                 case Reasoning():
                     pass
                 case _:
@@ -260,17 +259,17 @@ def _cache_control(mark: CacheMark) -> dict[str, Any]:
     return {"type": "ephemeral", "ttl": mark.ttl} if mark.ttl else {"type": "ephemeral"}
 
 
-def _file(file: File, where: str) -> dict[str, Any]:
+def _file(file: File, quirks: Quirks, where: str) -> dict[str, Any]:
     kind = file.media_type or "application/pdf"
-    if file.data is None:
-        raise Unsupported("A file is carried with its data only on this wire.", "Send its data.", param=where)
+    if file.data is None and (file.url is None or not quirks.file_urls or kind.startswith("audio/")):
+        raise Unsupported("A file is carried with its data only to this provider.", "Send its data.", param=where)
     if kind.startswith("video/"):
         raise Unsupported("A film cannot be carried on this wire.", "Send pictures of it.", param=where)
     if kind.startswith("audio/"):
         sound = kind.removeprefix("audio/").removeprefix("x-")
         return {"type": "input_audio", "input_audio": {"data": file.data, "format": _SOUNDS.get(sound, sound)}}
     name = file.name or f"file.{kind.rpartition('/')[2]}"
-    return {"type": "file", "file": {"filename": name, "file_data": f"data:{kind};base64,{file.data}"}}
+    return {"type": "file", "file": {"filename": name, "file_data": file.url or f"data:{kind};base64,{file.data}"}}
 
 
 def _link(image: Image, where: str) -> dict[str, Any]:
