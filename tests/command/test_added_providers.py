@@ -154,6 +154,18 @@ def test_a_file_is_checked_before_it_is_added_and_leaves_nothing(
     assert KEYS["openai"] not in done.stdout + done.stderr
 
 
+def test_where_anybody_may_see_the_models_a_key_is_tried_with_a_short_answer(
+    env: Env, tmp_path: Path, simulator: Simulator
+) -> None:
+    changed = {'default = "sim-large"': 'default = "sim-large"\ncheck = "chat"'}
+    good(env, "providers", "add", str(write(tmp_path / "acme.toml", simulator, "name=tried", **changed)))
+    good(env, "keys", "set", "acme", given=KEYS["openai"])
+    assert "it answers" in good(env, "keys", "test", "acme")
+    assert [seen.path.rpartition("/")[2] for seen in simulator.seen("tried")] == ["completions"]
+    good(env, "keys", "set", "acme", given="bad-key-of-nobody-0123456789")
+    assert "refuses this key" in run(env, "keys", "test", "acme").stderr
+
+
 @pytest.mark.row("B7")
 def test_a_provider_of_the_gallery_is_found_by_words_and_added(env: Env) -> None:
     listed: list[dict[str, Any]] = json.loads(good(env, "providers", "gallery", "--json"))

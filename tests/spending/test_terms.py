@@ -127,3 +127,8 @@ def test_an_answer_in_pictures_has_no_bound_here(name: str) -> None:
     spelled = "responseModalities" if name == "generationConfig" else "response_modalities"
     assert of(**{name: f'{{"{spelled}":["TEXT","IMAGE"]}}'}).unbounded == f"{name}.responseModalities"
     assert of(**{name: f'{{"{spelled}":["TEXT"],"temperature":1}}'}) == PLAIN
+
+
+def test_tools_that_come_with_the_input_have_no_bound() -> None:
+    assert of(input='[{"type":"additional_tools","tools":[{"type":"web_search"}]}]').unbounded == "input"
+    assert of(input='"What are additional tools?"') == PLAIN

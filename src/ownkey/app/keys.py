@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from ownkey.engine.request import Request, new_id
 from ownkey.engine.target import locate
 from ownkey.store.keys import KeyRow
+from ownkey.talk.chat import Chat, user
 from ownkey.talk.errors import InvalidRequest
 from ownkey.talk.secret import Secret
 
@@ -25,10 +27,14 @@ class Stored(Struct, frozen=True):
 
 
 class Tested(Struct, frozen=True):
-    """What Test Connection found: so many models after so long."""
+    """What Test Connection found: so many models after so long; `models` is None where a short answer was asked for."""
 
-    models: int
+    models: int | None
     took_ms: int
+
+
+SHORTEST_TOKENS = 16
+"""Fewer are refused by some models."""
 
 
 class KeyRing:
@@ -63,8 +69,17 @@ class KeyRing:
         return self._house.vault.remove(self._owner, provider)
 
     async def test(self, provider: str) -> Tested:
-        """Ask the provider for its models with the stored key. Raises what came of it."""
+        """Ask the provider with the stored key: for its models or, where those are shown to anybody, for the shortest
+        answer of its default model, which is paid for. Raises what came of it."""
         started_s = time.monotonic()
         manifest = self._house.catalogue.get(provider)
-        models = await self._house.discovery.refresh(self._owner, manifest)
-        return Tested(len(models), int((time.monotonic() - started_s) * 1000))
+        models: int | None = None
+        if manifest.check == "chat" and manifest.default is not None:
+            chat = Chat((user("Say yes."),), max_output_tokens=SHORTEST_TOKENS)
+            asked = f"{manifest.id}/{manifest.default}"
+            await self._house.engine.run(
+                Request(new_id(), self._owner, asked, stream=False, chat=chat, price_accepted=True)
+            )
+        else:
+            models = len(await self._house.discovery.refresh(self._owner, manifest))
+        return Tested(models, int((time.monotonic() - started_s) * 1000))

@@ -59,11 +59,12 @@ def list_keys(as_json: bool = JsonOption) -> None:
 
 @app.command("test")
 def try_key(provider: str = ProviderArgument) -> None:
-    """Ask the provider for its models with the stored key."""
+    """Ask the provider with the stored key: for its models, or for a short answer where everybody may see those."""
     with Ownkey().blocking() as ownkey:
         name = ownkey.providers.get(provider).provider.name
         tested = ownkey.test_key(provider)
-        typer.echo(f"{name} takes this key: {tested.models} models, in {tested.took_ms / 1000:.1f} s.")
+        found = "it answers" if tested.models is None else f"{tested.models} models"
+        typer.echo(f"{name} takes this key: {found}, in {tested.took_ms / 1000:.1f} s.")
 
 
 @app.command("remove")

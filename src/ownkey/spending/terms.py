@@ -48,13 +48,16 @@ UNBOUNDED: Mapping[str, tuple[object, ...]] = {
 OWN_TOOLS = frozenset({"function", "custom"})
 """Tools that the client runs. All others the provider runs, and most it charges for."""
 
+TOOL_ITEMS = (b'"additional_tools"', b'"tool_search_output"')
+"""Items of the input of OpenAI's responses that bring tools, which the provider may run."""
+
 CONFIGS = ("generationConfig", "generation_config")
 """Gemini's: an answer in pictures or sound has rates of its own (Gemini API, Pricing)."""
 
 MODEL_MARKS = ("deep-research", ":online", ":nitro", "@preset/", "-search-preview", "-search-api", "compound")
 """In the name of a model: it searches or runs tools by itself, or is answered at another price than its own."""
 
-_WATCHED = frozenset({*TIERS, *UNBOUNDED, *CONFIGS, "tools"})
+_WATCHED = frozenset({*TIERS, *UNBOUNDED, *CONFIGS, "tools", "input"})
 
 
 class Terms(Struct, frozen=True):
@@ -94,6 +97,8 @@ def terms_of(fields: Mapping[str, Raw]) -> Terms:
             return Terms(unbounded=name)
     if "tools" in fields and not _only_own(fields["tools"]):
         return Terms(unbounded="tools")
+    if "input" in fields and any(item in bytes(fields["input"]) for item in TOOL_ITEMS):
+        return Terms(unbounded="input")
     for name in CONFIGS:
         if name in fields and not _only_text(fields[name]):
             return Terms(unbounded=f"{name}.responseModalities")

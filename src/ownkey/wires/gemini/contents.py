@@ -125,6 +125,9 @@ class _Writer:
                     media += beside
                 case Opaque(wire=wire, raw=raw) if wire == NAME and raw.keys() == {"thoughtSignature"} and written:
                     written[-1] |= raw
+                case Opaque(wire=wire, raw=raw) if wire != NAME and message.role != "assistant":
+                    kind = raw.get("type", "piece")
+                    raise Unsupported(f"A {kind!s} of {wire} cannot be carried to Gemini.", param="messages")
                 case _:
                     one = self._part(part)
                     if one is not None:
