@@ -8,8 +8,9 @@ from ownkey.catalog.manifest import Quirks
 from ownkey.talk.chat import Chat
 from ownkey.talk.errors import ProviderError
 from ownkey.talk.reply import Reply
-from ownkey.wires.ollama.reply import OllamaReader, read_error, read_models, read_reply
+from ownkey.wires.ollama.reply import read_error, read_models, read_reply
 from ownkey.wires.ollama.request import NAME, write_request
+from ownkey.wires.ollama.stream import OllamaReader
 from ownkey.wires.wire import Headers, Listed, Written
 
 

@@ -212,12 +212,12 @@ class _Messages:
         if not self._quirks.cache_marks:
             self._warn(MARKS)
             return
-        if isinstance(message["content"], str) and message["content"]:
-            message["content"] = [{"type": "text", "text": message["content"]}]
-        if message["content"]:
-            message["content"][-1]["cache_control"] = _cache_control(mark)
-        else:
+        content: object = message["content"]
+        if not content:
             self._warn(MISPLACED)
+            return
+        text = content if isinstance(content, str) else cast("list[dict[str, Any]]", content)[-1]["text"]
+        message["content"] = [{"type": "text", "text": text, "cache_control": _cache_control(mark)}]
 
     def _content(self, parts: tuple[Part, ...], where: str) -> str | list[dict[str, Any]]:
         """One string where there is nothing but text: not every server takes a list."""
