@@ -65,13 +65,17 @@ class _Block(Struct):
     cache_control: _Mark | None = None
 
 
+class _Kind(Struct):
+    type: str
+
+
 class _Message(Struct):
     role: Role
     content: str | list[Raw]
 
 
 class _Tool(Struct):
-    name: str
+    name: str = ""
     type: str | None = None
     description: str | None = None
     input_schema: dict[str, Any] | None = None
@@ -121,6 +125,8 @@ class _Asked(Struct):
 
 _asked = json.Decoder(_Asked)
 _block = json.Decoder(_Block)
+_kind = json.Decoder(_Kind)
+_BLOCKS = frozenset({"text", "image", "document", "tool_use", "tool_result", "thinking", "redacted_thinking"})
 _tool = json.Decoder(_Tool)
 _KNOWN = frozenset(_Asked.__struct_fields__)
 _READ_BEFORE = frozenset({"model", "stream", "max_tokens"})
@@ -188,7 +194,9 @@ class _Reader:
 
     def _parts(self, blocks: list[Raw], where: str) -> Iterator[Part]:
         for place, raw in enumerate(blocks):
-            block = _block.decode(raw)
+            kind = _kind.decode(raw).type
+            # A block that only Anthropic knows may use these names for other things.
+            block = _block.decode(raw) if kind in _BLOCKS else _Block(kind)
             part = self._part(block, raw, f"{where}[{place}]")
             if part is not None:
                 yield part
@@ -264,9 +272,9 @@ class _Reader:
 
 def _read_tool(raw: Raw, place: int) -> Tool:
     tool = _tool.decode(raw)
-    if tool.type not in (None, "custom"):
+    if tool.type not in (None, "custom") or not tool.name:
         raise Unsupported(
-            f"The tool {tool.type!r} is run by Anthropic's own models only.",
+            f"The tool {tool.type or tool.name!r} is run by Anthropic's own models only.",
             "Leave it out, or use a model of Anthropic's.",
             param=f"tools[{place}].type",
         )
