@@ -163,4 +163,4 @@ def test_a_recorded_request_is_read_forwarded_and_understood(record: Record) -> 
 
 
 def again_written(chat: Any) -> bytes:
-    return WIRE.write_request(chat, "m", stream=False, max_output=None, quirks=Quirks()).body
+    return WIRE.write_request(chat, "m", stream=False, max_output=None, quirks=Quirks(file_urls=True)).body

@@ -89,6 +89,7 @@ class Quirks(Struct, frozen=True, forbid_unknown_fields=True):
     `reasoning_back`: the field of an assistant's message that carries its reasoning back, where it has to be sent.
     `cache_marks`: whether `cache_control` is taken on parts and tools, as OpenRouter takes it for those behind it.
     `seals`: whether sealed reasoning is taken back, in `reasoning_details`.
+    `file_urls`: whether a file may be named by its address.
     `thinking`: the rules for models of which nothing else is said.
     """
 
@@ -101,6 +102,7 @@ class Quirks(Struct, frozen=True, forbid_unknown_fields=True):
     reasoning_back: Literal["reasoning_content", "reasoning"] | None = None
     cache_marks: bool = False
     seals: bool = False
+    file_urls: bool = False
     thinking: ThinkingRules = ThinkingRules()
 
 

@@ -10,6 +10,7 @@ from msgspec import Raw, json
 from ownkey.catalog.manifest import Quirks
 from ownkey.talk.errors import InvalidRequest
 from ownkey.wires.members import decode_members, wrong
+from ownkey.wires.openai_chat.details import foreign
 from ownkey.wires.seal import MARK
 from ownkey.wires.wire import Ask
 
@@ -26,6 +27,7 @@ _OTHER_PART = re.compile(rb'"type"\s*:\s*(?!\s|"(?:text|function|refusal|thinkin
 _ESCAPED_LETTER = re.compile(rb"\\u00[2-7]")
 
 _options = json.Decoder(dict[str, Raw] | None)
+_messages = json.Decoder(list[Raw])
 _MARK = MARK.encode()
 _CAPS = ("max_completion_tokens", "max_tokens")
 
@@ -54,7 +56,7 @@ def forward(ask: Ask, model: str, *, max_output: int | None, quirks: Quirks) -> 
     fields = ask.fields.copy()
     fields["model"] = Raw(json.encode(model))
     if _MARK in bytes(fields["messages"]):
-        fields["messages"] = Raw(json.encode(_without_foreign(json.decode(fields["messages"]))))
+        fields["messages"] = Raw(json.encode([_without_foreign(raw) for raw in _messages.decode(fields["messages"])]))
     if max_output is not None:
         for name in _CAPS:
             fields.pop(name, None)
@@ -67,14 +69,18 @@ def forward(ask: Ask, model: str, *, max_output: int | None, quirks: Quirks) -> 
     return json.encode(fields)
 
 
-def _without_foreign(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Without seals that were wrapped for a client of another wire."""
-    return [
-        {**message, "reasoning_details": [one for one in message["reasoning_details"] if MARK not in str(one)]}
-        if isinstance(message.get("reasoning_details"), list)
-        else message
-        for message in messages
-    ]
+def _without_foreign(raw: Raw) -> Raw:
+    """Without seals that were wrapped for a client of another wire. Every other message keeps its own bytes."""
+    if _MARK not in bytes(raw):
+        return raw
+    given: object = json.decode(raw)
+    message = cast("dict[str, Any]", given) if isinstance(given, dict) else {}
+    details = message.get("reasoning_details")
+    if not isinstance(details, list):
+        return raw
+    kept = [one for one in cast("list[object]", details) if not foreign(one)]
+    rest = {name: value for name, value in message.items() if name != "reasoning_details"}
+    return Raw(json.encode(rest | {"reasoning_details": kept} if kept else rest))
 
 
 def _asking(options: Raw | None) -> Raw:

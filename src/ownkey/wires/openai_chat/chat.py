@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any, cast, get_args
 
 from msgspec import Struct, ValidationError, json
+from msgspec.structs import replace
 
 from ownkey.talk.chat import (
     CacheMark,
@@ -29,6 +30,7 @@ from ownkey.talk.chat import (
 from ownkey.talk.chat import Image as Picture
 from ownkey.talk.errors import InvalidRequest, Unsupported
 from ownkey.wires.openai_chat import form as form
+from ownkey.wires.openai_chat.details import details, sealed
 from ownkey.wires.wire import Ask
 
 NAME = "openai-chat"
@@ -38,6 +40,9 @@ class _Message(form.Said, kw_only=True):
     role: Role
     name: str | None = None
     tool_call_id: str | None = None
+    audio: Any = None
+    prefix: bool | None = None
+    cache_control: Any = None
 
 
 class _Function(Struct):
@@ -70,7 +75,8 @@ class _Named(Struct):
 
 
 class _Choice(Struct):
-    function: _Named
+    type: str = "function"
+    function: _Named | None = None
 
 
 class _Asked(Struct):
@@ -87,6 +93,7 @@ class _Asked(Struct):
     parallel_tool_calls: bool | None = None
     response_format: _Format | None = None
     reasoning_effort: str | None = None
+    reasoning: Any = None
     user: str | None = None
 
 
@@ -103,10 +110,7 @@ def read_chat(ask: Ask) -> Chat:
     except ValidationError as error:
         raise _malformed(str(error)) from None
     other = {name: json.decode(raw) for name, raw in fields.items() if name not in _KNOWN | _READ_BEFORE}
-    effort = asked.reasoning_effort
-    if effort is not None and effort not in get_args(Effort):
-        other["reasoning_effort"] = effort
-        effort = None
+    thinking = _thinking(asked, other)
     return Chat(
         messages=tuple(_messages(asked.messages)),
         max_output_tokens=ask.max_output,
@@ -121,7 +125,7 @@ def read_chat(ask: Ask) -> Chat:
         tool_choice=_choice(asked.tool_choice),
         parallel_tools=asked.parallel_tool_calls,
         output=_output(asked.response_format),
-        thinking=Thinking(effort=cast("Effort", effort)) if effort else None,
+        thinking=thinking,
         user=asked.user,
         other={name: value for name, value in other.items() if value is not None},
     )
@@ -131,24 +135,47 @@ def _messages(asked: list[_Message]) -> Iterator[Message]:
     names: dict[str, str] = {}
     for place, message in enumerate(asked):
         where = f"messages[{place}]"
-        if message.function_call is not None:
-            raise Unsupported("function_call is not carried.", "Use tool_calls.", param=f"{where}.function_call")
+        for name in ("function_call", "audio", "prefix"):
+            if getattr(message, name):
+                raise Unsupported(
+                    f"`{name}` of a message cannot be carried to this provider.",
+                    "Use tool_calls." if name == "function_call" else "Leave it out, or use a provider that has it.",
+                    param=f"{where}.{name}",
+                )
         answers = message.role == "tool"
         parts = (_result(message, names, where),) if answers else tuple(_parts(message, where))
         names |= {part.id: part.name for part in parts if isinstance(part, ToolCall)}
-        yield Message(message.role, parts, message.name)
+        marks = () if message.cache_control is None else (_mark(message.cache_control),)
+        yield Message(message.role, (*parts, *marks), message.name)
 
 
 def _parts(message: _Message, where: str) -> Iterator[Part]:
-    seals = [piece for piece in form.details(message.reasoning_details) if piece.signature or piece.sealed]
-    thought = form.thought(message)
-    if seals:
-        yield from seals
-    elif thought:
-        yield Reasoning(thought)
-    yield from _content(message.content, f"{where}.content")
+    """What was thought stands first. A seal goes back on the call or the text that it was put on."""
+    calls = [*_calls(message, where)]
+    unsealed = {call.id for call in calls if call.signature is None}
+    seals = [one for one in details(message.reasoning_details) if sealed(one.thought)]
+    of_calls = {one.call_id: one.thought.sealed for one in seals if one.call_id in unsealed}
+    of_text = next((one.thought.sealed for one in seals if one.of_text), None)
+    thoughts = [one.thought for one in seals if not one.of_text and one.call_id not in of_calls]
+    plain = form.thought(message)
+    if plain and not any(thought.text for thought in thoughts):
+        thoughts[:1] = [replace(thoughts[0], text=plain) if thoughts else Reasoning(plain)]
+    yield from thoughts
+    said = [*_content(message.content, f"{where}.content")]
+    texts = [place for place, part in enumerate(said) if isinstance(part, Text)]
+    if of_text and texts:
+        said[texts[-1]] = replace(said[texts[-1]], signature=of_text)
+    yield from said
+    if of_text and not texts:
+        yield Text("", of_text)
     if message.refusal:
         yield Refusal(message.refusal)
+    yield from form.pictures(message.images)
+    for call in calls:
+        yield replace(call, signature=of_calls[call.id]) if call.id in of_calls else call
+
+
+def _calls(message: _Message, where: str) -> Iterator[ToolCall]:
     for place, call in enumerate(message.tool_calls or ()):
         function = call.function
         if not call.id or function is None or not function.name:
@@ -190,7 +217,7 @@ def _part(item: object, where: str) -> Part:
         return file
     if not isinstance(kind, str) or kind in ("text", "refusal", "image_url"):
         raise InvalidRequest(f"{where} is not a part of a message.", param=where)
-    return Opaque(NAME, raw)
+    return Opaque(NAME, {name: value for name, value in raw.items() if name != "cache_control"})
 
 
 def _file(given: object, *, sound: bool) -> File | None:
@@ -200,10 +227,13 @@ def _file(given: object, *, sound: bool) -> File | None:
     if not isinstance(data, str) or not data:
         return None
     if sound:
-        return File(data, f"audio/{said.get('format', 'wav')}")
+        kind = said.get("format")
+        return File(data, f"audio/{kind if isinstance(kind, str) and kind else 'wav'}")
+    named = name if isinstance(name, str) else None
+    if data.startswith(("https://", "http://")):
+        return File(url=data, media_type="application/pdf", name=named)
     image = form.image(data)
-    kind = image.media_type or "application/pdf"
-    return File(image.data or data, kind, name=name if isinstance(name, str) else None)
+    return File(image.data or data, image.media_type or "application/pdf", name=named)
 
 
 def _mark(given: object) -> CacheMark:
@@ -234,6 +264,10 @@ def _choice(asked: str | _Choice | None) -> ToolChoice | None:
     if asked is None:
         return None
     if isinstance(asked, _Choice):
+        if asked.type != "function":
+            raise Unsupported("Only a function can be named.", "Name one.", param="tool_choice")
+        if asked.function is None:
+            raise InvalidRequest("tool_choice must name a function.", param="tool_choice.function")
         return ToolChoice("named", asked.function.name)
     match asked:
         case "auto" | "none" | "required":
@@ -242,6 +276,31 @@ def _choice(asked: str | _Choice | None) -> ToolChoice | None:
             return ToolChoice("required")
         case _:
             raise InvalidRequest("tool_choice must be auto, none, required, or name a function.", param="tool_choice")
+
+
+def _thinking(asked: _Asked, other: dict[str, Any]) -> Thinking | None:
+    """OpenAI's `reasoning_effort`, or OpenRouter's `reasoning`. What has no word here is left in `other`."""
+    effort = asked.reasoning_effort
+    if effort is not None:
+        if effort in get_args(Effort):
+            return Thinking(effort=cast("Effort", effort))
+        other["reasoning_effort"] = effort
+    if asked.reasoning is None:
+        return None
+    given: object = asked.reasoning
+    said = dict(cast("dict[str, Any]", given)) if isinstance(given, dict) else {}
+    level, budget, enabled = (said.pop(name, None) for name in ("effort", "max_tokens", "enabled"))
+    if level is not None and level not in get_args(Effort):
+        said["effort"] = level
+    if said or not isinstance(given, dict):
+        other["reasoning"] = said or given
+    if enabled is False:
+        return Thinking("none")
+    if level in get_args(Effort):
+        return Thinking(cast("Effort", level))
+    if type(budget) is int:
+        return Thinking(budget_tokens=budget)
+    return Thinking() if enabled else None
 
 
 def _output(asked: _Format | None) -> JsonOutput | None:

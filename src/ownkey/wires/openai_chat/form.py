@@ -12,17 +12,10 @@ from typing import Any, cast
 
 from msgspec import Struct, json
 
-from ownkey.talk.chat import Image, Reasoning
+from ownkey.talk.chat import Image
 from ownkey.talk.errors import ProviderError, ProviderUnavailable
+from ownkey.wires.openai_chat.details import details, objects
 from ownkey.wires.openai_error import error_in, unreadable
-
-MAKERS = {
-    "anthropic-claude-v1": "anthropic-messages",
-    "google-gemini-v1": "gemini",
-    "openai-responses-v1": "openai-responses",
-}
-"""OpenRouter's `format` of a sealed piece of reasoning (Reasoning tokens, `reasoning_details`), and the wire whose
-providers read it."""
 
 
 class Function(Struct, gc=False):
@@ -122,7 +115,7 @@ def thought(said: Said) -> str:
     plain = plain_thought(said)
     if plain or said.reasoning_details is None:
         return plain
-    return "".join(piece.text for piece in details(said.reasoning_details))
+    return "".join(piece.thought.text for piece in details(said.reasoning_details))
 
 
 def plain_thought(said: Said) -> str:
@@ -130,19 +123,6 @@ def plain_thought(said: Said) -> str:
         if isinstance(value, str) and value:
             return value
     return ""
-
-
-def details(raw: object) -> Iterator[Reasoning]:
-    """OpenRouter's `reasoning_details`: text or summary, its signature, and what came encrypted."""
-    for item in _objects(raw):
-        text = item.get("text") or item.get("summary")
-        seal, sealed = item.get("signature"), item.get("data")
-        yield Reasoning(
-            text if isinstance(text, str) else "",
-            seal if isinstance(seal, str) and seal else None,
-            sealed if isinstance(sealed, str) and sealed else None,
-            MAKERS.get(str(item.get("format"))),
-        )
 
 
 def pieces(content: str | list[Any] | None) -> Iterator[tuple[str, str]]:
@@ -165,7 +145,7 @@ def pieces(content: str | list[Any] | None) -> Iterator[tuple[str, str]]:
 
 def pictures(raw: object) -> Iterator[Image]:
     """OpenRouter's `images` in an answer."""
-    for item in _objects(raw):
+    for item in objects(raw):
         link = item.get("image_url")
         url = cast("dict[str, Any]", link).get("url") if isinstance(link, dict) else link
         if isinstance(url, str):
@@ -209,10 +189,4 @@ def _member(raw: object, name: str) -> object:
 
 
 def _joined(raw: object) -> str:
-    return "".join(item["text"] for item in _objects(raw) if isinstance(item.get("text"), str))
-
-
-def _objects(raw: object) -> list[dict[str, Any]]:
-    if not isinstance(raw, list):
-        return []
-    return [cast("dict[str, Any]", item) for item in cast("list[object]", raw) if isinstance(item, dict)]
+    return "".join(item["text"] for item in objects(raw) if isinstance(item.get("text"), str))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import zip_longest
 from typing import Any, cast
 
 from msgspec import json
@@ -25,13 +26,15 @@ from ownkey.talk.chat import (
     ToolResult,
 )
 from ownkey.talk.errors import Unsupported
-from ownkey.wires.openai_chat.writer import sealed_details
+from ownkey.wires.openai_chat.details import GEMINI, readable, sealed, sealed_details
 from ownkey.wires.other import carried
 from ownkey.wires.thinking import fitted
 from ownkey.wires.wire import Written
 
 NAME = "openai-chat"
 MARKS = "Marks for the cache were left out: this provider takes none."
+MISPLACED = "Marks for the cache that stand on no text were left out."
+SEALS = "Reasoning that another provider sealed was left out."
 
 # The words that OpenAI has for them (Chat completions, input_audio).
 _SOUNDS = {"mpeg": "mp3", "wave": "wav", "vnd.wave": "wav"}
@@ -104,9 +107,8 @@ class _Messages:
     def write(self, messages: tuple[Message, ...]) -> Iterator[dict[str, Any]]:
         for place, message in enumerate(messages):
             where = f"messages[{place}]"
-            results = [part for part in message.parts if isinstance(part, ToolResult)]
-            for result in results:
-                yield self._result(result, where)
+            results = [*self._results(message.parts, where)]
+            yield from results
             rest = tuple(part for part in message.parts if not isinstance(part, ToolResult))
             if results and all(isinstance(part, CacheMark) for part in rest):
                 continue
@@ -118,6 +120,14 @@ class _Messages:
             named = {"name": message.name} if message.name else {}
             yield {"role": role, "content": self._content(rest, where), **named}
         yield from self._show()
+
+    def _results(self, parts: tuple[Part, ...], where: str) -> Iterator[dict[str, Any]]:
+        for part, following in zip_longest(parts, parts[1:]):
+            if isinstance(part, ToolResult):
+                made = self._result(part, where)
+                if isinstance(following, CacheMark):
+                    self._mark(made, following)
+                yield made
 
     def _show(self) -> Iterator[dict[str, Any]]:
         if self._shown:
@@ -132,56 +142,82 @@ class _Messages:
             self._shown.append({"type": "text", "text": f"What {name} returned for the call {result.call_id}:"})
             self._shown += cast("list[dict[str, Any]]", self._content(media, where))
         said = "\n\n".join(texts) or ("It follows." if media else "")
-        return {"role": "tool", "tool_call_id": result.call_id, "content": f"Error: {said}" if result.failed else said}
+        content = f"Error: {said}" if result.failed else said
+        made: dict[str, Any] = {"role": "tool", "tool_call_id": result.call_id, "content": content}
+        for part in result.parts:
+            if isinstance(part, CacheMark):
+                self._mark(made, part)
+        return made
 
     def _assistant(self, message: Message, where: str) -> dict[str, Any]:
         """An earlier answer. Reasoning goes back only where the provider asks for it: others refuse the field."""
-        texts, thoughts, refusals, calls = list[str](), list[Reasoning](), list[str](), list[dict[str, Any]]()
+        texts, refusals, calls, marks = list[str](), list[str](), list[dict[str, Any]](), list[CacheMark]()
         for part in message.parts:
             match part:
-                case Text():
-                    texts.append(part.text)
-                case Reasoning():
-                    thoughts.append(part)
-                case Refusal():
-                    refusals.append(part.text)
+                case Text(text=text):
+                    texts.append(text)
+                case Refusal(text=text):
+                    refusals.append(text)
                 case ToolCall():
-                    calls.append(self._call(part))
-                case ToolResult() | CacheMark():
+                    called = {"name": part.name, "arguments": part.arguments or "{}"}
+                    calls.append({"id": part.id, "type": "function", "function": called})
+                case CacheMark():
+                    marks.append(part)
+                case ToolResult() | Reasoning():
                     pass
                 case Image() | File() | Opaque():
                     raise Unsupported("An earlier answer holds what this provider cannot take back.", param=where)
         made: dict[str, Any] = {"role": "assistant", "content": "".join(texts) or (None if calls or refusals else "")}
+        for mark in marks:
+            self._mark(made, mark)
         if refusals:
             made["refusal"] = "".join(refusals)
         if calls:
             made["tool_calls"] = calls
-        made |= self._thoughts(thoughts)
+        made |= self._thoughts(message.parts)
         if message.name:
             made["name"] = message.name
         return made
 
-    def _call(self, call: ToolCall) -> dict[str, Any]:
-        made: dict[str, Any] = {
-            "id": call.id,
-            "type": "function",
-            "function": {"name": call.name, "arguments": call.arguments or "{}"},
-        }
-        if call.signature and self._quirks.seals:
-            made["extra_content"] = {"google": {"thought_signature": call.signature}}
-        return made
-
-    def _thoughts(self, thoughts: list[Reasoning]) -> dict[str, Any]:
+    def _thoughts(self, parts: tuple[Part, ...]) -> dict[str, Any]:
         made: dict[str, Any] = {}
         back = self._quirks.reasoning_back
-        if back is not None and any(part.text for part in thoughts):
-            made[back] = "".join(part.text for part in thoughts)
-        sealed = [detail for part in thoughts if part.maker for detail in sealed_details(part)]
-        if sealed and self._quirks.seals:
-            made["reasoning_details"] = sealed
-        elif sealed:
-            self._warn("Reasoning that another provider sealed was left out.")
+        if back is not None and (thought := "".join(part.text for part in parts if isinstance(part, Reasoning))):
+            made[back] = thought
+        details = [
+            detail for part, following in zip_longest(parts, parts[1:]) for detail in self._seal(part, following)
+        ]
+        if details:
+            made["reasoning_details"] = details
         return made
+
+    def _seal(self, part: Part, following: Part | None) -> list[dict[str, Any]]:
+        """The seal of this part. Gemini's on a call names the call, also where it came apart from it."""
+        match part:
+            case Reasoning():
+                thought, id = part, following.id if isinstance(following, ToolCall) else None
+            case Text(signature=signature) | ToolCall(signature=signature):
+                thought, id = Reasoning("", None, signature, GEMINI), part.id if isinstance(part, ToolCall) else None
+            case _:
+                return []
+        if not sealed(thought):
+            return []
+        if not self._quirks.seals or not readable(thought):
+            self._warn(SEALS)
+            return []
+        return sealed_details(thought, id if thought.maker == GEMINI and not thought.signature else None)
+
+    def _mark(self, message: dict[str, Any], mark: CacheMark) -> None:
+        """On the text of this message, which then is a list: no other member takes a mark."""
+        if not self._quirks.cache_marks:
+            self._warn(MARKS)
+            return
+        if isinstance(message["content"], str) and message["content"]:
+            message["content"] = [{"type": "text", "text": message["content"]}]
+        if message["content"]:
+            message["content"][-1]["cache_control"] = _cache_control(mark)
+        else:
+            self._warn(MISPLACED)
 
     def _content(self, parts: tuple[Part, ...], where: str) -> str | list[dict[str, Any]]:
         """One string where there is nothing but text: not every server takes a list."""
@@ -198,14 +234,16 @@ class _Messages:
                 case Image():
                     made.append({"type": "image_url", "image_url": _link(part, where)})
                 case File():
-                    made.append(_file(part, where))
+                    made.append(_file(part, self._quirks, where))
                 case CacheMark():
                     if not self._quirks.cache_marks:
                         self._warn(MARKS)
                     elif made:
                         made[-1]["cache_control"] = _cache_control(part)
+                    else:
+                        self._warn(MISPLACED)
                 case Opaque() if part.wire == NAME:
-                    made.append(part.raw)
+                    made.append(dict(part.raw))
                 case Reasoning():
                     pass
                 case _:
@@ -221,15 +259,17 @@ def _cache_control(mark: CacheMark) -> dict[str, Any]:
     return {"type": "ephemeral", "ttl": mark.ttl} if mark.ttl else {"type": "ephemeral"}
 
 
-def _file(file: File, where: str) -> dict[str, Any]:
+def _file(file: File, quirks: Quirks, where: str) -> dict[str, Any]:
     kind = file.media_type or "application/pdf"
-    if file.data is None:
-        raise Unsupported("A file is carried with its data only on this wire.", "Send its data.", param=where)
+    if file.data is None and (file.url is None or not quirks.file_urls or kind.startswith("audio/")):
+        raise Unsupported("A file is carried with its data only to this provider.", "Send its data.", param=where)
+    if kind.startswith("video/"):
+        raise Unsupported("A film cannot be carried on this wire.", "Send pictures of it.", param=where)
     if kind.startswith("audio/"):
         sound = kind.removeprefix("audio/").removeprefix("x-")
         return {"type": "input_audio", "input_audio": {"data": file.data, "format": _SOUNDS.get(sound, sound)}}
     name = file.name or f"file.{kind.rpartition('/')[2]}"
-    return {"type": "file", "file": {"filename": name, "file_data": f"data:{kind};base64,{file.data}"}}
+    return {"type": "file", "file": {"filename": name, "file_data": file.url or f"data:{kind};base64,{file.data}"}}
 
 
 def _link(image: Image, where: str) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from ownkey.talk.reply import (
     WholePart,
 )
 from ownkey.wires.openai_chat import form as form
+from ownkey.wires.openai_chat.details import details, sealed
 from ownkey.wires.openai_chat.usage import failed, finish_of, usage_of
 from ownkey.wires.openai_error import unreadable
 from ownkey.wires.sse import Splitter
@@ -43,8 +44,8 @@ class Speech:
         if text := self._thought(said):
             events.append(ReasoningDelta(text))
         if said.reasoning_details is not None:
-            seals = (piece for piece in form.details(said.reasoning_details) if piece.signature or piece.sealed)
-            events.extend(ReasoningSeal(piece.signature, piece.sealed, piece.maker) for piece in seals)
+            thoughts = (one.thought for one in details(said.reasoning_details))
+            events.extend(ReasoningSeal(one.signature, one.sealed, one.maker) for one in thoughts if sealed(one))
         for kind, piece in form.pieces(said.content):
             events.append(TextDelta(piece) if kind == "text" else ReasoningDelta(piece))
         if said.refusal:

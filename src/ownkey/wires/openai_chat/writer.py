@@ -24,7 +24,7 @@ from ownkey.talk.reply import (
     UsageReport,
     WholePart,
 )
-from ownkey.wires.openai_chat.form import MAKERS
+from ownkey.wires.openai_chat.details import sealed_details, text_details
 from ownkey.wires.openai_chat.usage import usage_object
 from ownkey.wires.openai_error import error_object
 from ownkey.wires.wire import Ask
@@ -37,8 +37,8 @@ def write_reply(reply: Reply, model: str) -> bytes:
     message: dict[str, Any] = {"role": "assistant", "content": reply.text or None, "refusal": reply.refusal}
     if reply.reasoning:
         message["reasoning_content"] = reply.reasoning
-    if sealed := [detail for part in reply.parts if isinstance(part, Reasoning) for detail in sealed_details(part)]:
-        message["reasoning_details"] = sealed
+    if details := [detail for part in reply.parts for detail in _details(part)]:
+        message["reasoning_details"] = details
     if pictures := [_picture(part) for part in reply.parts if isinstance(part, Image)]:
         message["images"] = pictures
     if calls := [_call(part) for part in reply.tool_calls]:
@@ -144,7 +144,8 @@ def _reason(finish: Finish, called: bool) -> str:
 def _whole(part: Part) -> dict[str, Any]:
     match part:
         case Text(text=text):
-            return {"content": text}
+            details = _details(part)
+            return {"content": text} | ({"reasoning_details": details} if details else {})
         case Image():
             return {"images": [_picture(part)]}
         case Opaque() | Reasoning() | Refusal() | ToolCall() | _:
@@ -163,13 +164,14 @@ def _call(call: ToolCall) -> dict[str, Any]:
     return made
 
 
-def sealed_details(part: Reasoning) -> list[dict[str, Any]]:
-    """OpenRouter's form, in which a client gives the provider's seals back with its next request."""
-    format = next((name for name, maker in MAKERS.items() if maker == part.maker), None)
-    made = {"format": format} if format else {}
-    if part.signature:
-        return [{"type": "reasoning.text", "text": part.text, "signature": part.signature, **made}]
-    return [{"type": "reasoning.encrypted", "data": part.sealed, **made}] if part.sealed else []
+def _details(part: Part) -> list[dict[str, Any]]:
+    match part:
+        case Reasoning():
+            return sealed_details(part)
+        case Text(signature=signature) if signature:
+            return text_details(signature)
+        case _:
+            return []
 
 
 def _picture(image: Image) -> dict[str, Any]:
