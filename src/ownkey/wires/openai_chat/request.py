@@ -212,10 +212,11 @@ class _Messages:
         if not self._quirks.cache_marks:
             self._warn(MARKS)
             return
-        if isinstance(message["content"], str) and message["content"]:
-            message["content"] = [{"type": "text", "text": message["content"]}]
-        if message["content"]:
-            message["content"][-1]["cache_control"] = _cache_control(mark)
+        content: Any = message["content"]
+        if isinstance(content, str) and content:
+            content = message["content"] = [{"type": "text", "text": content}]
+        if content:
+            content[-1]["cache_control"] = _cache_control(mark)
         else:
             self._warn(MISPLACED)
 
