@@ -1,4 +1,4 @@
-"""Chat completions: files, sounds, marks for the cache, what tools show: sent to a provider and read of a client."""
+"""Chat completions: files, sounds, marks for the cache and what tools show, to a provider and from a client."""
 
 from __future__ import annotations
 

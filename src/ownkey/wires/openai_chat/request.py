@@ -212,12 +212,13 @@ class _Messages:
         if not self._quirks.cache_marks:
             self._warn(MARKS)
             return
-        content: object = message["content"]
-        if not content:
+        content: Any = message["content"]
+        if isinstance(content, str) and content:
+            content = message["content"] = [{"type": "text", "text": content}]
+        if content:
+            content[-1]["cache_control"] = _cache_control(mark)
+        else:
             self._warn(MISPLACED)
-            return
-        text = content if isinstance(content, str) else cast("list[dict[str, Any]]", content)[-1]["text"]
-        message["content"] = [{"type": "text", "text": text, "cache_control": _cache_control(mark)}]
 
     def _content(self, parts: tuple[Part, ...], where: str) -> str | list[dict[str, Any]]:
         """One string where there is nothing but text: not every server takes a list."""
