@@ -11,7 +11,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DatabaseError
 
 from attempts import exact, hold
-from ownkey.store.book import BookRow, Ending
+from ownkey.store.book import BookRow, Ending, Hold
 from ownkey.store.connect import Database
 from ownkey.store.db import Store
 from ownkey.talk.errors import StorageUnavailable
@@ -169,7 +169,7 @@ def test_a_hold_that_cannot_be_kept_fails_alone(store: Store, wrong: dict[str, o
         return await asyncio.gather(*map(store.book.hold, every), return_exceptions=True)
 
     said = asyncio.run(main())
-    assert [type(each) for each in said] == [type(None)] * 2 + [StorageUnavailable] + [type(None)] * 3
+    assert [type(each) for each in said] == [Hold] * 2 + [StorageUnavailable] + [Hold] * 3
     assert {row.id for row in store.book.rows()} == {each.id for each in good}
 
 

@@ -16,8 +16,9 @@ import pytest
 
 from attempts import exact, hold
 from ownkey.store.db import Store
-from ownkey.store.pen import Ending, Hold
+from ownkey.store.entry import Ending
 from ownkey.store.pen_sqlite import SqlitePen
+from ownkey.store.posting import Verdict, Wish
 from ownkey.store.writer import Writer
 from ownkey.talk.errors import StorageUnavailable
 
@@ -244,10 +245,11 @@ class SlowDisk(SqlitePen):
         self.wrote: list[str] = []
         self.tidied: list[int] = []
 
-    def write(self, holds: Sequence[Hold], endings: Sequence[Ending]) -> None:
+    def write(self, wishes: Sequence[Wish], endings: Sequence[Ending]) -> list[Verdict]:
         time.sleep(self.slow_s)
-        super().write(holds, endings)
+        verdicts = super().write(wishes, endings)
         self.wrote.append(threading.current_thread().name)
+        return verdicts
 
     def tidy(self) -> None:
         assert threading.current_thread().name == "ownkey-book"
@@ -266,8 +268,8 @@ def written_by(file: Path, slow_s: float, *, here: bool, holds: int, tasks: int)
 
         async def one() -> None:
             for _ in range(holds // tasks):
-                future: asyncio.Future[None] = loop.create_future()
-                writer.put_here(deque([(hold(), future)]), loop)
+                future: asyncio.Future[Verdict | None] = loop.create_future()
+                writer.put_here(deque([(Wish(hold()), future)]), loop)
                 await future
 
         await one()

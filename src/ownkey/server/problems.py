@@ -18,6 +18,7 @@ STATUS: dict[type[OwnkeyError], int] = {
     errors.InvalidToken: 401,
     errors.KeyProblem: 422,
     errors.ConsentRequired: 409,
+    errors.BudgetExceeded: 402,
     errors.ProviderError: 502,
     errors.RateLimitExceeded: 429,
     errors.QuotaExceeded: 402,

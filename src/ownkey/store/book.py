@@ -4,24 +4,30 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 import weakref
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from threading import Lock, local
 from typing import Any, Literal
 
-from msgspec import Struct
-from sqlalchemy import ColumnElement, func, select, update
+from msgspec import Struct, structs
+from sqlalchemy import ColumnElement, Connection, func, select
 
+from ownkey.spending.budget import Budgets, Refused
+from ownkey.spending.refusal import refusal
 from ownkey.store.connect import BUSY_S, Database, unavailable
+from ownkey.store.entry import Ending, Hold
 from ownkey.store.holder import Holder, dead, left_locks
-from ownkey.store.pen import Ending, Hold, Pen
+from ownkey.store.lines import Lines
+from ownkey.store.pen import Pen
+from ownkey.store.posting import Verdict, Wish
 from ownkey.store.tables import book as table
 from ownkey.store.writer import Gathered, Waiting, Writer, now_ms
 from ownkey.talk.errors import StorageUnavailable
 
-__all__ = ["Book", "BookRow", "Ending", "Hold", "Total"]
+__all__ = ["Book", "BookRow", "Ending", "Hold", "Total", "Wish"]
 
 MOST_TURNS = 8
 """Of the event loop, that a hold waits for others to be written with."""
@@ -31,6 +37,9 @@ ENDING_WAITS_S = 0.005
 
 MOST_ATTEMPTS = 64
 """Of one request: three at each of its targets are usual."""
+
+_SWEPT_AT_ONCE = 512
+_NONE_KNOWN = Budgets(version=-1)
 
 Group = Literal["owner", "token_id", "key_id", "provider", "model", "wire", "state", "finish", "error"]
 
@@ -78,28 +87,57 @@ class Book:
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_child=partial(_after_fork, weakref.ref(self)))
 
-    async def hold(self, hold: Hold) -> None:
-        """Committed and on disk when this returns. Raises StorageUnavailable, and then nothing is held.
+    async def hold(self, hold: Hold, wish: Wish | None = None, *, wait_s: float = 0.0) -> Hold:
+        """The hold as it was given: committed and on disk when this returns. `wish` says more than that it is wanted.
 
+        Raises StorageUnavailable, BudgetExceeded or OverBudget, and then nothing is held. Where a budget has room as
+        soon as what is pending has ended, it waits for that, in its turn, `wait_s` at most.
         Cancelled while it waits, it lets the money go. An id serves one hold, also where it failed.
         """
-        future = asyncio.get_running_loop().create_future()
-        self._put((hold, future))
+        wish = wish or Wish(hold)
+        verdict = await self._asked(structs.replace(wish, waits=wait_s > 0) if wait_s > 0 else wish)
+        if isinstance(verdict, Refused) and verdict.later and wait_s > 0:
+            verdict = await self._waited(wish, verdict, wait_s)
+        if isinstance(verdict, Refused):
+            raise refusal(verdict, f"{hold.provider}/{hold.model}")
+        return verdict
+
+    async def _asked(self, wish: Wish) -> Verdict:
+        future: asyncio.Future[Verdict | None] = asyncio.get_running_loop().create_future()
+        self._put((wish, future))
         try:
-            await future
+            verdict = await future
         except asyncio.CancelledError:
-            self.settle(Ending(hold.id, "released", ended_at_ms=now_ms()))
+            self.settle(Ending(wish.hold.id, "released", ended_at_ms=now_ms()))
             raise
+        assert verdict is not None
+        return verdict
+
+    async def _waited(self, wish: Wish, verdict: Verdict, wait_s: float) -> Verdict:
+        began_s = time.monotonic()
+        assert isinstance(verdict, Refused)
+        with self._gathered.lines.joined(verdict.room.budget.id) as standing:
+            while isinstance(verdict, Refused) and verdict.later:
+                waited_s = time.monotonic() - began_s
+                if waited_s < wait_s:
+                    await standing.turn(wait_s - waited_s)
+                    waited_s = time.monotonic() - began_s
+                # It begins when it is given, which may be in the next window.
+                started_at_ms = wish.hold.started_at_ms + int(waited_s * 1000)
+                hold = structs.replace(wish.hold, started_at_ms=started_at_ms)
+                verdict = await self._asked(structs.replace(wish, hold=hold, waits=waited_s < wait_s))
+        return verdict
 
     def settle(self, ending: Ending) -> None:
         """End a hold. Enqueued when this returns, written soon after, and only where the hold has not ended yet."""
         self._put(ending)
+        self._gathered.lines.ended()
 
     async def drain(self) -> None:
         """Everything enqueued before is on disk when this returns, however long the database does not answer."""
         writer = self._writer
         if writer is not None:
-            future = asyncio.get_running_loop().create_future()
+            future: asyncio.Future[Verdict | None] = asyncio.get_running_loop().create_future()
             for gathered in list(self._gathered.all):
                 writer.put(gathered)
             self._put((None, future))
@@ -122,14 +160,14 @@ class Book:
         return sum(map(self._sweep, holders))
 
     def _sweep(self, holder: str) -> int:
-        ended = (
-            update(table)
-            .where(table.c.holder == holder, table.c.state == "held")
-            .values(state="assumed", cost_nano=table.c.held_nano, ended_at_ms=now_ms())
-        )
+        still_held = select(table.c.id, table.c.held_nano).where(table.c.holder == holder, table.c.state == "held")
         try:
             with self._database.writing() as connection, dead(self._database, connection, holder) as is_dead:
-                return connection.execute(ended).rowcount if is_dead else 0
+                left = connection.execute(still_held).all() if is_dead else ()
+                endings = [Ending(id, "assumed", held_nano, ended_at_ms=now_ms()) for id, held_nano in left]
+                for start in range(0, len(endings), _SWEPT_AT_ONCE):
+                    _post(self._database)(connection, holder, endings[start : start + _SWEPT_AT_ONCE])
+                return len(endings)
         except OSError as error:
             raise unavailable(error) from None
 
@@ -219,6 +257,7 @@ class _Gathered(local):
 
     def __init__(self, all: list[Gathered]) -> None:
         self.items: Gathered = deque()
+        self.lines = Lines()
         self.soon: asyncio.AbstractEventLoop | None = None
         self.later: asyncio.AbstractEventLoop | None = None
         self.all = all
@@ -266,6 +305,21 @@ def _open_pen(database: Database, holder: Holder) -> Pen:
     from ownkey.store.pen_postgres import PostgresPen
 
     return PostgresPen(database.url, holder.id)
+
+
+def _post(database: Database) -> Callable[[Connection, str, list[Ending]], object]:
+    """Writes endings in a transaction that is open, as the pens do."""
+    if database.file is not None:
+        from ownkey.store.pen_sqlite import post as on_sqlite
+
+        return lambda connection, holder, endings: on_sqlite(_driver(connection), _NONE_KNOWN, holder, (), endings)
+    from ownkey.store.pen_postgres import post as on_postgres
+
+    return lambda connection, holder, endings: on_postgres(_driver(connection), _NONE_KNOWN, holder, (), endings)
+
+
+def _driver(connection: Connection) -> Any:
+    return connection.connection.driver_connection
 
 
 def _began(since_ms: int | None, until_ms: int | None) -> list[ColumnElement[bool]]:

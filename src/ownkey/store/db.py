@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ownkey.store.book import Book
+from ownkey.store.budgets import BudgetTable
 from ownkey.store.choices import Choices
 from ownkey.store.connect import Database
 from ownkey.store.install import Install
@@ -22,6 +23,7 @@ class Store:
     def __init__(self, database: Database) -> None:
         self._database = database
         self.book = Book(database)
+        self.budgets = BudgetTable(database)
         self.keys = Keys(database)
         self.choices = Choices(database)
         self.tokens = Tokens(database)

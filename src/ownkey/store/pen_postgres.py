@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import LiteralString, cast
+from typing import Any, LiteralString, cast
 
 import msgspec
 import psycopg
@@ -13,10 +13,13 @@ from msgspec import Struct, structs
 from psycopg.conninfo import make_conninfo
 from sqlalchemy.engine import URL
 
+from ownkey.spending.budget import Budgets, Count
+from ownkey.store.budget_rows import SELECT, budget_of
 from ownkey.store.connect import postgres_settings, unavailable
+from ownkey.store.entry import COLUMNS_OF_A_HOLD, COLUMNS_OF_AN_ENDING, Ending, Hold
 from ownkey.store.holder import lock_number
-from ownkey.store.pen import COLUMNS_OF_A_HOLD, COLUMNS_OF_AN_ENDING, Ending, Hold
-from ownkey.store.tables import book
+from ownkey.store.posting import COLUMNS_OF_A_ROLLUP, COLUMNS_OF_ENDED, Posting, Verdict, Wish, from_rows
+from ownkey.store.tables import SUMMED, book
 
 _BAD_ROW = (psycopg.DataError, psycopg.IntegrityError)
 
@@ -26,6 +29,7 @@ class PostgresPen:
 
     def __init__(self, url: URL, holder: str) -> None:
         self._holder = holder
+        self._budgets = Budgets(version=-1)
         try:
             asked = url.set(drivername="postgresql").difference_update_query(["options"])
             asked = make_conninfo(asked.render_as_string(hide_password=False), **postgres_settings(url))
@@ -39,15 +43,11 @@ class PostgresPen:
         except psycopg.Error as error:
             raise unavailable(error) from None
 
-    def write(self, holds: Sequence[Hold], endings: Sequence[Ending]) -> None:
-        connection = self._connection
-        held, ended = _json(holds), _json(endings)
+    def write(self, wishes: Sequence[Wish], endings: Sequence[Ending]) -> list[Verdict]:
         try:
-            with connection.pipeline(), connection.transaction():
-                if holds:
-                    connection.execute(_INSERT, (self._holder, held), prepare=True)
-                if endings:
-                    connection.execute(_UPDATE, (ended,), prepare=True)
+            with self._connection.pipeline(), self._connection.transaction():
+                self._budgets, verdicts = post(self._connection, self._budgets, self._holder, wishes, endings)
+            return verdicts
         except _BAD_ROW:
             raise
         except psycopg.Error as error:
@@ -65,11 +65,13 @@ class PostgresPen:
 
     def assume(self, id: str, at_ms: int) -> None:
         try:
-            self._connection.execute(_ASSUME, (at_ms, id))
+            held = self._connection.execute("SELECT held_nano FROM book WHERE id = %s", (id,)).fetchone()
         except _BAD_ROW:
             raise
         except psycopg.Error as error:
             raise unavailable(error) from None
+        if held is not None:
+            self.write([], [Ending(id, "assumed", held[0], ended_at_ms=at_ms)])
 
     def close(self) -> None:
         with suppress(psycopg.Error):
@@ -78,6 +80,64 @@ class PostgresPen:
     def leave(self) -> None:
         """The server ends a session, and its lock, when the last copy of its socket is closed."""
         os.close(self._connection.fileno())
+
+
+def post(
+    connection: psycopg.Connection[Any],
+    budgets: Budgets,
+    holder: str,
+    wishes: Sequence[Wish],
+    endings: Sequence[Ending],
+) -> tuple[Budgets, list[Verdict]]:
+    """Inside a transaction. `budgets` are those that were known; gives those there are.
+
+    Who changes a budget waits for everyone who has read its version here; counters, then rollups, are locked in order.
+    """
+    state = connection.execute(_STATE, prepare=True)
+    ended = [connection.execute(_UPDATE, (_json(endings),), prepare=True)] if endings else []
+    version = _one(state)[0]
+    if version != budgets.version:
+        budgets = Budgets(map(budget_of, connection.execute(cast("LiteralString", SELECT)).fetchall()), version)
+    posting = Posting(budgets)
+    by_id = {ending.id: ending for ending in endings}
+    for row in ended[0].fetchall() if ended else ():
+        posting.ended(row, by_id[row[0]])
+    if places := posting.places(wishes):
+        for *place, spent, pending, fresh in connection.execute(_LOCK, (_encoded(places),), prepare=True).fetchall():
+            where = (place[0], place[1], place[2])
+            count = Count(spent, pending)
+            if fresh:
+                sql, asked = from_rows(budgets.all[place[0]], where, "%s")
+                count = Count(*map(int, _one(connection.execute(cast("LiteralString", sql), asked))))
+            posting.found(where, count, fresh=fresh)
+    verdicts = posting.decide_all(wishes)
+    _write(connection, holder, posting, [verdict for verdict in verdicts if isinstance(verdict, Hold)])
+    return budgets, verdicts
+
+
+def _write(connection: psycopg.Connection[Any], holder: str, posting: Posting, holds: Sequence[Hold]) -> None:
+    if holds:
+        connection.execute(_INSERT, (holder, _json(holds)), prepare=True)
+    if posting.changed:
+        connection.execute(_SET_COUNTS, (_encoded(posting.rows_of_counters()),), prepare=True)
+    for roll_up, rollups in ((_ROLL_UP_HOURS, posting.hours), (_ROLL_UP_DAYS, posting.days)):
+        if rollups:
+            rows = [(*key, *rollups[key]) for key in sorted(rollups)]
+            connection.execute(cast("LiteralString", roll_up), (_encoded(rows),), prepare=True)
+    if posting.alerts:
+        told = [posting.alerts[id] for id in sorted(posting.alerts)]
+        connection.execute(_ALERT, (_json(told),), prepare=True)
+
+
+def _one(cursor: psycopg.Cursor[Any]) -> tuple[Any, ...]:
+    found = cursor.fetchone()
+    if found is None:
+        raise psycopg.OperationalError("a row that is always there is missing")
+    return found
+
+
+def _encoded(rows: object) -> str:
+    return msgspec.json.encode(rows).decode()
 
 
 def _json(rows: Sequence[Struct]) -> str:
@@ -101,6 +161,40 @@ _UPDATE = cast(
     + ", ".join(
         f"{name} = {value}" for name, value in zip(COLUMNS_OF_AN_ENDING, _fields(COLUMNS_OF_AN_ENDING, 1), strict=True)
     )
-    + " FROM jsonb_array_elements(%s::jsonb) AS row WHERE id = row ->> 0 AND state = 'held'",
+    + " FROM jsonb_array_elements(%s::jsonb) AS row WHERE id = row ->> 0 AND state = 'held'"
+    + f" RETURNING {', '.join(COLUMNS_OF_ENDED)}",
 )
-_ASSUME = "UPDATE book SET state = 'assumed', cost_nano = held_nano, ended_at_ms = %s WHERE id = %s AND state = 'held'"
+_STATE = "SELECT version FROM budget_state FOR SHARE"
+_LOCK = (
+    "INSERT INTO counters (budget, start_ms, who, spent, pending)"
+    " SELECT row ->> 0, (row ->> 1)::bigint, row ->> 2, 0, 0 FROM jsonb_array_elements(%s::jsonb)"
+    " WITH ORDINALITY AS given(row, place) ORDER BY place"
+    " ON CONFLICT (budget, start_ms, who) DO UPDATE SET spent = counters.spent"
+    " RETURNING budget, start_ms, who, spent, pending, xmax = 0"
+)
+_SET_COUNTS = (
+    "UPDATE counters SET spent = (row ->> 3)::bigint, pending = (row ->> 4)::bigint"
+    " FROM jsonb_array_elements(%s::jsonb) AS row"
+    " WHERE budget = row ->> 0 AND start_ms = (row ->> 1)::bigint AND who = row ->> 2"
+)
+_ALERT = (
+    "INSERT INTO alerts (id, kind, owner, budget_id, message, facts, at_ms, tries)"
+    " SELECT row ->> 0, row ->> 1, row ->> 2, row ->> 3, row ->> 4, row ->> 5, (row ->> 6)::bigint, 0"
+    " FROM jsonb_array_elements(%s::jsonb) AS row ON CONFLICT DO NOTHING"
+)
+
+
+def _roll_up(table: str) -> LiteralString:
+    texts = COLUMNS_OF_A_ROLLUP[1:]
+    given = ["(row ->> 0)::bigint", *(f"row ->> {place}" for place in range(1, 1 + len(texts)))]
+    given += [f"(row ->> {place})::bigint" for place in range(len(given), len(given) + len(SUMMED))]
+    sums = ", ".join(f"{name} = {table}.{name} + excluded.{name}" for name in SUMMED)
+    return cast(
+        "LiteralString",
+        f"INSERT INTO {table} ({', '.join((*COLUMNS_OF_A_ROLLUP, *SUMMED))})"  # noqa: S608
+        f" SELECT {', '.join(given)} FROM jsonb_array_elements(%s::jsonb) WITH ORDINALITY AS given(row, place)"
+        f" ORDER BY place ON CONFLICT ({', '.join(COLUMNS_OF_A_ROLLUP)}) DO UPDATE SET {sums}",
+    )
+
+
+_ROLL_UP_HOURS, _ROLL_UP_DAYS = _roll_up("usage_hours"), _roll_up("usage_days")

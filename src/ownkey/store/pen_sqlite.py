@@ -1,19 +1,24 @@
-"""The pen for a SQLite file. Each driver call gives the interpreter away and has to win it back, so a batch is four."""
+"""The pen for a SQLite file. Each driver call gives the interpreter away and has to win it back, so a batch is few."""
 
 from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from functools import lru_cache
+from functools import cache, lru_cache
 from itertools import chain
 from pathlib import Path
 
 from msgspec import Struct, structs
 
+from ownkey.spending.budget import Budgets, Count
+from ownkey.store.budget_rows import SELECT, VERSION, budget_of
 from ownkey.store.connect import BUSY_S, sqlite_connection, unavailable
-from ownkey.store.pen import COLUMNS_OF_A_HOLD, COLUMNS_OF_AN_ENDING, Ending, Hold
+from ownkey.store.entry import COLUMNS_OF_A_HOLD, COLUMNS_OF_AN_ENDING, Ending, Hold
+from ownkey.store.posting import COLUMNS_OF_A_ROLLUP, COLUMNS_OF_ENDED, Posting, Verdict, Wish, from_rows
+from ownkey.store.tables import SUMMED
 
+_RETURNING = f"RETURNING {', '.join(COLUMNS_OF_ENDED)}"
 _ROWS_A_STATEMENT = 64
 _COMMITS_A_CHECKPOINT = 250
 
@@ -29,19 +34,17 @@ class SqlitePen:
         self._holder = holder
         self._commits = 0
         self._patient = True
+        self._budgets = Budgets(version=-1)
         try:
             self._connection = sqlite_connection(file)
         except sqlite3.Error as error:
             raise unavailable(error) from None
 
-    def write(self, holds: Sequence[Hold], endings: Sequence[Ending]) -> None:
+    def write(self, wishes: Sequence[Wish], endings: Sequence[Ending]) -> list[Verdict]:
         execute = self._connection.execute
         try:
             execute("BEGIN IMMEDIATE")
-            for rows in _pieces(holds):
-                execute(_insert(len(rows), self._holder), _values(rows))
-            for rows in _pieces(endings):
-                execute(_update(len(rows)), _values(rows))
+            self._budgets, verdicts = post(self._connection, self._budgets, self._holder, wishes, endings)
             execute("COMMIT")
         except BaseException as error:
             self._roll_back()
@@ -49,6 +52,7 @@ class SqlitePen:
                 raise unavailable(error) from None
             raise
         self._commits += 1
+        return verdicts
 
     def wait_for_others(self, patient: bool) -> None:
         if patient is not self._patient:
@@ -76,11 +80,13 @@ class SqlitePen:
 
     def assume(self, id: str, at_ms: int) -> None:
         try:
-            self._connection.execute(_ASSUME, (at_ms, id))
+            held = self._connection.execute("SELECT held_nano FROM book WHERE id = ?", (id,)).fetchone()
         except _BAD_ROW:
             raise
         except sqlite3.Error as error:
             raise unavailable(error) from None
+        if held is not None:
+            self.write([], [Ending(id, "assumed", held[0], ended_at_ms=at_ms)])
 
     def close(self) -> None:
         self._connection.close()
@@ -92,6 +98,44 @@ class SqlitePen:
         if self._connection.in_transaction:
             with suppress(sqlite3.Error):
                 self._connection.execute("ROLLBACK")
+
+
+def post(
+    connection: sqlite3.Connection,
+    budgets: Budgets,
+    holder: str,
+    wishes: Sequence[Wish],
+    endings: Sequence[Ending],
+) -> tuple[Budgets, list[Verdict]]:
+    """Inside a transaction that keeps other writers out. `budgets` are those that were known; gives those there are."""
+    execute = connection.execute
+    version = execute(VERSION).fetchone()[0]
+    if version != budgets.version:
+        budgets = Budgets(map(budget_of, execute(SELECT)), version)
+    posting = Posting(budgets)
+    by_id = {ending.id: ending for ending in endings}
+    for some in _pieces(endings):
+        for row in execute(_update(len(some)), _values(some)).fetchall():
+            posting.ended(row, by_id[row[0]])
+    for place in posting.places(wishes):
+        found = execute(_COUNT, place).fetchone()
+        if found is None:
+            sql, asked = from_rows(budgets.all[place[0]], place, "?")
+            posting.found(place, Count(*execute(sql, asked).fetchone()), fresh=True)
+        else:
+            posting.found(place, Count(*found))
+    verdicts = posting.decide_all(wishes)
+    given = [verdict for verdict in verdicts if isinstance(verdict, Hold)]
+    for some in _pieces(given):
+        execute(_insert(len(some), holder), _values(some))
+    if posting.changed:
+        connection.executemany(_SET_COUNT, posting.rows_of_counters())
+    for table, rollups in (("usage_hours", posting.hours), ("usage_days", posting.days)):
+        if rollups:
+            connection.executemany(_roll_up(table), [(*key, *sums) for key, sums in rollups.items()])
+    if posting.alerts:
+        connection.executemany(_ALERT, [structs.astuple(alert) for alert in posting.alerts.values()])
+    return budgets, verdicts
 
 
 def _pieces(rows: Sequence[Struct]) -> Iterator[Sequence[Struct]]:
@@ -114,7 +158,25 @@ def _update(rows: int) -> str:
     row = f"({', '.join('?' * (1 + len(COLUMNS_OF_AN_ENDING)))})"
     changes = ", ".join(f"{name} = ending.column{place}" for place, name in enumerate(COLUMNS_OF_AN_ENDING, 2))
     endings = f"(VALUES {', '.join([row] * rows)}) AS ending"
-    return f"UPDATE book SET {changes} FROM {endings} WHERE id = ending.column1 AND state = 'held'"  # noqa: S608
+    return f"UPDATE book SET {changes} FROM {endings} WHERE id = ending.column1 AND state = 'held' {_RETURNING}"  # noqa: S608
 
 
-_ASSUME = "UPDATE book SET state = 'assumed', cost_nano = held_nano, ended_at_ms = ? WHERE id = ? AND state = 'held'"
+_COUNT = "SELECT spent, pending FROM counters WHERE budget = ? AND start_ms = ? AND who = ?"
+_SET_COUNT = (
+    "INSERT INTO counters (budget, start_ms, who, spent, pending) VALUES (?, ?, ?, ?, ?)"
+    " ON CONFLICT DO UPDATE SET spent = excluded.spent, pending = excluded.pending"
+)
+_ALERT = (
+    "INSERT INTO alerts (id, kind, owner, budget_id, message, facts, at_ms, tries) VALUES (?, ?, ?, ?, ?, ?, ?, 0)"
+    " ON CONFLICT DO NOTHING"
+)
+
+
+@cache
+def _roll_up(table: str) -> str:
+    columns = (*COLUMNS_OF_A_ROLLUP, *SUMMED)
+    sums = ", ".join(f"{name} = {name} + excluded.{name}" for name in SUMMED)
+    return (
+        f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"  # noqa: S608
+        f" ON CONFLICT DO UPDATE SET {sums}"
+    )

@@ -22,6 +22,8 @@ from sqlalchemy import (
     text,
 )
 
+from ownkey.spending.latency import BOUNDS_MS
+
 metadata = MetaData()
 
 # STRICT tables of SQLite know INTEGER, TEXT and BLOB only.
@@ -138,19 +140,123 @@ book = Table(
     Column("first_ms", _Int),
     Column("total_ms", _Int),
     Column("ended_at_ms", _Int),
+    Column("automation", Text),
+    _column("held_tokens", _Int),
     CheckConstraint("state IN ('held', 'exact', 'counted', 'assumed', 'released')", name="book_state_known"),
     CheckConstraint("(state = 'held') = (ended_at_ms IS NULL)", name="book_ended_has_a_time"),
-    *_amounts("book", "held_nano", "cost_nano"),
+    *_amounts("book", "held_nano", "cost_nano", "held_tokens"),
     *_amounts("book", "input_tokens", "output_tokens", "cached_tokens", "cache_write_tokens", "reasoning_tokens"),
     Index("book_by_time", "started_at_ms"),
     Index("book_open", "holder", sqlite_where=text("state = 'held'"), postgresql_where=text("state = 'held'")),
     sqlite_strict=True,
 )
 
+budgets = Table(
+    "budgets",
+    metadata,
+    Column("id", Text, primary_key=True),
+    _column("name", Text),
+    *(Column(name, Text) for name in ("owner", "provider", "key_id", "token_id", "automation")),
+    _column("unit", Text),
+    Column("most", _Int),
+    _column("period", Text),
+    _column("zone", Text),
+    _column("anchor_day", _Int),
+    _column("exhausted", Text),
+    Column("alert_percent", _Int),
+    _column("run_soft", Text),
+    *(Column(name, _Int) for name in ("run_soft_nano", "run_hard_nano", "run_soft_tokens", "run_hard_tokens")),
+    Column("share_percent", _Int),
+    _column("created_at_ms", _Int),
+    CheckConstraint("unit IN ('usd', 'tokens', 'requests')", name="budgets_unit_known"),
+    CheckConstraint("exhausted IN ('refuse', 'fall_back', 'ask')", name="budgets_exhausted_known"),
+    *_amounts("budgets", "most", "run_soft_nano", "run_hard_nano", "run_soft_tokens", "run_hard_tokens"),
+    sqlite_strict=True,
+)
+
+# One row: its version rises with every change of a budget, and who changes one waits for it.
+budget_state = Table(
+    "budget_state",
+    metadata,
+    Column("one", _Int, primary_key=True, autoincrement=False),
+    _column("version", _Int),
+    CheckConstraint("one = 1", name="budget_state_is_one_row"),
+    sqlite_strict=True,
+)
+
+# `who` is an owner where it counts what that owner has pending of a budget that many share.
+counters = Table(
+    "counters",
+    metadata,
+    Column("budget", Text, primary_key=True),
+    Column("start_ms", _Int, primary_key=True, autoincrement=False),
+    Column("who", Text, primary_key=True),
+    _column("spent", _Int),
+    _column("pending", _Int),
+    CheckConstraint("spent >= 0 AND pending >= 0", name="counters_are_not_negative"),
+    sqlite_strict=True,
+)
+
+SUMMED = (
+    *("calls", "failed", "unpriced", "cost_nano"),
+    *("input_tokens", "output_tokens", "cached_tokens", "cache_write_tokens", "reasoning_tokens", "total_ms_sum"),
+    *(f"{kind}_le_{bound}" for kind in ("total", "first") for bound in (*BOUNDS_MS, "more")),
+)
+"""The sums of a rollup; the last are counts by how long it took, to the end and to the first of the answer."""
+
+
+def _rollup(name: str) -> Table:
+    """What has ended, summed up for each span of time that begins at `start_ms`."""
+    dimensions = ("owner", "provider", "model", "key_id", "token_id", "automation")
+    return Table(
+        name,
+        metadata,
+        Column("start_ms", _Int, primary_key=True, autoincrement=False),
+        *(Column(dimension, Text, primary_key=True) for dimension in dimensions),
+        *(_column(column, _Int) for column in SUMMED),
+        sqlite_strict=True,
+        sqlite_with_rowid=False,
+    )
+
+
+usage_hours = _rollup("usage_hours")
+usage_days = _rollup("usage_days")
+
+# The id says what it is about, so that nothing is told twice.
+alerts = Table(
+    "alerts",
+    metadata,
+    Column("id", Text, primary_key=True),
+    _column("kind", Text),
+    Column("owner", Text),
+    Column("budget_id", Text),
+    _column("message", Text),
+    _column("facts", Text),
+    _column("at_ms", _Int),
+    Column("seen_at_ms", _Int),
+    Column("sent_at_ms", _Int),
+    Column("claimed_by", Text),
+    Column("claimed_at_ms", _Int),
+    _column("tries", _Int),
+    sqlite_strict=True,
+)
+
+# The owner's own prices; without a model, of all that the provider has.
+prices = Table(
+    "prices",
+    metadata,
+    Column("provider", Text, primary_key=True),
+    Column("model", Text, primary_key=True),
+    _column("facts", Text),
+    _column("set_at_ms", _Int),
+    sqlite_strict=True,
+)
+
 # What a row says of its beginning stays, and a row that has ended stays whole, whoever writes the SQL.
 _ENDED_OR_FORGED = (
     "OLD.state <> 'held' OR NEW.id <> OLD.id OR NEW.owner <> OLD.owner OR NEW.held_nano <> OLD.held_nano"
-    " OR NEW.price <> OLD.price OR NEW.started_at_ms <> OLD.started_at_ms"
+    " OR NEW.price <> OLD.price OR NEW.started_at_ms <> OLD.started_at_ms OR NEW.held_tokens <> OLD.held_tokens"
+    " OR NEW.provider <> OLD.provider OR NEW.model <> OLD.model"
 )
 GUARDS: dict[str, tuple[str, ...]] = {
     "sqlite": (

@@ -12,7 +12,9 @@ from collections.abc import Callable
 from threading import Condition, Thread
 
 from ownkey.store.connect import unavailable
-from ownkey.store.pen import Ending, Hold, Pen
+from ownkey.store.entry import Ending
+from ownkey.store.pen import Pen
+from ownkey.store.posting import Verdict, Wish
 from ownkey.talk.errors import StorageUnavailable
 
 _RETRY_S = 0.25
@@ -24,11 +26,12 @@ _TOO_SLOW_S = 0.05
 _APART_S = 1.0
 _MOST_APART_S = 60.0
 
-Waiting = tuple[Hold | None, "asyncio.Future[None]"]
-"""A hold and who waits for it; without one, who waits until everything before is on disk."""
+Waiting = tuple[Wish | None, "asyncio.Future[Verdict | None]"]
+"""A hold that is asked for and who waits; without one, who waits until everything before is on disk."""
 Gathered = deque[Waiting | Ending]
 """What one thread has put, in its order. Only its own thread adds to it; under the writer's lock all of it is taken."""
-_Told = list[tuple["asyncio.Future[None]", str | None]]
+_Told = list[tuple["asyncio.Future[Verdict | None]", Verdict | str | None]]
+"""The verdict, or in words why there is none."""
 
 
 def now_ms() -> int:
@@ -49,7 +52,7 @@ class Writer:
         self._stopping = False
         self._ended = False
         self._holds: list[Waiting] = []
-        self._drains: list[asyncio.Future[None]] = []
+        self._drains: list[asyncio.Future[Verdict | None]] = []
         self._endings: list[Ending] = []
         self._pen: Pen | None = None
         self._gave_up = False
@@ -188,17 +191,17 @@ class Writer:
 
     def _write(self, loop: asyncio.AbstractEventLoop | None) -> None:
         """All that was taken. `loop` is the one it runs on, if any."""
-        holds = [hold for hold, _ in self._holds if hold is not None]
+        wishes = [wish for wish, _ in self._holds if wish is not None]
         endings = self._endings
         if len(endings) > 1:
             endings = list({ending.id: ending for ending in reversed(endings)}.values())
         told: _Told
-        if holds or endings:
+        if wishes or endings:
             pen = self._pen
             assert pen is not None
             try:
-                pen.write(holds, endings)
-                told = [(future, None) for _, future in self._holds]
+                verdicts = _write_all(pen, wishes, endings)
+                told = [(future, verdict) for (_, future), verdict in zip(self._holds, verdicts, strict=True)]
             except StorageUnavailable:
                 raise
             except Exception:  # noqa: BLE001  one row that no database would keep must not take the others with it
@@ -213,16 +216,17 @@ class Writer:
     def _write_singly(self, pen: Pen) -> _Told:
         told: _Told = []
         while self._holds:
-            hold, future = self._holds[0]
-            refusal = None
+            wish, future = self._holds[0]
+            verdict: Verdict | str | None = None
             try:
-                pen.write([hold] if hold is not None else [], [])
+                if wish is not None:
+                    verdict = pen.write([wish], [])[0]
             except StorageUnavailable:
                 self._tell(told, None)
                 raise
             except Exception as error:  # noqa: BLE001
-                refusal = f"The book cannot keep this hold: {type(error).__name__}."
-            told.append((future, refusal))
+                verdict = f"The book cannot keep this hold: {type(error).__name__}."
+            told.append((future, verdict))
             self._holds.pop(0)
         while self._endings:
             try:
@@ -253,7 +257,7 @@ class Writer:
         if self._pen is not None:
             self._pen.close()
             self._pen = None
-            self._endings += [Ending(hold.id, "released", ended_at_ms=now_ms()) for hold, _ in self._holds if hold]
+            self._endings += [Ending(wish.hold.id, "released", ended_at_ms=now_ms()) for wish, _ in self._holds if wish]
         told: _Told = [(future, error.message) for _, future in self._holds]
         self._holds = []
         self._tell(told, None)
@@ -273,15 +277,26 @@ class Writer:
                 continue
 
 
+def _write_all(pen: Pen, wishes: list[Wish], endings: list[Ending]) -> list[Verdict]:
+    """What ended makes room before anything is held; what was given up while it was held comes after."""
+    asked = {wish.hold.id for wish in wishes} if endings else set[str]()
+    late = [ending for ending in endings if ending.id in asked] if asked else []
+    if not late:
+        return pen.write(wishes, endings)
+    verdicts = pen.write(wishes, [ending for ending in endings if ending.id not in asked])
+    pen.write([], late)
+    return verdicts
+
+
 def _drawn(gathered: Gathered) -> list[Waiting | Ending]:
     return [gathered.popleft() for _ in range(len(gathered))]
 
 
 def _resolve(told: _Told) -> None:
-    for future, refusal in told:
+    for future, verdict in told:
         if future.done():
             continue
-        if refusal is None:
-            future.set_result(None)
+        if isinstance(verdict, str):
+            future.set_exception(StorageUnavailable(verdict, "Nothing was sent. Try again when the database answers."))
         else:
-            future.set_exception(StorageUnavailable(refusal, "Nothing was sent. Try again when the database answers."))
+            future.set_result(verdict)

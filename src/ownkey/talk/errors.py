@@ -13,7 +13,9 @@ OwnkeyError
 │   ├── KeyMissing                  none stored
 │   └── KeyUnreadable               stored, but it cannot be opened here
 ├── ConsentRequired             a person has to say yes first
-│   └── PriceUnknown                what it costs is not known
+│   ├── PriceUnknown                what it costs is not known
+│   └── OverBudget                  more than a budget has left, or than one run should take
+├── BudgetExceeded              a limit that its owner has set
 ├── ProviderError               what came of a try at a provider
 │   ├── InvalidCredentials          the provider refuses the key
 │   ├── RateLimitExceeded           too many requests or tokens a minute
@@ -117,6 +119,35 @@ class ConsentRequired(OwnkeyError):
 class PriceUnknown(ConsentRequired):
     code = "price_unknown"
     move_on = True
+
+
+class OverBudget(ConsentRequired):
+    code = "over_budget"
+
+
+class BudgetExceeded(OwnkeyError):
+    """`budget` is the id of the one that has not enough left. Another target may cost less, or fall under another:
+    whether it is tried is the budget's to say. `resets_at_ms`: when its next window begins."""
+
+    code = "budget_exceeded"
+
+    def __init__(
+        self,
+        message: str,
+        hint: str = "",
+        *,
+        budget: str = "",
+        resets_at_ms: int | None = None,
+        move_on: bool = False,
+    ) -> None:
+        super().__init__(message, hint)
+        self.budget = budget
+        self.resets_at_ms = resets_at_ms
+        self._move_on = move_on
+
+    @property
+    def move_on(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
+        return self._move_on
 
 
 class ProviderError(OwnkeyError):

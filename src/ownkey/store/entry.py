@@ -1,0 +1,55 @@
+"""An attempt in the book: what is set aside for it, and how it ended."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from msgspec import Struct
+
+
+class Hold(Struct, frozen=True):
+    """Money set aside for one attempt, and what the attempt is. `price` is JSON text of the rates used.
+
+    `id` is `request_id.attempt`, by which the rows of a request are found; it rises with time, for the index's sake.
+    """
+
+    id: str
+    request_id: str
+    attempt: int
+    owner: str
+    token_id: str | None
+    key_id: str | None
+    provider: str
+    model: str
+    wire: str
+    stream: bool
+    held_nano: int
+    priced: bool
+    price: str
+    started_at_ms: int
+    automation: str | None = None
+    held_tokens: int = 0
+
+
+class Ending(Struct, frozen=True):
+    """How the attempt of that id ended. `error` is an error's code; None among the tokens is unknown."""
+
+    id: str
+    state: Literal["exact", "counted", "assumed", "released"]
+    cost_nano: int = 0
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    cached_tokens: int | None = None
+    cache_write_tokens: int | None = None
+    reasoning_tokens: int | None = None
+    finish: str | None = None
+    error: str | None = None
+    status: int | None = None
+    first_ms: int | None = None
+    total_ms: int | None = None
+    ended_at_ms: int = 0
+
+
+COLUMNS_OF_A_HOLD = Hold.__struct_fields__
+COLUMNS_OF_AN_ENDING = Ending.__struct_fields__[1:]
+"""The first field of an ending is the id of its row."""
