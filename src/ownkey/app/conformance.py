@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from typing import TYPE_CHECKING, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from msgspec import Struct
 
@@ -201,7 +201,7 @@ class Conformance:
             raise _Weak(f"A model that does not exist is answered with {error.code}: {error.message}") from None
         raise _Weak("A model that does not exist is answered all the same.")
 
-    async def _ask(self, messages: str | tuple[Message, ...], **options: object) -> Reply:
+    async def _ask(self, messages: str | tuple[Message, ...], **options: Any) -> Reply:
         return await self._ownkey.chat(
             messages,
             self.model,

@@ -55,6 +55,8 @@ class House:
             book=self.store.book,
             transport=self.transport,
             prices=self.prices,
+            budgets=self.store.budgets,
+            budget_wait_s=settings.budget_wait_s,
             policy=Policy(
                 retries=settings.retries,
                 delay_s=settings.retry_delay_s,

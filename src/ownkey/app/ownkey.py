@@ -68,24 +68,43 @@ class Ownkey:
         return Providers(self.house, self.owner)
 
     async def chat(
-        self, messages: Messages, model: str = "auto", *, accept_unknown_price: bool = False, **options: Any
+        self,
+        messages: Messages,
+        model: str = "auto",
+        *,
+        accept_unknown_price: bool = False,
+        accept_over_budget: bool = False,
+        automation: str | None = None,
+        **options: Any,
     ) -> Reply:
         """The whole answer. `messages`: a text, messages in OpenAI's form, or of `ownkey.talk.chat`.
 
         `model` is `provider/model`, a bare model, `auto`, or several with commas between, to be tried in order.
-        `options` are the fields of `Chat`. What it cost stands in `reply.receipt`.
+        `options` are the fields of `Chat`. What it cost stands in `reply.receipt`. `accept_*` says yes beforehand to
+        what is otherwise asked about; `automation` names the one that this is a run of, for its budgets and its usage.
         """
-        request = self._request(messages, model, options, stream=False, price_accepted=accept_unknown_price)
+        request = self._request(messages, model, options, stream=False)
+        request.price_accepted, request.over_accepted = accept_unknown_price, accept_over_budget
+        request.automation = automation
         answer = await self._run(request)
         assert isinstance(answer, Whole)
         assert answer.reply is not None
         return answer.reply
 
     async def stream(
-        self, messages: Messages, model: str = "auto", *, accept_unknown_price: bool = False, **options: Any
+        self,
+        messages: Messages,
+        model: str = "auto",
+        *,
+        accept_unknown_price: bool = False,
+        accept_over_budget: bool = False,
+        automation: str | None = None,
+        **options: Any,
     ) -> AsyncGenerator[Event | Receipt, None]:
         """The answer as it comes, event by event; last comes the `Receipt`. Raises where it breaks off."""
-        request = self._request(messages, model, options, stream=True, price_accepted=accept_unknown_price)
+        request = self._request(messages, model, options, stream=True)
+        request.price_accepted, request.over_accepted = accept_unknown_price, accept_over_budget
+        request.automation = automation
         answer = await self._run(request)
         assert not isinstance(answer, Whole)
         try:
@@ -105,6 +124,8 @@ class Ownkey:
         dimensions: int | None = None,
         task: str | None = None,
         accept_unknown_price: bool = False,
+        accept_over_budget: bool = False,
+        automation: str | None = None,
     ) -> Embedded:
         """A vector for each text. `model` is as in `chat`, but for `auto`; `task` what the vectors are for.
 
@@ -117,6 +138,7 @@ class Ownkey:
             raise InvalidRequest("dimensions must be 1 or more.", param="dimensions")
         work = EmbedWork(embed=Embed(inputs, dimensions, task=task))
         call = Call(new_id(), self.owner, model, work, price_accepted=accept_unknown_price)
+        call.over_accepted, call.automation = accept_over_budget, automation
         try:
             vectors = await self.house.engine.call(call)
         except UnicodeEncodeError:
@@ -174,11 +196,8 @@ class Ownkey:
         except UnicodeEncodeError:
             raise _not_text() from None
 
-    def _request(
-        self, messages: Messages, model: str, options: dict[str, Any], *, stream: bool, price_accepted: bool
-    ) -> Request:
-        chat = _chat(messages, options)
-        return Request(new_id(), self.owner, model, stream, chat=chat, price_accepted=price_accepted)
+    def _request(self, messages: Messages, model: str, options: dict[str, Any], *, stream: bool) -> Request:
+        return Request(new_id(), self.owner, model, stream, chat=_chat(messages, options))
 
 
 def _chat(messages: Messages, options: Mapping[str, Any]) -> Chat:

@@ -36,6 +36,7 @@ class Whole(Struct, frozen=True):
     receipt: Receipt
     body: bytes | None = None
     reply: Reply | None = None
+    warnings: tuple[str, ...] = ()
 
 
 class Tap(Protocol[Given]):

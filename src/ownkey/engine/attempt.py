@@ -27,6 +27,7 @@ _price_text: dict[int, tuple[Rates, str]] = {}
 class Made(Struct, frozen=True):
     """What is sent, as far as money goes: its rates (None: not known), the most it can cost, and its size.
 
+    `input_tokens` and `output_tokens`, of each choice, are bounds; `options` the rates that may be charged.
     `rates` are those of `tier`, the one that was asked for; `rates_in` gives those of another. No `tier`: the answer's
     changes nothing. `price` is what is kept
     with the charge: the rates as JSON, or the rates by tier where the answer decides between several.
@@ -35,9 +36,17 @@ class Made(Struct, frozen=True):
     rates: Rates | None
     held_nano: int
     size_bytes: int
+    input_tokens: int = 0
+    output_tokens: int = 0
+    choices: int = 1
+    options: tuple[Rates, ...] = ()
     tier: str | None = "default"
     price: str = ""
     rates_in: Callable[[str], Rates | None] | None = None
+
+    @property
+    def held_tokens(self) -> int:
+        return self.input_tokens + self.output_tokens * self.choices
 
     def rates_of(self, usage: Usage) -> Rates | None:
         """The rates of the tier in which it was answered, as far as the answer says."""

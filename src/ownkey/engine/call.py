@@ -8,6 +8,8 @@ from typing import Generic, Protocol, TypeVar
 from msgspec import Struct
 
 from ownkey.engine.attempt import Attempt, Made
+from ownkey.engine.funds import soft_caps
+from ownkey.engine.price import in_dollars
 from ownkey.engine.read import MAX_REPLY_BYTES
 from ownkey.engine.sender import Header, Sender, Sending
 from ownkey.engine.target import Target
@@ -72,25 +74,32 @@ class Call(Struct, Generic[Result]):
     work: Work[Result]
     token_id: str | None = None
     price_accepted: bool = False
+    over_accepted: bool = False
+    automation: str | None = None
 
 
-async def attempt(sender: Sender, prices: Prices, call: Call[Result], target: Target, number: int) -> Result:
-    """One try at one target."""
+async def attempt(
+    sender: Sender, prices: Prices, call: Call[Result], target: Target, number: int, *, last: bool
+) -> Result:
+    """One try at one target; `last`: no other is left to be asked."""
     key = sender.key(call.owner, target)
     work = call.work
     put = work.put(target)
-    made = work.made(prices, target, put, accepted=call.price_accepted)
+    falls = sender.budgets(call, target, key)
+    made = in_dollars(falls, lambda: work.made(prices, target, put, accepted=call.price_accepted))
+    warnings = soft_caps(falls, made, asked_output=None, accepted=call.over_accepted)
     spoken = target.embedding or target.wire
     booked = spoken.name if target.embedding else work.operation
     sending = Sending(target, spoken, work.operation, put.body, number, booked, headers=put.headers)
-    tried, incoming = await sender.begin(call, sending, made, key)
+    tried, incoming = await sender.begin(call, sending, made, key, wait=last)
     answered = await _read(work, target, put, tried, incoming)
     usage = answered.usage
     if usage.known or work.counts:
         usage = tried.answered(usage, None, text_bytes=0)
     else:
         tried.uncounted()
-    return answered.give(usage, Receipt(call.id, target.provider.id, target.model, number, tried.cost))
+    receipt = Receipt(call.id, target.provider.id, target.model, number, tried.cost, warnings)
+    return answered.give(usage, receipt)
 
 
 async def _read(work: Work[Result], target: Target, put: Put, tried: Attempt, incoming: Incoming) -> Answered[Result]:

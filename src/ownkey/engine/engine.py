@@ -6,20 +6,23 @@ from typing import TypeVar
 
 from ownkey.catalog.manifest import Model
 from ownkey.engine.answer import Answer
+from ownkey.engine.attempt import Made
 from ownkey.engine.call import Call, attempt
 from ownkey.engine.counting import Count, Counted, count
-from ownkey.engine.price import priced
+from ownkey.engine.funds import LEAST_OUTPUT_TOKENS, affordable, bound, run_cap, soft_caps
+from ownkey.engine.price import in_dollars, priced
 from ownkey.engine.read import Sent, read
 from ownkey.engine.request import Request
-from ownkey.engine.sender import Sender, Sending
+from ownkey.engine.sender import Least, Sender, Sending
 from ownkey.engine.target import Target
 from ownkey.engine.targets import Targets
 from ownkey.engine.walk import walk
 from ownkey.routing.plan import Policy
 from ownkey.routing.route import AUTO
 from ownkey.spending.catalogue import Prices
-from ownkey.store.book import Book
-from ownkey.talk.errors import OwnkeyError
+from ownkey.store.book import Book, Hold
+from ownkey.store.budgets import BudgetTable
+from ownkey.talk.errors import OwnkeyError, RequestError
 from ownkey.transport import Deadlines, Transport
 from ownkey.vault.vault import Vault
 from ownkey.wires.thinking import fitted
@@ -42,11 +45,20 @@ class Engine:
         book: Book,
         transport: Transport,
         prices: Prices,
+        budgets: BudgetTable,
         policy: Policy,
         deadlines: Deadlines,
+        budget_wait_s: float = 0.0,
     ) -> None:
         self._targets = targets
-        self._sender = Sender(vault=vault, book=book, transport=transport, deadlines=deadlines)
+        self._sender = Sender(
+            vault=vault,
+            book=book,
+            budgets=budgets,
+            transport=transport,
+            deadlines=deadlines,
+            budget_wait_s=budget_wait_s,
+        )
         self._prices = prices
         self._policy = policy
 
@@ -56,14 +68,22 @@ class Engine:
         Where `request.stream` is set, the stream has begun when this returns, and is the caller's to close.
         """
         targets = self._targets.find(request.owner, request.model, request.door.name if request.door else None)
-        return await walk(targets, self._policy, lambda target, number: self._attempt(request, target, number))
+        last = targets[-1]
+        return await walk(
+            targets,
+            self._policy,
+            lambda target, number: self._attempt(request, target, number, last=target is last),
+        )
 
     async def call(self, call: Call[Result]) -> Result:
         """The same for what is no chat."""
         work = call.work
         targets = self._targets.find(call.owner, call.model, work.asked, work.operation)
+        last = targets[-1]
         return await walk(
-            targets, self._policy, lambda target, number: attempt(self._sender, self._prices, call, target, number)
+            targets,
+            self._policy,
+            lambda target, number: attempt(self._sender, self._prices, call, target, number, last=target is last),
         )
 
     async def count(self, asked: Count) -> Counted:
@@ -89,11 +109,16 @@ class Engine:
         """The models that this caller can ask for, each with `provider/model` as its id."""
         return self._targets.listed(owner, demo_only=demo_only)
 
-    async def _attempt(self, request: Request, target: Target, number: int) -> Answer:
+    async def _attempt(self, request: Request, target: Target, number: int, *, last: bool) -> Answer:
         key = self._sender.key(request.owner, target)
         passes = request.door is target.wire and request.ask is not None
-        written, cap = _write(request, target, passes=passes)
-        made = priced(self._prices, request, target, size=len(written.body), cap=cap, passes=passes)
+        falls = self._sender.budgets(request, target, key)
+        written, cap = _write(request, target, passes=passes, usual=run_cap(falls))
+        made = in_dollars(
+            falls, lambda: priced(self._prices, request, target, size=len(written.body), cap=cap, passes=passes)
+        )
+        over = soft_caps(falls, made, asked_output=request.max_output, accepted=request.over_accepted)
+        least = _least(request, target, made, passes=passes) if falls.budgets and request.max_output is None else None
         sending = Sending(
             target,
             target.wire,
@@ -104,20 +129,47 @@ class Engine:
             stream=request.stream,
             headers=request.headers if passes else (),
         )
-        attempt, incoming = await self._sender.begin(request, sending, made, key)
-        return await read(Sent(request, target, attempt, incoming, written.warnings, number, passes))
+        attempt, incoming = await self._sender.begin(request, sending, made, key, wait=last, least=least)
+        return await read(Sent(request, target, attempt, incoming, written.warnings + over, number, passes))
 
 
-def _write(request: Request, target: Target, *, passes: bool) -> tuple[Written, int | None]:
-    """The body that is sent, and the output cap in it."""
-    cap, limit, quirks = request.max_output, target.facts.max_output, target.quirks
-    if cap is None and target.wire.default_output is not None:
-        thinking = fitted(request.as_chat(), quirks.thinking, [])
-        cap = LONG_OUTPUT_TOKENS if limit is not None else target.wire.default_output
-        cap += thinking.budget_tokens or 0 if thinking else 0
+def _write(request: Request, target: Target, *, passes: bool, usual: int | None = None) -> tuple[Written, int | None]:
+    """The body that is sent, and the output cap in it. `usual`: the cap where the caller named none."""
+    cap, limit = request.max_output, target.facts.max_output
+    if cap is None and (usual is not None or target.wire.default_output is not None):
+        cap = usual or (LONG_OUTPUT_TOKENS if limit is not None else target.wire.default_output)
+        assert cap is not None
+        cap += _thought(request, target, passes=passes)
     if cap is not None and limit is not None:
         cap = min(cap, limit)
+    return _written(request, target, cap, passes=passes), cap
+
+
+def _written(request: Request, target: Target, cap: int | None, *, passes: bool) -> Written:
     if passes and request.door is not None and request.ask is not None:
-        return Written(request.door.forward(request.ask, target.model, max_output=cap, quirks=quirks)), cap
+        return Written(request.door.forward(request.ask, target.model, max_output=cap, quirks=target.quirks))
     chat = request.as_chat()
-    return target.wire.write_request(chat, target.model, stream=request.stream, max_output=cap, quirks=quirks), cap
+    return target.wire.write_request(chat, target.model, stream=request.stream, max_output=cap, quirks=target.quirks)
+
+
+def _thought(request: Request, target: Target, *, passes: bool) -> int:
+    """How many tokens of the answer were given to thinking."""
+    try:
+        thinking = fitted(request.as_chat(), target.quirks.thinking, [])
+    except RequestError:
+        # What passes through need not be known here.
+        if not passes:
+            raise
+        return 0
+    return thinking.budget_tokens or 0 if thinking else 0
+
+
+def _least(request: Request, target: Target, made: Made, *, passes: bool) -> Least:
+    """Where nobody said how long the answer may be, a shorter one is better than none."""
+    output = min(made.output_tokens, _thought(request, target, passes=passes) + LEAST_OUTPUT_TOKENS)
+
+    def rewritten(hold: Hold) -> bytes:
+        cap = affordable(made, hold.held_nano, hold.held_tokens)
+        return _written(request, target, max(1, cap), passes=passes).body
+
+    return Least(bound(made, output), made.input_tokens + output * made.choices, rewritten)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 import msgspec
@@ -10,10 +11,11 @@ from ownkey.catalog.manifest import Provider
 from ownkey.engine.attempt import Made, price_text
 from ownkey.engine.request import Request
 from ownkey.engine.target import Target
+from ownkey.spending.budget import Budget, Falls
 from ownkey.spending.catalogue import Prices
 from ownkey.spending.price import Rates, bound_input, ceiling
 from ownkey.spending.terms import AUTO, AUTO_MAY_BE, PLAIN, Terms, terms_of
-from ownkey.talk.errors import PriceUnknown
+from ownkey.talk.errors import BudgetExceeded, PriceUnknown
 
 # What is set aside for an output that nobody bounded: neither the caller, nor the wire, nor what is known of the model.
 UNBOUNDED_OUTPUT_TOKENS = 131_072
@@ -34,7 +36,7 @@ def priced(prices: Prices, request: Request, target: Target, *, size: int, cap: 
     if rates is None:
         if not request.price_accepted:
             raise price_unknown(provider, model)
-        return Made(None, 0, size)
+        return _unpriced(request, target, size, cap)
     terms = terms_of(request.ask.fields) if passes and request.ask is not None else PLAIN
     options: dict[str, Rates] = {}
     if (terms is not PLAIN or target.charges_more) and rates.source != "free":
@@ -42,13 +44,14 @@ def priced(prices: Prices, request: Request, target: Target, *, size: int, cap: 
         if isinstance(found, str):
             if not request.price_accepted:
                 raise unbounded(provider, model, found)
-            return Made(None, 0, size)
+            return _unpriced(request, target, size, cap)
         options = found
     facts = target.facts
     output = cap or facts.max_output or facts.context or UNBOUNDED_OUTPUT_TOKENS
     tokens = bound_input(size, text_only=request.text_only, context=facts.context)
     held, charged, price = 0, rates, price_text(rates)
-    for one in options.values() if len(options) > 1 else (rates,):
+    chargeable = tuple(options.values()) if len(options) > 1 else (rates,)
+    for one in chargeable:
         bound = ceiling(one, input_tokens=tokens, output_tokens=output, choices=request.choices)
         held, charged = (bound, one) if bound > held else (held, charged)
     if len(options) > 1:
@@ -58,9 +61,39 @@ def priced(prices: Prices, request: Request, target: Target, *, size: int, cap: 
         charged,
         held,
         size,
+        tokens,
+        output,
+        request.choices,
+        chargeable,
         tier=terms.value if terms.field == "service_tier" else None,
         price=price,
         rates_in=lambda tier: prices.rates(provider, model, at, {"service_tier": tier}),
+    )
+
+
+def in_dollars(falls: Falls, price: Callable[[], Made]) -> Made:
+    """What `price` gives. Where a budget in dollars applies, a price that nobody knows is refused, not asked about."""
+    try:
+        made = price()
+    except PriceUnknown as error:
+        if (budget := _in_dollars(falls)) is not None:
+            raise _no_price(budget, error.message) from None
+        raise
+    if made.rates is None and (budget := _in_dollars(falls)) is not None:
+        raise _no_price(budget, "What this costs is not known.")
+    return made
+
+
+def _in_dollars(falls: Falls) -> Budget | None:
+    return next((each for each in falls.budgets if each.unit == "usd" and each.limit is not None), None)
+
+
+def _no_price(budget: Budget, said: str) -> BudgetExceeded:
+    return BudgetExceeded(
+        f"{said} The budget {budget.name or budget.id} is in dollars.",
+        "Give its price: `ownkey prices set PROVIDER/MODEL`, or choose another model.",
+        budget=budget.id,
+        move_on=budget.exhausted == "fall_back",
     )
 
 
@@ -82,10 +115,18 @@ def priced_tokens(
     rates = prices.rates(provider, model, datetime.now(UTC))
     if rates is not None and not (target.charges_more and rates.source != "free"):
         held = ceiling(rates, input_tokens=input_tokens, output_tokens=output_tokens, choices=choices)
-        return Made(rates, held, size, tier=None, price=price_text(rates))
+        return Made(
+            rates, held, size, input_tokens, output_tokens, choices, (rates,), tier=None, price=price_text(rates)
+        )
     if not accepted:
         raise price_unknown(provider, model) if rates is None else unbounded(provider, model, "model")
-    return Made(None, 0, size)
+    return Made(None, 0, size, input_tokens, output_tokens, choices)
+
+
+def _unpriced(request: Request, target: Target, size: int, cap: int | None) -> Made:
+    facts = target.facts
+    tokens = bound_input(size, text_only=request.text_only, context=facts.context)
+    return Made(None, 0, size, tokens, cap or facts.max_output or UNBOUNDED_OUTPUT_TOKENS, request.choices)
 
 
 def _options(prices: Prices, target: Target, plain: Rates, terms: Terms, at: datetime) -> dict[str, Rates] | str:

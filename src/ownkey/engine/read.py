@@ -66,7 +66,7 @@ def _passed(sent: Sent, data: bytes) -> Whole:
     assert sent.request.door is not None
     passed = sent.request.door.pass_reply(data)
     sent.attempt.answered(passed.usage, passed.finish, text_bytes=passed.text_bytes)
-    return Whole(sent.receipt(), body=passed.body)
+    return Whole(sent.receipt(), body=passed.body, warnings=sent.warnings)
 
 
 def _translated(sent: Sent, data: bytes) -> Whole:
@@ -79,6 +79,6 @@ def _translated(sent: Sent, data: bytes) -> Whole:
 def _stream(sent: Sent) -> ByteStream | EventStream:
     door, ask = sent.request.door, sent.request.ask
     if sent.passes and door is not None and ask is not None:
-        return Stream[bytes](sent.target, sent.attempt, sent.incoming, door.relay(ask), sent.number)
+        return Stream[bytes](sent.target, sent.attempt, sent.incoming, door.relay(ask), sent.number, sent.warnings)
     tap = EventTap(sent.target.wire.reader())
     return Stream[list[Event]](sent.target, sent.attempt, sent.incoming, tap, sent.number, sent.warnings)

@@ -24,7 +24,8 @@ def new_id() -> str:
 class Request(Struct):
     """Either a client's `ask` through its `door`, or a `chat` of the library's.
 
-    `price_accepted`: the caller goes on where the price is not known. `headers` go to a provider of the client's own
+    `price_accepted`: the caller goes on where the price is not known; `over_accepted`: where a budget that asks is
+    passed. `automation`: which of them it is a run of. `headers` go to a provider of the client's own
     wire: they belong to the body.
     """
 
@@ -37,6 +38,8 @@ class Request(Struct):
     ask: Ask | None = None
     chat: Chat | None = None
     price_accepted: bool = False
+    over_accepted: bool = False
+    automation: str | None = None
     headers: tuple[tuple[bytes, bytes], ...] = ()
 
     def as_chat(self) -> Chat:

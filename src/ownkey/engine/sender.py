@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Protocol
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from ownkey.engine.attempt import Attempt, Made
 from ownkey.engine.target import Target, key_header
-from ownkey.store.book import Book, Hold
+from ownkey.spending.budget import Falls
+from ownkey.store.book import Book, Hold, Wish
+from ownkey.store.budgets import BudgetTable
 from ownkey.talk.errors import OwnkeyError
 from ownkey.talk.secret import Secret
 from ownkey.transport import Deadlines, Incoming, Outgoing, Transport
@@ -17,6 +20,9 @@ from ownkey.vault.vault import Vault
 from ownkey.wires.wire import Spoken
 
 MAX_ERROR_BYTES = 64 << 10
+
+_MOST_TOKENS = 2**53 - 1
+"""That the book keeps."""
 
 Header = tuple[bytes, bytes]
 
@@ -37,6 +43,10 @@ class Asker(Protocol):
     def owner(self) -> str: ...
     @property
     def token_id(self) -> str | None: ...
+    @property
+    def automation(self) -> str | None: ...
+    @property
+    def over_accepted(self) -> bool: ...
 
 
 class Sending(Struct, frozen=True):
@@ -55,12 +65,31 @@ class Sending(Struct, frozen=True):
     headers: tuple[Header, ...] = ()
 
 
+class Least(Struct, frozen=True):
+    """How little has to be held, and what is sent where it is less than all: with a shorter answer."""
+
+    nano: int
+    tokens: int
+    rewritten: Callable[[Hold], bytes]
+
+
 class Sender:
     """The only place where keys, money and sockets meet."""
 
-    def __init__(self, *, vault: Vault, book: Book, transport: Transport, deadlines: Deadlines) -> None:
+    def __init__(
+        self,
+        *,
+        vault: Vault,
+        book: Book,
+        budgets: BudgetTable,
+        transport: Transport,
+        deadlines: Deadlines,
+        budget_wait_s: float,
+    ) -> None:
         self._vault = vault
         self._book = book
+        self._budgets = budgets
+        self._budget_wait_s = budget_wait_s
         self._transport = transport
         self._deadlines = deadlines
 
@@ -71,12 +100,35 @@ class Sender:
         row, secret = self._vault.open(owner, target.provider.id, target.origin)
         return Opened(row.id, secret)
 
-    async def begin(self, asker: Asker, sending: Sending, made: Made, key: Opened) -> tuple[Attempt, Incoming]:
+    def budgets(self, asker: Asker, target: Target, key: Opened) -> Falls:
+        """The budgets that a try falls under now. They may be a second old: the book decides by what they are then."""
+        scope = (asker.owner, target.provider.id, key.id, asker.token_id, asker.automation)
+        return self._budgets.current().of(scope, time.time_ns() // 1_000_000)
+
+    async def begin(
+        self,
+        asker: Asker,
+        sending: Sending,
+        made: Made,
+        key: Opened,
+        *,
+        wait: bool,
+        least: Least | None = None,
+    ) -> tuple[Attempt, Incoming]:
         """The answer's head, when it is a success; the attempt is the caller's to end. Raised or cancelled, it has
-        ended."""
-        attempt = Attempt(self._book, _hold(asker, sending, made, key), made, key.secret)
+        ended.
+
+        `wait`: no other target is left, so that room in a budget is waited for. `least`: with how little it can do.
+        """
+        wanted = _hold(asker, sending, made, key)
+        wish = Wish(wanted, accepted=asker.over_accepted)
+        if least is not None:
+            wish = structs.replace(wish, least_nano=least.nano, least_tokens=least.tokens)
+        hold = await self._book.hold(wanted, wish, wait_s=self._budget_wait_s, alone=wait)
+        attempt = Attempt(self._book, hold, made, key.secret)
         try:
-            await self._book.hold(attempt.hold)
+            if least is not None and (hold.held_nano < wanted.held_nano or hold.held_tokens < wanted.held_tokens):
+                sending = structs.replace(sending, body=least.rewritten(hold))
             return attempt, await self.send(sending, key)
         except OwnkeyError as error:
             attempt.failed(error)
@@ -118,4 +170,6 @@ def _hold(asker: Asker, sending: Sending, made: Made, key: Opened) -> Hold:
         priced=made.rates is not None,
         price=made.price,
         started_at_ms=time.time_ns() // 1_000_000,
+        automation=asker.automation,
+        held_tokens=min(made.held_tokens, _MOST_TOKENS),
     )

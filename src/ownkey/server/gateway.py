@@ -72,6 +72,8 @@ class Gateway:
             door=self._door,
             ask=ask,
             price_accepted=head.price_accepted,
+            over_accepted=head.over_accepted,
+            automation=head.automation,
             headers=head.passed,
         )
 
@@ -87,7 +89,7 @@ class Gateway:
 
     def _whole(self, exchange: Exchange, answer: Whole) -> None:
         if answer.body is not None:
-            exchange.answer(200, answer.body, self._headers(answer.receipt, ()))
+            exchange.answer(200, answer.body, self._headers(answer.receipt, answer.warnings))
             return
         assert answer.reply is not None
         body = self._door.write_reply(answer.reply, answer.receipt.model)
@@ -149,7 +151,7 @@ def told_of(receipt: Receipt, warnings: Iterable[str]) -> list[Header]:
     headers = [*_who(receipt.provider, receipt.model), (b"x-ownkey-attempts", b"%d" % receipt.attempts)]
     if receipt.cost is not None:
         headers.append((b"x-ownkey-cost-usd", show_usd(receipt.cost.nano_usd).encode()))
-    headers += [(b"x-ownkey-warning", _one_line(text)) for text in warnings]
+    headers += [(b"x-ownkey-warning", _one_line(text)) for text in (*receipt.warnings, *warnings)]
     return headers
 
 

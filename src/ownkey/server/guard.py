@@ -12,6 +12,9 @@ from ownkey.vault.tokens import Caller, Tokens
 
 LOOPBACK = frozenset({b"localhost", b"127.0.0.1", b"[::1]"})
 ACCEPT_PRICE = b"x-ownkey-accept-unknown-price"
+ACCEPT_OVER = b"x-ownkey-accept-over-budget"
+AUTOMATION = b"x-ownkey-automation"
+MOST_AUTOMATION_BYTES = 128
 
 # What a body's fields depend on (Anthropic, Beta headers): without it the provider would refuse them.
 PASSED = frozenset({b"anthropic-beta"})
@@ -19,7 +22,8 @@ MOST_PASSED_BYTES = 2048
 
 _TOKENS = frozenset({b"x-api-key", b"x-goog-api-key"})
 _READ = (
-    frozenset({b"host", b"authorization", b"content-type", b"content-encoding", b"anthropic-version", ACCEPT_PRICE})
+    frozenset({b"host", b"authorization", b"content-type", b"content-encoding", b"anthropic-version"})
+    | {ACCEPT_PRICE, ACCEPT_OVER, AUTOMATION}
     | _TOKENS
     | PASSED
 )
@@ -28,7 +32,8 @@ _READ = (
 class Head(Struct):
     """What is read of a request's headers; None where one did not come. `host` is None too where several came.
 
-    `anthropic`: a client of Anthropic's. `passed`: what goes on to a provider of the client's own wire.
+    `automation` is the name of the one that it is a run of. `anthropic`: a client of Anthropic's. `passed`: what goes
+    on to a provider of the client's own wire.
     """
 
     host: bytes | None = None
@@ -36,12 +41,15 @@ class Head(Struct):
     content_type: bytes | None = None
     content_encoding: bytes | None = None
     price_accepted: bool = False
+    over_accepted: bool = False
+    automation: str | None = None
     anthropic: bool = False
     passed: tuple[Header, ...] = ()
 
 
 def read_head(headers: Iterable[Header]) -> Head:
-    """Raises InvalidToken where two different tokens came, or one of a kind that is not understood."""
+    """Raises InvalidToken where two different tokens came, or one of a kind that is not understood, and InvalidRequest
+    for an automation without a proper name."""
     head = Head()
     hosts = 0
     for name, value in headers:
@@ -61,6 +69,10 @@ def read_head(headers: Iterable[Header]) -> Head:
                 head.passed = (*head.passed, (name, value))
         elif name == ACCEPT_PRICE:
             head.price_accepted = value.lower() == b"yes"
+        elif name == ACCEPT_OVER:
+            head.over_accepted = value.lower() == b"yes"
+        elif name == AUTOMATION:
+            head.automation = _automation(value)
         else:
             token = _bearer(value) if name == b"authorization" else value
             if head.token is not None and head.token != token:
@@ -69,6 +81,15 @@ def read_head(headers: Iterable[Header]) -> Head:
     if hosts != 1:
         head.host = None
     return head
+
+
+def _automation(value: bytes) -> str:
+    name = value.strip()
+    if not name or len(name) > MOST_AUTOMATION_BYTES or not name.isascii() or not name.decode("ascii").isprintable():
+        raise InvalidRequest(
+            "The name of an automation is of 1 to 128 printable characters of ASCII.", param=AUTOMATION.decode()
+        )
+    return name.decode("ascii")
 
 
 def host_allowed(host: bytes | None, allowed: frozenset[bytes]) -> bool:

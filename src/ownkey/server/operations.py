@@ -109,7 +109,16 @@ class Operations:
 
     def _call(self, request_id: str, caller: Caller | None, head: Head, model: str, work: Work[Result]) -> Call[Result]:
         owner = self._owner(caller, model)
-        return Call(request_id, owner, model, work, caller.token_id if caller else None, head.price_accepted)
+        return Call(
+            request_id,
+            owner,
+            model,
+            work,
+            caller.token_id if caller else None,
+            price_accepted=head.price_accepted,
+            over_accepted=head.over_accepted,
+            automation=head.automation,
+        )
 
     def _owner(self, caller: Caller | None, model: str) -> str:
         if caller is None and not self._engine.is_demo(NOBODY, model):

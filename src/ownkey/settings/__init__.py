@@ -49,6 +49,7 @@ class Settings(Struct, frozen=True, eq=False, kw_only=True):
     headers_timeout_s: float
     idle_timeout_s: float
     total_timeout_s: float
+    budget_wait_s: float
     log_level: str
 
     def __repr__(self) -> str:

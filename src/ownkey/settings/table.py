@@ -129,6 +129,14 @@ TABLE: tuple[Setting, ...] = (
         most=86400,
     ),
     Setting(
+        "budget_wait_s",
+        "OWNKEY_BUDGET_WAIT_S",
+        "number",
+        30.0,
+        "How long a run waits for room in a budget that others have pending.",
+        most=600,
+    ),
+    Setting(
         "log_level",
         "OWNKEY_LOG_LEVEL",
         "choice",

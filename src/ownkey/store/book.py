@@ -87,16 +87,18 @@ class Book:
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_child=partial(_after_fork, weakref.ref(self)))
 
-    async def hold(self, hold: Hold, wish: Wish | None = None, *, wait_s: float = 0.0) -> Hold:
+    async def hold(self, hold: Hold, wish: Wish | None = None, *, wait_s: float = 0.0, alone: bool = True) -> Hold:
         """The hold as it was given: committed and on disk when this returns. `wish` says more than that it is wanted.
 
         Raises StorageUnavailable, BudgetExceeded or OverBudget, and then nothing is held. Where a budget has room as
-        soon as what is pending has ended, it waits for that, in its turn, `wait_s` at most.
+        soon as what is pending has ended, it waits for that, in its turn, `wait_s` at most; not where that budget falls
+        back and this is not `alone`: another target can be asked.
         Cancelled while it waits, it lets the money go. An id serves one hold, also where it failed.
         """
         wish = wish or Wish(hold)
         verdict = await self._asked(structs.replace(wish, waits=wait_s > 0) if wait_s > 0 else wish)
-        if isinstance(verdict, Refused) and verdict.later and wait_s > 0:
+        waits = alone or (isinstance(verdict, Refused) and verdict.room.budget.exhausted != "fall_back")
+        if isinstance(verdict, Refused) and verdict.later and wait_s > 0 and waits:
             verdict = await self._waited(wish, verdict, wait_s)
         if isinstance(verdict, Refused):
             raise refusal(verdict, f"{hold.provider}/{hold.model}")

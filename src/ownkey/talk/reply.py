@@ -131,13 +131,14 @@ Event = (
 
 
 class Receipt(Struct, frozen=True):
-    """Who answered and what it cost. `cost` is None where the price is not known."""
+    """Who answered and what it cost. `cost` is None where the price is not known. `warnings` are of its budgets."""
 
     request_id: str
     provider: str
     model: str
     attempts: int
     cost: Money | None = None
+    warnings: tuple[str, ...] = ()
 
 
 class Reply(Struct, frozen=True):
