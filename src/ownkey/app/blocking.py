@@ -8,6 +8,7 @@ from collections.abc import Coroutine, Iterator, Sequence
 from types import TracebackType
 from typing import Any, TypeVar
 
+from ownkey.app.budgets import BudgetBook
 from ownkey.app.keys import KeyRing, Tested
 from ownkey.app.ownkey import Messages, Ownkey
 from ownkey.app.providers import ModelView, Providers
@@ -94,6 +95,10 @@ class Blocking:
     @property
     def keys(self) -> KeyRing:
         return self._ownkey.keys
+
+    @property
+    def budgets(self) -> BudgetBook:
+        return self._ownkey.budgets
 
     @property
     def providers(self) -> Providers:

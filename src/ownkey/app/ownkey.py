@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from ownkey.app.budgets import BudgetBook
 from ownkey.app.choosing import Recommended, compare, recommend
 from ownkey.app.house import House
 from ownkey.app.keys import KeyRing
@@ -62,6 +63,10 @@ class Ownkey:
     @cached_property
     def keys(self) -> KeyRing:
         return KeyRing(self.house, self.owner)
+
+    @cached_property
+    def budgets(self) -> BudgetBook:
+        return BudgetBook(self.house, self.owner)
 
     @cached_property
     def providers(self) -> Providers:

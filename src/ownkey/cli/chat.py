@@ -12,7 +12,7 @@ from ownkey.app.blocking import Blocking
 from ownkey.app.ownkey import Ownkey
 from ownkey.cli.show import print_json
 from ownkey.talk.chat import Chat, Message, system, user
-from ownkey.talk.errors import InvalidRequest, PriceUnknown
+from ownkey.talk.errors import ConsentRequired, InvalidRequest, PriceUnknown
 from ownkey.talk.reply import Collector, Receipt, RefusalDelta, Reply, TextDelta
 
 
@@ -24,6 +24,8 @@ def chat(
     temperature: float | None = typer.Option(None, help="0 keeps to the likeliest words; most models take up to 2."),
     stream: bool = typer.Option(True, help="Print the answer as it comes."),
     accept_unknown_price: bool = typer.Option(False, help="Go on where the price is not known."),
+    accept_over_budget: bool = typer.Option(False, help="Go on where a budget that asks is passed."),
+    automation: str | None = typer.Option(None, help="The automation that this is a run of."),
     as_json: bool = typer.Option(False, "--json", help="Print the whole answer as JSON, for scripts."),
 ) -> None:
     """Ask a model."""
@@ -32,14 +34,18 @@ def chat(
         raise InvalidRequest("There is nothing to ask.", 'For example: ownkey chat "What is a key for?"')
     messages: tuple[Message, ...] = (system(instruction), user(text)) if instruction else (user(text),)
     asked = Chat(messages, max_output_tokens=max_tokens, temperature=temperature)
+    yes: dict[str, Any] = {"accept_unknown_price": accept_unknown_price, "accept_over_budget": accept_over_budget}
     with Ownkey().blocking() as ownkey:
-        try:
-            _answer(ownkey, asked, model, stream=stream and not as_json, as_json=as_json, accept=accept_unknown_price)
-        except PriceUnknown as error:
-            if accept_unknown_price or not (sys.stdin.isatty() and sys.stderr.isatty()):
-                raise
-            typer.confirm(f"{error.message} Ask all the same?", abort=True, err=True)
-            _answer(ownkey, asked, model, stream=stream and not as_json, as_json=as_json, accept=True)
+        while True:
+            try:
+                _answer(ownkey, asked, model, yes | {"automation": automation}, streamed=stream, as_json=as_json)
+                return
+            except ConsentRequired as error:
+                flag = "accept_unknown_price" if isinstance(error, PriceUnknown) else "accept_over_budget"
+                if yes[flag] or not (sys.stdin.isatty() and sys.stderr.isatty()):
+                    raise
+                typer.confirm(f"{error.message} Ask all the same?", abort=True, err=True)
+                yes[flag] = True
 
 
 def _given() -> str:
@@ -50,12 +56,14 @@ def _given() -> str:
         raise InvalidRequest("Standard input is not text in UTF-8.", "Convert it first: iconv -t UTF-8.") from None
 
 
-def _answer(ownkey: Blocking, asked: Chat, model: str, *, stream: bool, as_json: bool, accept: bool) -> None:
+def _answer(
+    ownkey: Blocking, asked: Chat, model: str, options: dict[str, Any], *, streamed: bool, as_json: bool
+) -> None:
     started_s = time.monotonic()
-    if stream:
-        reply = _streamed(ownkey, asked, model, accept=accept)
+    if streamed and not as_json:
+        reply = _streamed(ownkey, asked, model, options)
     else:
-        reply = ownkey.chat(asked, model, accept_unknown_price=accept)
+        reply = ownkey.chat(asked, model, **options)
         if as_json:
             print_json(_plain(reply))
             return
@@ -63,10 +71,10 @@ def _answer(ownkey: Blocking, asked: Chat, model: str, *, stream: bool, as_json:
     _footer(reply, time.monotonic() - started_s)
 
 
-def _streamed(ownkey: Blocking, asked: Chat, model: str, *, accept: bool) -> Reply:
+def _streamed(ownkey: Blocking, asked: Chat, model: str, options: dict[str, Any]) -> Reply:
     collector, receipt, wrote = Collector(), None, False
     try:
-        for event in ownkey.stream(asked, model, accept_unknown_price=accept):
+        for event in ownkey.stream(asked, model, **options):
             if isinstance(event, Receipt):
                 receipt = event
                 continue
@@ -86,7 +94,7 @@ def _footer(reply: Reply, took_s: float) -> None:
     """Below the answer, for people: what it cost and who gave it."""
     for call in reply.tool_calls:
         typer.echo(f"{call.name}({call.arguments})")
-    for warning in reply.warnings:
+    for warning in (*reply.warnings, *(reply.receipt.warnings if reply.receipt else ())):
         typer.echo(warning, err=True)
     if reply.finish.unified in ("length", "content_filter"):
         typer.echo(f"The answer ends early: {reply.finish.raw}.", err=True)
@@ -117,5 +125,5 @@ def _plain(reply: Reply) -> dict[str, Any]:
         "cost_usd": str(receipt.cost)[1:] if receipt and receipt.cost is not None else None,
         "request_id": receipt.request_id if receipt else None,
         "attempts": receipt.attempts if receipt else None,
-        "warnings": list(reply.warnings),
+        "warnings": [*reply.warnings, *(receipt.warnings if receipt else ())],
     }

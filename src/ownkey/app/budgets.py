@@ -1,0 +1,179 @@
+"""Budgets, as the faces see them: set by name, listed with what is left, removed."""
+
+from __future__ import annotations
+
+import re
+import secrets
+import time
+from decimal import Decimal, InvalidOperation
+from typing import TYPE_CHECKING, Any, get_args
+
+from msgspec import Struct, structs
+
+from ownkey.spending.budget import Budget, Exhausted, Room, Unit
+from ownkey.spending.window import Period, Window
+from ownkey.talk.errors import InvalidRequest
+from ownkey.talk.money import NANO_PER_USD
+
+if TYPE_CHECKING:
+    from ownkey.app.house import House
+
+MOST_NANO = 2**53 - 1
+"""About nine million dollars: what the book keeps."""
+
+_AMOUNT = re.compile(r"\d{1,7}(\.\d{1,9})?", re.ASCII)
+_CHOICES: dict[str, tuple[str, ...]] = {
+    "unit": get_args(Unit),
+    "per": get_args(Period),
+    "exhausted": get_args(Exhausted),
+    "run_soft": ("warn", "ask"),
+}
+_PERCENTS = {"alert_percent": (1, 100), "share_percent": (1, 100)}
+_WINDOW = {"per": "period", "zone": "zone", "anchor_day": "anchor_day"}
+_SCOPES = ("owner", "provider", "key", "token", "automation")
+
+
+class Impact(Struct, frozen=True):
+    """What a budget comes to as things are: how it stands, and whether runs would be refused from now on."""
+
+    room: Room
+    refuses: bool
+
+
+class BudgetBook:
+    def __init__(self, house: House, owner: str) -> None:
+        self._house = house
+        self._owner = owner
+
+    def all(self) -> list[Budget]:
+        return self._house.store.budgets.all()
+
+    def rooms(self) -> list[Room]:
+        """Each in its present window: what was spent, what is pending, what is left."""
+        return self._house.store.budgets.rooms(time.time_ns() // 1_000_000)
+
+    def get(self, name: str) -> Budget:
+        """By its name or id. Raises InvalidRequest."""
+        for budget in self.all():
+            if name in (budget.name, budget.id):
+                return budget
+        raise InvalidRequest(
+            f"There is no budget {name[:100]!r}.", "`ownkey budgets list` shows those that there are.", param="name"
+        )
+
+    def set(self, name: str, **given: Any) -> Impact:
+        """Make a budget of that name, or change what is given of the one that there is; None takes a value away.
+
+        `limit` in dollars (an exact decimal, or text), tokens or requests, as `unit` says; `per` is `day`, `week`,
+        `month`, `cycle` or `ever`, with `zone` and `anchor_day`; `provider`, `owner`, `key` (PROVIDER or
+        PROVIDER/LABEL), `token` (its name) and `automation` say what it is for; `exhausted` is `refuse`, `fall_back` or
+        `ask`; `run_soft_usd`, `run_hard_usd`, `run_soft_tokens`, `run_hard_tokens`, `run_soft`, `alert_percent`,
+        `share_percent`. Raises InvalidRequest, naming the field.
+        """
+        if not 1 <= len(name) <= 100 or not name.isprintable() or not name.strip():
+            raise InvalidRequest("A budget's name is 1 to 100 printable characters.", param="name")
+        there = next((budget for budget in self.all() if budget.name == name), None)
+        budget = self._changed(there or _new(name), given)
+        _check(budget)
+        self._house.store.budgets.set(budget)
+        (room,) = self._house.store.budgets.rooms(time.time_ns() // 1_000_000, [budget.id])
+        return Impact(room, room.left == 0)
+
+    def remove(self, name: str) -> Budget:
+        """Raises InvalidRequest where there is none."""
+        budget = self.get(name)
+        self._house.store.budgets.remove(budget.id)
+        return budget
+
+    def wrong(self) -> int:
+        """How many counters are not what the book's rows add up to."""
+        return len(self._house.store.budgets.wrong_counters())
+
+    def mend(self) -> int:
+        return self._house.store.budgets.mend()
+
+    def _changed(self, budget: Budget, given: dict[str, Any]) -> Budget:
+        changes: dict[str, Any] = {}
+        window = structs.asdict(budget.window)
+        unit = given.get("unit", budget.unit)
+        for field, value in given.items():
+            if field in _CHOICES and value not in _CHOICES[field]:
+                raise InvalidRequest(f"{field} is one of: {', '.join(_CHOICES[field])}.", param=field)
+            if field in _WINDOW:
+                window[_WINDOW[field]] = value
+            elif field in _SCOPES:
+                changes |= self._scope(field, value)
+            elif field == "limit":
+                changes["limit"] = _amount(value, unit, field)
+            elif field.endswith("_usd"):
+                changes[field.replace("_usd", "_nano")] = _amount(value, "usd", field)
+            elif field.endswith("_tokens"):
+                changes[field] = _amount(value, "tokens", field)
+            elif field in _PERCENTS:
+                changes[field] = _percent(value, field)
+            elif field in ("unit", "exhausted", "run_soft"):
+                changes[field] = value
+            else:
+                raise InvalidRequest(f"A budget has no {field[:40]!r}.", param=field[:40])
+        if "unit" in changes and changes["unit"] != budget.unit and "limit" not in changes and budget.limit is not None:
+            raise InvalidRequest("With another unit, say the limit in it too.", param="limit")
+        return structs.replace(budget, window=Window(**window), **changes)
+
+    def _scope(self, field: str, value: str | None) -> dict[str, str | None]:
+        """What is named, as the book names it. Raises InvalidRequest where there is no such thing."""
+        if value is None:
+            return {{"key": "key_id", "token": "token_id"}.get(field, field): None}
+        if field == "provider":
+            return {"provider": self._house.catalogue.get(value).id}
+        if field == "token":
+            for row in self._house.tokens.listed():
+                if value in (row.id, row.name) and row.revoked_at_ms is None:
+                    return {"token_id": row.id}
+            raise InvalidRequest(f"There is no token {value[:100]!r}.", "`ownkey tokens list` shows them.", param=field)
+        if field == "key":
+            provider, _, label = value.partition("/")
+            for row in self._house.vault.listed(self._owner):
+                if row.id == value or (row.provider == provider and label in ("", row.label)):
+                    return {"key_id": row.id}
+            raise InvalidRequest("There is no such key.", "`ownkey keys list` shows them.", param=field)
+        return {field: value}
+
+
+def _new(name: str) -> Budget:
+    return Budget(id=f"b_{secrets.token_hex(6)}", name=name, created_at_ms=time.time_ns() // 1_000_000)
+
+
+def _check(budget: Budget) -> None:
+    caps = (budget.run_soft_nano, budget.run_hard_nano, budget.run_soft_tokens, budget.run_hard_tokens)
+    if budget.limit is None and not any(cap is not None for cap in caps):
+        raise InvalidRequest("A budget has a limit, or a cap on each run.", "Say --limit.", param="limit")
+    if budget.window.period not in ("cycle", "week") and budget.window.anchor_day != 1:
+        raise InvalidRequest("Only a billing cycle and a week have an anchor day.", param="anchor_day")
+
+
+def _amount(value: object, unit: Unit, field: str) -> int | None:
+    """In the unit, or nano-USD. An amount that cannot be kept exactly is refused, never rounded."""
+    if value is None:
+        return None
+    if isinstance(value, bool | float):
+        raise InvalidRequest(f"{field} is an exact amount: give it as text, such as '20' or '0.05'.", param=field)
+    text = str(value).strip().removeprefix("$")
+    try:
+        exact = Decimal(text) if _AMOUNT.fullmatch(text) else None
+    except InvalidOperation:
+        exact = None
+    if unit == "usd" and exact is not None and exact * NANO_PER_USD <= MOST_NANO:
+        return int(exact * NANO_PER_USD)
+    if unit != "usd" and re.fullmatch(r"\d{1,15}", text, re.ASCII):
+        return int(text)
+    kind = "dollars such as 20 or 0.05, at most 9,000,000" if unit == "usd" else f"a whole number of {unit}"
+    raise InvalidRequest(f"{field} is in {kind}.", param=field)
+
+
+def _percent(value: object, field: str) -> int | None:
+    low, high = _PERCENTS[field]
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+        raise InvalidRequest(f"{field} is from {low} to {high}.", param=field)
+    return value
