@@ -22,7 +22,7 @@ from ownkey.routing.route import AUTO
 from ownkey.spending.catalogue import Prices
 from ownkey.store.book import Book, Hold
 from ownkey.store.budgets import BudgetTable
-from ownkey.talk.errors import OwnkeyError, RequestError
+from ownkey.talk.errors import BudgetExceeded, OverBudget, OwnkeyError, RequestError
 from ownkey.transport import Deadlines, Transport
 from ownkey.vault.vault import Vault
 from ownkey.wires.thinking import fitted
@@ -110,6 +110,16 @@ class Engine:
         return self._targets.listed(owner, demo_only=demo_only)
 
     async def _attempt(self, request: Request, target: Target, number: int, *, last: bool) -> Answer:
+        known = self._sender.budgets_version()
+        try:
+            return await self._try(request, target, number, last=last)
+        except (BudgetExceeded, OverBudget):
+            # It may have been asked for without regard to a budget that has come or changed just now.
+            if self._sender.budgets_version(anew=True) == known:
+                raise
+        return await self._try(request, target, number, last=last)
+
+    async def _try(self, request: Request, target: Target, number: int, *, last: bool) -> Answer:
         key = self._sender.key(request.owner, target)
         passes = request.door is target.wire and request.ask is not None
         falls = self._sender.budgets(request, target, key)
@@ -161,7 +171,7 @@ def _thought(request: Request, target: Target, *, passes: bool) -> int:
         if not passes:
             raise
         return 0
-    return thinking.budget_tokens or 0 if thinking else 0
+    return max(0, thinking.budget_tokens or 0) if thinking else 0
 
 
 def _least(request: Request, target: Target, made: Made, *, passes: bool) -> Least:

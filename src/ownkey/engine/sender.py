@@ -105,6 +105,10 @@ class Sender:
         scope = (asker.owner, target.provider.id, key.id, asker.token_id, asker.automation)
         return self._budgets.current().of(scope, time.time_ns() // 1_000_000)
 
+    def budgets_version(self, *, anew: bool = False) -> int:
+        """Which budgets are known, or, `anew`, which there are."""
+        return self._budgets.current(anew=anew).version
+
     async def begin(
         self,
         asker: Asker,

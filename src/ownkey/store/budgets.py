@@ -27,10 +27,10 @@ class BudgetTable:
         with self._database.reading() as connection:
             return [budget_of(row) for row in connection.execute(text(SELECT))]
 
-    def current(self) -> Budgets:
-        """Those of the last second. What a hold is decided by is read anew with it, in its own transaction."""
+    def current(self, *, anew: bool = False) -> Budgets:
+        """Those of the last second, or of now. What a hold is decided by is read with it, in its own transaction."""
         now_s = time.monotonic()
-        if now_s >= self._until_s:
+        if anew or now_s >= self._until_s:
             with self._database.reading() as connection:
                 version = connection.execute(text(VERSION)).scalar_one()
                 if version != self._current.version:
