@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+import postgres
 from house import KEYS, Gateway, Simulator, gateway, library
 
 # An Ollama, spoken to in its own API, and in those of its other forms where a client speaks them.
@@ -47,3 +49,17 @@ def served(simulator: Simulator, tmp_path_factory: pytest.TempPathFactory) -> It
     (folder / "local.toml").write_text(LOCAL.format(url=simulator.url))
     with gateway(home, simulator, **quick) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[postgres.Postgres]:
+    with postgres.server() as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A database that is not there yet: a SQLite file, and one of a real PostgreSQL."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/home/ownkey.db"
+    return request.getfixturevalue("postgres_server").fresh()

@@ -7,21 +7,7 @@ from pathlib import Path
 
 import pytest
 
-import postgres
 from ownkey.store.db import Store
-
-
-@pytest.fixture(scope="session")
-def postgres_server() -> Iterator[postgres.Postgres]:
-    with postgres.server() as server:
-        yield server
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path}/home/ownkey.db"
-    return request.getfixturevalue("postgres_server").fresh()
 
 
 @pytest.fixture
