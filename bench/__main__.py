@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,8 @@ def main() -> None:
     cores = (0, 1) if (os.cpu_count() or 1) > 1 else (None, None)
     with contextlib.ExitStack() as stack:
         upstream, port = stack.enter_context(systems.upstream(cores[1]))
-        starters = [systems.bare, systems.ownkey, *([systems.litellm] if shutil.which("litellm") else [])]
+        starters = [systems.bare, systems.ownkey, partial(systems.ownkey, budgets=True)]
+        starters += [systems.litellm] if shutil.which("litellm") else []
         running = [stack.enter_context(start(port, cores[0])) for start in starters]
         measured = _measure(running, chosen.seconds, chosen.rounds, cores[1])
         memory = {system.name: round(system.memory_mb(), 1) for system in running}

@@ -105,9 +105,18 @@ def bare(upstream_port: int, core: int | None) -> Iterator[System]:
         yield System("uvicorn + aiohttp", port, "sk-bench", MODEL, process, start_s, "nothing")
 
 
+BUDGETS = {
+    "house": (),
+    "person": ("--owner", "owner"),
+    "provider": ("--provider", "openai"),
+    "key": ("--key", "openai"),
+    "token": ("--token", "bench"),
+}
+
+
 @contextlib.contextmanager
-def ownkey(upstream_port: int, core: int | None) -> Iterator[System]:
-    """With everything on: token checked, key sealed, money held and settled on disk."""
+def ownkey(upstream_port: int, core: int | None, *, budgets: bool = False) -> Iterator[System]:
+    """With everything on: token checked, key sealed, money held and settled on disk; with `budgets`, in five scopes."""
     port = free_port()
     with tempfile.TemporaryDirectory(dir=HERE) as home:
         environ = {
@@ -127,8 +136,13 @@ def ownkey(upstream_port: int, core: int | None) -> Iterator[System]:
         call("providers", "set", "openai", "--endpoint", f"http://127.0.0.1:{upstream_port}/v1")
         call("keys", "set", "openai", text="sk-bench-upstream-0000000000000000000000000000000000000000")
         token = call("tokens", "create", "bench")
+        for name, scope in BUDGETS.items() if budgets else ():
+            call("budgets", "set", name, "--limit", "1000000", "--per", "month", *scope)
+        named, does = "ownkey", "token, sealed key, durable hold and settle"
+        if budgets:
+            named, does = "ownkey, 5 budgets", f"{does}, budgets in five scopes"
         with started([*command, "serve", "--port", str(port)], port, core, **environ) as (process, start_s):
-            yield System("ownkey", port, token, MODEL, process, start_s, "token, sealed key, durable hold and settle")
+            yield System(named, port, token, MODEL, process, start_s, does)
 
 
 @contextlib.contextmanager

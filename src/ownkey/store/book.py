@@ -312,9 +312,10 @@ def _open_pen(database: Database, holder: Holder) -> Pen:
 def _post(database: Database) -> Callable[[Connection, str, list[Ending]], object]:
     """Writes endings in a transaction that is open, as the pens do."""
     if database.file is not None:
+        from ownkey.store.pen_sqlite import Known
         from ownkey.store.pen_sqlite import post as on_sqlite
 
-        return lambda connection, holder, endings: on_sqlite(_driver(connection), _NONE_KNOWN, holder, (), endings)
+        return lambda connection, holder, endings: on_sqlite(_driver(connection), Known(), holder, (), endings)
     from ownkey.store.pen_postgres import post as on_postgres
 
     return lambda connection, holder, endings: on_postgres(_driver(connection), _NONE_KNOWN, holder, (), endings)

@@ -16,6 +16,7 @@ COLUMNS = (
 )
 SELECT = f"SELECT {', '.join(COLUMNS)} FROM budgets ORDER BY id"  # noqa: S608
 VERSION = "SELECT version FROM budget_state"
+STATE = "SELECT version, closed_ms FROM budget_state"
 
 
 def budget_of(row: Sequence[Any]) -> Budget:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any, LiteralString, cast
@@ -18,7 +19,16 @@ from ownkey.store.budget_rows import SELECT, budget_of
 from ownkey.store.connect import postgres_settings, unavailable
 from ownkey.store.entry import COLUMNS_OF_A_HOLD, COLUMNS_OF_AN_ENDING, Ending, Hold
 from ownkey.store.holder import lock_number
-from ownkey.store.posting import COLUMNS_OF_A_ROLLUP, COLUMNS_OF_ENDED, Posting, Verdict, Wish, from_rows
+from ownkey.store.posting import (
+    COLUMNS_OF_A_ROLLUP,
+    COLUMNS_OF_ENDED,
+    Posting,
+    Verdict,
+    Wish,
+    close_days,
+    from_rows,
+    today_ms,
+)
 from ownkey.store.tables import SUMMED, book
 
 _BAD_ROW = (psycopg.DataError, psycopg.IntegrityError)
@@ -30,6 +40,7 @@ class PostgresPen:
     def __init__(self, url: URL, holder: str) -> None:
         self._holder = holder
         self._budgets = Budgets(version=-1)
+        self._closed_ms = 0
         try:
             asked = url.set(drivername="postgresql").difference_update_query(["options"])
             asked = make_conninfo(asked.render_as_string(hide_password=False), **postgres_settings(url))
@@ -45,6 +56,7 @@ class PostgresPen:
 
     def write(self, wishes: Sequence[Wish], endings: Sequence[Ending]) -> list[Verdict]:
         try:
+            self._close_days()
             with self._connection.pipeline(), self._connection.transaction():
                 self._budgets, verdicts = post(self._connection, self._budgets, self._holder, wishes, endings)
             return verdicts
@@ -52,6 +64,18 @@ class PostgresPen:
             raise
         except psycopg.Error as error:
             raise unavailable(error) from None
+
+    def _close_days(self) -> None:
+        """Sum up the days that are over, alone: who writes hours keeps the state from being changed until they have."""
+        today = today_ms(time.time_ns() // 1_000_000)
+        if today <= self._closed_ms:
+            return
+        with self._connection.transaction():
+            self._closed_ms = _one(self._connection.execute("SELECT closed_ms FROM budget_state FOR UPDATE"))[0]
+            if today > self._closed_ms:
+                self._connection.execute(cast("LiteralString", close_days("%s")), (self._closed_ms, today))
+                self._connection.execute("UPDATE budget_state SET closed_ms = %s", (today,))
+        self._closed_ms = max(today, self._closed_ms)
 
     def wait_for_others(self, patient: bool) -> None:
         """It waits as long as the server lets it."""
@@ -95,10 +119,10 @@ def post(
     """
     state = connection.execute(_STATE, prepare=True)
     ended = [connection.execute(_UPDATE, (_json(endings),), prepare=True)] if endings else []
-    version = _one(state)[0]
+    version, closed_ms = _one(state)
     if version != budgets.version:
         budgets = Budgets(map(budget_of, connection.execute(cast("LiteralString", SELECT)).fetchall()), version)
-    posting = Posting(budgets)
+    posting = Posting(budgets, closed_ms)
     by_id = {ending.id: ending for ending in endings}
     for row in ended[0].fetchall() if ended else ():
         posting.ended(row, by_id[row[0]])
@@ -120,7 +144,7 @@ def _write(connection: psycopg.Connection[Any], holder: str, posting: Posting, h
         connection.execute(_INSERT, (holder, _json(holds)), prepare=True)
     if posting.changed:
         connection.execute(_SET_COUNTS, (_encoded(posting.rows_of_counters()),), prepare=True)
-    for roll_up, rollups in ((_ROLL_UP_HOURS, posting.hours), (_ROLL_UP_DAYS, posting.days)):
+    for roll_up, rollups in ((_ROLL_UP_HOURS, posting.hours), (_ROLL_UP_DAYS, posting.days())):
         if rollups:
             rows = [(*key, *rollups[key]) for key in sorted(rollups)]
             connection.execute(cast("LiteralString", roll_up), (_encoded(rows),), prepare=True)
@@ -164,7 +188,7 @@ _UPDATE = cast(
     + " FROM jsonb_array_elements(%s::jsonb) AS row WHERE id = row ->> 0 AND state = 'held'"
     + f" RETURNING {', '.join(COLUMNS_OF_ENDED)}",
 )
-_STATE = "SELECT version FROM budget_state FOR SHARE"
+_STATE = "SELECT version, closed_ms FROM budget_state FOR SHARE"
 _LOCK = (
     "INSERT INTO counters (budget, start_ms, who, spent, pending)"
     " SELECT row ->> 0, (row ->> 1)::bigint, row ->> 2, 0, 0 FROM jsonb_array_elements(%s::jsonb)"

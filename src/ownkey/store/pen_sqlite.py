@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from functools import cache, lru_cache
@@ -11,16 +12,26 @@ from pathlib import Path
 
 from msgspec import Struct, structs
 
-from ownkey.spending.budget import Budgets, Count
-from ownkey.store.budget_rows import SELECT, VERSION, budget_of
+from ownkey.spending.budget import Budgets, Count, Place
+from ownkey.store.budget_rows import SELECT, STATE, budget_of
 from ownkey.store.connect import BUSY_S, sqlite_connection, unavailable
 from ownkey.store.entry import COLUMNS_OF_A_HOLD, COLUMNS_OF_AN_ENDING, Ending, Hold
-from ownkey.store.posting import COLUMNS_OF_A_ROLLUP, COLUMNS_OF_ENDED, Posting, Verdict, Wish, from_rows
+from ownkey.store.posting import (
+    COLUMNS_OF_A_ROLLUP,
+    COLUMNS_OF_ENDED,
+    Posting,
+    Verdict,
+    Wish,
+    close_days,
+    from_rows,
+    today_ms,
+)
 from ownkey.store.tables import SUMMED
 
 _RETURNING = f"RETURNING {', '.join(COLUMNS_OF_ENDED)}"
 _ROWS_A_STATEMENT = 64
 _COMMITS_A_CHECKPOINT = 250
+_COUNTS_KEPT = 10_000
 
 # These say that a row cannot be kept; every other error of the driver's, that the database cannot keep any.
 _BAD_ROW = (sqlite3.IntegrityError, sqlite3.DataError, sqlite3.InterfaceError, sqlite3.ProgrammingError)
@@ -34,7 +45,7 @@ class SqlitePen:
         self._holder = holder
         self._commits = 0
         self._patient = True
-        self._budgets = Budgets(version=-1)
+        self._known = Known()
         try:
             self._connection = sqlite_connection(file)
         except sqlite3.Error as error:
@@ -44,10 +55,11 @@ class SqlitePen:
         execute = self._connection.execute
         try:
             execute("BEGIN IMMEDIATE")
-            self._budgets, verdicts = post(self._connection, self._budgets, self._holder, wishes, endings)
+            verdicts = post(self._connection, self._known, self._holder, wishes, endings)
             execute("COMMIT")
         except BaseException as error:
             self._roll_back()
+            self._known = Known()
             if isinstance(error, sqlite3.Error) and not isinstance(error, _BAD_ROW):
                 raise unavailable(error) from None
             raise
@@ -100,42 +112,71 @@ class SqlitePen:
                 self._connection.execute("ROLLBACK")
 
 
+class Known(Struct):
+    """What one connection has read, and holds as long as nobody else has written (SQLite, PRAGMA data_version)."""
+
+    data_version: int = -1
+    closed_ms: int = 0
+    budgets: Budgets = Budgets(version=-1)
+    counts: dict[Place, Count] = {}
+
+
 def post(
-    connection: sqlite3.Connection,
-    budgets: Budgets,
-    holder: str,
-    wishes: Sequence[Wish],
-    endings: Sequence[Ending],
-) -> tuple[Budgets, list[Verdict]]:
-    """Inside a transaction that keeps other writers out. `budgets` are those that were known; gives those there are."""
+    connection: sqlite3.Connection, known: Known, holder: str, wishes: Sequence[Wish], endings: Sequence[Ending]
+) -> list[Verdict]:
+    """Inside a transaction that keeps other writers out. What is `known` is brought up to date; where the transaction
+    comes to nothing, it has to be forgotten."""
     execute = connection.execute
-    version = execute(VERSION).fetchone()[0]
-    if version != budgets.version:
-        budgets = Budgets(map(budget_of, execute(SELECT)), version)
-    posting = Posting(budgets)
+    _bring_up_to_date(connection, known)
+    posting = Posting(known.budgets, known.closed_ms)
     by_id = {ending.id: ending for ending in endings}
     for some in _pieces(endings):
         for row in execute(_update(len(some)), _values(some)).fetchall():
             posting.ended(row, by_id[row[0]])
     for place in posting.places(wishes):
-        found = execute(_COUNT, place).fetchone()
-        if found is None:
-            sql, asked = from_rows(budgets.all[place[0]], place, "?")
-            posting.found(place, Count(*execute(sql, asked).fetchone()), fresh=True)
+        if (count := known.counts.get(place)) is not None:
+            posting.found(place, count)
+        elif (kept := execute(_COUNT, place).fetchone()) is not None:
+            posting.found(place, Count(*kept))
         else:
-            posting.found(place, Count(*found))
+            sql, asked = from_rows(known.budgets.all[place[0]], place, "?")
+            posting.found(place, Count(*execute(sql, asked).fetchone()), fresh=True)
     verdicts = posting.decide_all(wishes)
     given = [verdict for verdict in verdicts if isinstance(verdict, Hold)]
     for some in _pieces(given):
         execute(_insert(len(some), holder), _values(some))
+    _write(connection, posting)
+    if len(known.counts) > _COUNTS_KEPT:
+        known.counts.clear()
+    known.counts.update(posting.counts)
+    return verdicts
+
+
+def _bring_up_to_date(connection: sqlite3.Connection, known: Known) -> None:
+    execute = connection.execute
+    data_version = execute("PRAGMA data_version").fetchone()[0]
+    if data_version != known.data_version:
+        known.data_version = data_version
+        known.counts.clear()
+        version, known.closed_ms = execute(STATE).fetchone()
+        if version != known.budgets.version:
+            known.budgets = Budgets(map(budget_of, execute(SELECT)), version)
+    today = today_ms(time.time_ns() // 1_000_000)
+    if today > known.closed_ms:
+        execute(close_days("?"), (known.closed_ms, today))
+        execute("UPDATE budget_state SET closed_ms = ?", (today,))
+        known.closed_ms = today
+
+
+def _write(connection: sqlite3.Connection, posting: Posting) -> None:
     if posting.changed:
         connection.executemany(_SET_COUNT, posting.rows_of_counters())
-    for table, rollups in (("usage_hours", posting.hours), ("usage_days", posting.days)):
-        if rollups:
-            connection.executemany(_roll_up(table), [(*key, *sums) for key, sums in rollups.items()])
+    if posting.hours:
+        connection.executemany(_roll_up("usage_hours"), [(*key, *sums) for key, sums in posting.hours.items()])
+        if days := posting.days():
+            connection.executemany(_roll_up("usage_days"), [(*key, *sums) for key, sums in days.items()])
     if posting.alerts:
         connection.executemany(_ALERT, [structs.astuple(alert) for alert in posting.alerts.values()])
-    return budgets, verdicts
 
 
 def _pieces(rows: Sequence[Struct]) -> Iterator[Sequence[Struct]]:

@@ -6,7 +6,7 @@ The pens bring the rows, and write what stands here when it is done.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 from msgspec import Struct, structs
@@ -15,6 +15,7 @@ from ownkey.spending.budget import SCOPES, Budget, Budgets, Count, Place, Refuse
 from ownkey.spending.latency import BUCKETS, bucket
 from ownkey.spending.window import span
 from ownkey.store.entry import Ending, Hold
+from ownkey.store.tables import SUMMED
 
 HOUR_MS = 3_600_000
 DAY_MS = 86_400_000
@@ -71,12 +72,12 @@ class Posting:
     """One transaction. First `ended`, for each row that ended; then `places`, each locked and told by `found`;
     `settle`; then `decide`, for each hold in its turn."""
 
-    def __init__(self, budgets: Budgets) -> None:
+    def __init__(self, budgets: Budgets, closed_ms: int) -> None:
         self.budgets = budgets
+        self.closed_ms = closed_ms
         self.counts: dict[Place, Count] = {}
         self.changed: set[Place] = set()
         self.hours: dict[Rollup, list[int]] = {}
-        self.days: dict[Rollup, list[int]] = {}
         self.alerts: dict[str, Alert] = {}
         self._deltas: dict[Place, list[int]] = {}
         self._fresh: set[Place] = set()
@@ -86,12 +87,12 @@ class Posting:
         """That row was held until now, and ended so."""
         self._at_ms = max(self._at_ms, ending.ended_at_ms)
         _, owner, provider, model, key_id, token_id, automation, started_at_ms, held_nano, held_tokens, priced = row
-        dimensions = (owner, provider, model, key_id or "", token_id or "", automation or "")
-        values = _values(ending, bool(priced))
-        for rollups, span_ms in ((self.hours, HOUR_MS), (self.days, DAY_MS)):
-            key = (started_at_ms - started_at_ms % span_ms, *dimensions)
-            sums = rollups.get(key)
-            rollups[key] = list(values) if sums is None else [a + b for a, b in zip(sums, values, strict=True)]
+        hour_ms = started_at_ms - started_at_ms % HOUR_MS
+        key = (hour_ms, owner, provider, model, key_id or "", token_id or "", automation or "")
+        sums = self.hours.get(key)
+        if sums is None:
+            sums = self.hours[key] = [0] * _WIDTH
+        _add(sums, ending, bool(priced))
         for budget, place in self.budgets.of((owner, provider, key_id, token_id, automation), started_at_ms).places:
             delta = self._deltas.get(place)
             if delta is None:
@@ -127,6 +128,17 @@ class Posting:
         """Of each wish in its turn, after what ended has gone into the counters."""
         self._settle()
         return [self._decide(wish) for wish in wishes]
+
+    def days(self) -> dict[Rollup, list[int]]:
+        """What belongs to days that are summed up already: of the others the hours are summed when the day is over."""
+        days: dict[Rollup, list[int]] = {}
+        for (hour_ms, *dimensions), sums in self.hours.items():
+            if hour_ms >= self.closed_ms:
+                continue
+            key: Any = (hour_ms - hour_ms % DAY_MS, *dimensions)
+            before = days.get(key)
+            days[key] = sums if before is None else [a + b for a, b in zip(before, sums, strict=True)]
+        return days
 
     def rows_of_counters(self) -> list[tuple[str, int, str, int, int]]:
         """Those that changed, in the order in which they were locked."""
@@ -237,23 +249,22 @@ def scope_of(hold: Hold) -> Scope:
     return (hold.owner, hold.provider, hold.key_id, hold.token_id, hold.automation)
 
 
-def _values(ending: Ending, priced: bool) -> list[int]:
-    values = [0] * _WIDTH
-    values[0] = 1
-    values[1] = int(ending.error is not None)
-    values[2] = int(not priced and ending.state != "released")
-    values[3] = ending.cost_nano
-    values[4] = ending.input_tokens or 0
-    values[5] = ending.output_tokens or 0
-    values[6] = ending.cached_tokens or 0
-    values[7] = ending.cache_write_tokens or 0
-    values[8] = ending.reasoning_tokens or 0
+def _add(sums: list[int], ending: Ending, priced: bool) -> None:
+    """In the order of `SUMMED`."""
+    sums[0] += 1
+    sums[1] += ending.error is not None
+    sums[2] += not priced and ending.state != "released"
+    sums[3] += ending.cost_nano
+    sums[4] += ending.input_tokens or 0
+    sums[5] += ending.output_tokens or 0
+    sums[6] += ending.cached_tokens or 0
+    sums[7] += ending.cache_write_tokens or 0
+    sums[8] += ending.reasoning_tokens or 0
     if ending.total_ms is not None:
-        values[9] = ending.total_ms
-        values[_FIRST_COUNT + bucket(ending.total_ms)] = 1
+        sums[9] += ending.total_ms
+        sums[_FIRST_COUNT + bucket(ending.total_ms)] += 1
     if ending.first_ms is not None:
-        values[_FIRST_COUNT + BUCKETS + bucket(ending.first_ms)] = 1
-    return values
+        sums[_FIRST_COUNT + BUCKETS + bucket(ending.first_ms)] += 1
 
 
 def _tokens(ending: Ending, held_tokens: int) -> int:
@@ -293,3 +304,19 @@ def from_rows(budget: Budget, place: Place, mark: str) -> tuple[str, list[str | 
         f" FROM book WHERE started_at_ms >= {mark} AND started_at_ms < {mark}{where}",
         [start_ms, end_ms, *scope.values()],
     )
+
+
+def close_days(mark: str) -> str:
+    """SQL that sums up the days from one time to another by their hours; its parameters are the two."""
+    start = f"start_ms / {DAY_MS} * {DAY_MS}"
+    others = ", ".join(COLUMNS_OF_A_ROLLUP[1:])
+    sums = ", ".join(f"sum({name})" for name in SUMMED)
+    return (
+        f"INSERT INTO usage_days (start_ms, {others}, {', '.join(SUMMED)})"  # noqa: S608
+        f" SELECT {start}, {others}, {sums} FROM usage_hours WHERE start_ms >= {mark} AND start_ms < {mark}"
+        f" GROUP BY {start}, {others}"
+    )
+
+
+def today_ms(now_ms: int) -> int:
+    return now_ms - now_ms % DAY_MS

@@ -174,12 +174,14 @@ budgets = Table(
     sqlite_strict=True,
 )
 
-# One row: its version rises with every change of a budget, and who changes one waits for it.
+# One row. Its version rises with every change of a budget, and who changes one waits for it. The days before
+# `closed_ms` are summed up in `usage_days`; of later ones there are hours only.
 budget_state = Table(
     "budget_state",
     metadata,
     Column("one", _Int, primary_key=True, autoincrement=False),
     _column("version", _Int),
+    _column("closed_ms", _Int),
     CheckConstraint("one = 1", name="budget_state_is_one_row"),
     sqlite_strict=True,
 )

@@ -127,6 +127,7 @@ def _budgets() -> None:
         "budget_state",
         Column("one", _Int, primary_key=True, autoincrement=False),
         Column("version", _Int, nullable=False),
+        Column("closed_ms", _Int, nullable=False),
         CheckConstraint("one = 1", name="budget_state_is_one_row"),
         sqlite_strict=True,
     )
@@ -181,7 +182,7 @@ def _others() -> None:
 
 def _sum_up(dialect: str) -> None:
     """The attempts of before belong into the rollups too."""
-    op.execute("INSERT INTO budget_state (one, version) VALUES (1, 0)")
+    op.execute("INSERT INTO budget_state (one, version, closed_ms) VALUES (1, 0, 0)")
     sums = {
         "calls": "count(*)",
         "failed": "count(CASE WHEN error IS NOT NULL THEN 1 END)",
@@ -198,10 +199,10 @@ def _sum_up(dialect: str) -> None:
             sums[f"{kind}_le_{bound}"] = f"count(CASE WHEN {kind}_ms > {below}{most} THEN 1 END)"
             below = bound if isinstance(bound, int) else below
     dimensions = "owner, provider, model, coalesce(key_id, ''), coalesce(token_id, ''), coalesce(automation, '')"
-    for name, span_ms in (("usage_hours", 3_600_000), ("usage_days", 86_400_000)):
-        start = f"started_at_ms - started_at_ms % {span_ms}"
-        op.execute(
-            f"INSERT INTO {name} (start_ms, owner, provider, model, key_id, token_id, automation, {', '.join(sums)})"  # noqa: S608
-            f" SELECT {start}, {dimensions}, {', '.join(sums.values())} FROM book WHERE state <> 'held'"
-            f" GROUP BY {start}, {dimensions}"
-        )
+    start = "started_at_ms - started_at_ms % 3600000"
+    columns = f"start_ms, owner, provider, model, key_id, token_id, automation, {', '.join(sums)}"
+    op.execute(
+        f"INSERT INTO usage_hours ({columns})"  # noqa: S608
+        f" SELECT {start}, {dimensions}, {', '.join(sums.values())} FROM book WHERE state <> 'held'"
+        f" GROUP BY {start}, {dimensions}"
+    )
