@@ -14,6 +14,7 @@ from ownkey.spending.window import Window
 from ownkey.store.book import Hold, Wish
 from ownkey.store.db import Store
 from ownkey.talk.errors import BudgetExceeded, OverBudget, OwnkeyError
+from store_asked import ask, settle
 
 AT_MS = 1_700_000_000_000
 DAY_MS = 86_400_000
@@ -21,27 +22,6 @@ DAY_MS = 86_400_000
 
 def budget(id: str = "b", limit: int | None = 10_000, **differs: Any) -> Budget:
     return Budget(id=id, limit=limit, **differs)
-
-
-def ask(store: Store, *holds: Hold, wait_s: float = 0.0, wish: Wish | None = None) -> list[Hold | OwnkeyError]:
-    async def one(each: Hold) -> Hold | OwnkeyError:
-        try:
-            return await store.book.hold(each, wish, wait_s=wait_s)
-        except OwnkeyError as error:
-            return error
-
-    async def main() -> list[Hold | OwnkeyError]:
-        given = await asyncio.gather(*map(one, holds))
-        await store.book.drain()
-        return given
-
-    return asyncio.run(main())
-
-
-def settle(store: Store, *endings: Any) -> None:
-    for ending in endings:
-        store.book.settle(ending)
-    asyncio.run(store.book.drain())
 
 
 def standing(store: Store, id: str = "b", at_ms: int = AT_MS) -> tuple[int, int]:

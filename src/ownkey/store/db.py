@@ -11,6 +11,7 @@ from ownkey.store.keys import Keys
 from ownkey.store.models import Models
 from ownkey.store.schema import make_ready
 from ownkey.store.tokens import Tokens
+from ownkey.store.usage import Usage
 from ownkey.talk.errors import StorageUnavailable
 
 
@@ -24,6 +25,7 @@ class Store:
         self._database = database
         self.book = Book(database)
         self.budgets = BudgetTable(database)
+        self.usage = Usage(database)
         self.keys = Keys(database)
         self.choices = Choices(database)
         self.tokens = Tokens(database)
