@@ -18,6 +18,7 @@ from ownkey.cli import (
     gallery,
     keys,
     models,
+    prices,
     providers,
     quote,
     serve,
@@ -65,6 +66,7 @@ app.command()(models.models)
 app.command()(chat.chat)
 app.command()(quote.quote)
 app.add_typer(budgets.app, name="budgets")
+app.add_typer(prices.app, name="prices")
 app.add_typer(usage.app, name="usage")
 app.add_typer(tokens.app, name="tokens")
 app.command()(simulate.simulate)

@@ -9,6 +9,7 @@ from ownkey.store.connect import Database
 from ownkey.store.install import Install
 from ownkey.store.keys import Keys
 from ownkey.store.models import Models
+from ownkey.store.prices import PriceTable
 from ownkey.store.schema import make_ready
 from ownkey.store.tokens import Tokens
 from ownkey.store.usage import Usage
@@ -25,6 +26,7 @@ class Store:
         self._database = database
         self.book = Book(database)
         self.budgets = BudgetTable(database)
+        self.prices = PriceTable(database)
         self.usage = Usage(database)
         self.keys = Keys(database)
         self.choices = Choices(database)
