@@ -21,6 +21,7 @@ from ownkey.cli import (
     prices,
     providers,
     quote,
+    reprice,
     serve,
     simulate,
     tokens,
@@ -68,6 +69,7 @@ app.command()(quote.quote)
 app.add_typer(budgets.app, name="budgets")
 app.add_typer(prices.app, name="prices")
 app.add_typer(usage.app, name="usage")
+usage.app.command("reprice")(reprice.reprice_usage)
 app.add_typer(tokens.app, name="tokens")
 app.command()(simulate.simulate)
 app.command()(doctor.doctor)
