@@ -12,6 +12,7 @@ from ownkey.app.budgets import BudgetBook
 from ownkey.app.keys import KeyRing, Tested
 from ownkey.app.ownkey import Messages, Ownkey
 from ownkey.app.providers import ModelView, Providers
+from ownkey.spending.quote import Quote
 from ownkey.talk.embed import Embedded
 from ownkey.talk.errors import InvalidRequest
 from ownkey.talk.money import Money
@@ -79,6 +80,10 @@ class Blocking:
     def embed(self, texts: str | Sequence[str], model: str, **options: Any) -> Embedded:
         """As `Ownkey.embed`."""
         return self.run(self._ownkey.embed(texts, model, **options))
+
+    def quote(self, messages: Messages, models: str | Sequence[str], **options: Any) -> list[Quote]:
+        """As `Ownkey.quote`."""
+        return self._ownkey.quote(messages, models, **options)
 
     def estimate_cost(self, model: str, input_tokens: int, output_tokens: int) -> Money:
         """As `Ownkey.estimate_cost`."""

@@ -23,6 +23,7 @@ from ownkey.engine.embed import EmbedWork
 from ownkey.engine.engine import Answer
 from ownkey.engine.request import Request, new_id
 from ownkey.settings import load
+from ownkey.spending.quote import Quote
 from ownkey.talk.chat import Chat, Message, user
 from ownkey.talk.embed import Embed, Embedded
 from ownkey.talk.errors import InvalidRequest
@@ -150,6 +151,27 @@ class Ownkey:
             raise _not_text() from None
         assert vectors.embedded is not None
         return vectors.embedded
+
+    def quote(
+        self,
+        messages: Messages,
+        models: str | Sequence[str],
+        *,
+        current: str | None = None,
+        automation: str | None = None,
+        **options: Any,
+    ) -> list[Quote]:
+        """What this would cost at each model, before anything is sent: at least, as expected, and at most.
+
+        `messages` and `options` are as in `chat`; `current` is the model that is used now, to be compared with.
+        Raises what is in the way of asking.
+        """
+        from ownkey.app.quoting import quotes
+
+        named = [models] if isinstance(models, str) else list(models)
+        request = self._request(messages, named[0] if named else "", options, stream=False)
+        request.automation = automation
+        return quotes(self.house, request, named, current)
 
     def estimate_cost(self, model: str, input_tokens: int, output_tokens: int) -> Money:
         """What so many tokens cost at this model, today. Raises PriceUnknown."""

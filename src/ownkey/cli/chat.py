@@ -29,7 +29,7 @@ def chat(
     as_json: bool = typer.Option(False, "--json", help="Print the whole answer as JSON, for scripts."),
 ) -> None:
     """Ask a model."""
-    text = " ".join(prompt) if prompt else "" if sys.stdin.isatty() else _given()
+    text = " ".join(prompt) if prompt else "" if sys.stdin.isatty() else given()
     if not text.strip():
         raise InvalidRequest("There is nothing to ask.", 'For example: ownkey chat "What is a key for?"')
     messages: tuple[Message, ...] = (system(instruction), user(text)) if instruction else (user(text),)
@@ -48,7 +48,7 @@ def chat(
                 yes[flag] = True
 
 
-def _given() -> str:
+def given() -> str:
     """Standard input, whatever the locale says of its encoding."""
     try:
         return sys.stdin.buffer.read().decode("utf-8")

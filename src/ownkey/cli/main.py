@@ -10,7 +10,21 @@ from importlib import metadata
 
 import typer
 
-from ownkey.cli import budgets, chat, check, doctor, gallery, keys, models, providers, serve, simulate, tokens, usage
+from ownkey.cli import (
+    budgets,
+    chat,
+    check,
+    doctor,
+    gallery,
+    keys,
+    models,
+    providers,
+    quote,
+    serve,
+    simulate,
+    tokens,
+    usage,
+)
 from ownkey.cli.problems import exit_code
 from ownkey.talk.errors import OwnkeyError
 
@@ -49,6 +63,7 @@ providers.app.command("gallery")(gallery.gallery)
 providers.app.command("check")(check.check_provider)
 app.command()(models.models)
 app.command()(chat.chat)
+app.command()(quote.quote)
 app.add_typer(budgets.app, name="budgets")
 app.command()(usage.usage)
 app.add_typer(tokens.app, name="tokens")

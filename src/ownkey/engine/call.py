@@ -85,8 +85,8 @@ async def attempt(
     key = sender.key(call.owner, target)
     work = call.work
     put = work.put(target)
-    falls = sender.budgets(call, target, key)
-    made = in_dollars(falls, lambda: work.made(prices, target, put, accepted=call.price_accepted))
+    falls = sender.budgets(call, target, key.id)
+    made, _ = in_dollars(falls, lambda: (work.made(prices, target, put, accepted=call.price_accepted), None))
     warnings = soft_caps(falls, made, asked_output=None, accepted=call.over_accepted)
     spoken = target.embedding or target.wire
     booked = spoken.name if target.embedding else work.operation

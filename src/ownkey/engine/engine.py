@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TypeVar
 
+from msgspec import Struct
+
 from ownkey.catalog.manifest import Model
 from ownkey.engine.answer import Answer
 from ownkey.engine.attempt import Made
@@ -19,6 +21,7 @@ from ownkey.engine.targets import Targets
 from ownkey.engine.walk import walk
 from ownkey.routing.plan import Policy
 from ownkey.routing.route import AUTO
+from ownkey.spending.budget import Falls
 from ownkey.spending.catalogue import Prices
 from ownkey.store.book import Book, Hold
 from ownkey.store.budgets import BudgetTable
@@ -32,6 +35,15 @@ Result = TypeVar("Result")
 
 # What is asked for where the wire wants a cap and the caller set none: a long answer, for a model known to give it.
 LONG_OUTPUT_TOKENS = 16_384
+
+
+class Sized(Struct, frozen=True):
+    """A request as it would be sent to its first target: what would be held, and with how little it could do."""
+
+    target: Target
+    made: Made
+    falls: Falls
+    least: Least | None
 
 
 class Engine:
@@ -91,6 +103,13 @@ class Engine:
         targets = self._targets.find(asked.owner, asked.ask.model, asked.door.name, "count")
         return await walk(targets, self._policy, lambda target, number: count(self._sender, asked, target, number))
 
+    def sized(self, request: Request) -> Sized:
+        """Nothing is held and nothing sent. Raises what is in the way of asking."""
+        target = self._targets.find(request.owner, request.model, request.door.name if request.door else None)[0]
+        falls = self._sender.budgets(request, target, self._sender.key_id(request.owner, target))
+        made, least, _ = self._made(request, target, falls, passes=_passes(request, target))
+        return Sized(target, made, falls, least)
+
     def is_demo(self, owner: str, model: str) -> bool:
         """Whether the demo was asked for, and nothing but it would answer: no key, no cost, no socket.
 
@@ -121,14 +140,10 @@ class Engine:
 
     async def _try(self, request: Request, target: Target, number: int, *, last: bool) -> Answer:
         key = self._sender.key(request.owner, target)
-        passes = request.door is target.wire and request.ask is not None
-        falls = self._sender.budgets(request, target, key)
-        written, cap = _write(request, target, passes=passes, usual=run_cap(falls))
-        made = in_dollars(
-            falls, lambda: priced(self._prices, request, target, size=len(written.body), cap=cap, passes=passes)
-        )
+        passes = _passes(request, target)
+        falls = self._sender.budgets(request, target, key.id)
+        made, least, written = in_dollars(falls, lambda: self._made(request, target, falls, passes=passes))
         over = soft_caps(falls, made, asked_output=request.max_output, accepted=request.over_accepted)
-        least = _least(request, target, made, passes=passes) if falls.budgets and request.max_output is None else None
         sending = Sending(
             target,
             target.wire,
@@ -141,6 +156,18 @@ class Engine:
         )
         attempt, incoming = await self._sender.begin(request, sending, made, key, wait=last, least=least)
         return await read(Sent(request, target, attempt, incoming, written.warnings + over, number, passes))
+
+    def _made(
+        self, request: Request, target: Target, falls: Falls, *, passes: bool
+    ) -> tuple[Made, Least | None, Written]:
+        written, cap = _write(request, target, passes=passes, usual=run_cap(falls))
+        made = priced(self._prices, request, target, size=len(written.body), cap=cap, passes=passes)
+        shorter = falls.budgets and request.max_output is None
+        return made, _least(request, target, made, passes=passes) if shorter else None, written
+
+
+def _passes(request: Request, target: Target) -> bool:
+    return request.door is target.wire and request.ask is not None
 
 
 def _write(request: Request, target: Target, *, passes: bool, usual: int | None = None) -> tuple[Written, int | None]:

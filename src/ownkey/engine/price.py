@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import TypeVarTuple
 
 import msgspec
 
@@ -16,6 +17,8 @@ from ownkey.spending.catalogue import Prices
 from ownkey.spending.price import Rates, bound_input, ceiling
 from ownkey.spending.terms import AUTO, AUTO_MAY_BE, PLAIN, Terms, terms_of
 from ownkey.talk.errors import BudgetExceeded, PriceUnknown
+
+Rest = TypeVarTuple("Rest")
 
 # What is set aside for an output that nobody bounded: neither the caller, nor the wire, nor what is known of the model.
 UNBOUNDED_OUTPUT_TOKENS = 131_072
@@ -71,17 +74,17 @@ def priced(prices: Prices, request: Request, target: Target, *, size: int, cap: 
     )
 
 
-def in_dollars(falls: Falls, price: Callable[[], Made]) -> Made:
+def in_dollars(falls: Falls, price: Callable[[], tuple[Made, *Rest]]) -> tuple[Made, *Rest]:
     """What `price` gives. Where a budget in dollars applies, a price that nobody knows is refused, not asked about."""
     try:
-        made = price()
+        found = price()
     except PriceUnknown as error:
         if (budget := _in_dollars(falls)) is not None:
             raise _no_price(budget, error.message) from None
         raise
-    if made.rates is None and (budget := _in_dollars(falls)) is not None:
+    if found[0].rates is None and (budget := _in_dollars(falls)) is not None:
         raise _no_price(budget, "What this costs is not known.")
-    return made
+    return found
 
 
 def _in_dollars(falls: Falls) -> Budget | None:

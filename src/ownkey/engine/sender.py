@@ -100,9 +100,13 @@ class Sender:
         row, secret = self._vault.open(owner, target.provider.id, target.origin)
         return Opened(row.id, secret)
 
-    def budgets(self, asker: Asker, target: Target, key: Opened) -> Falls:
+    def key_id(self, owner: str, target: Target) -> str | None:
+        """Of the key that would be used; None where there is none, or none is needed."""
+        return self._vault.first_id(owner, target.provider.id)
+
+    def budgets(self, asker: Asker, target: Target, key_id: str | None) -> Falls:
         """The budgets that a try falls under now. They may be a second old: the book decides by what they are then."""
-        scope = (asker.owner, target.provider.id, key.id, asker.token_id, asker.automation)
+        scope = (asker.owner, target.provider.id, key_id, asker.token_id, asker.automation)
         return self._budgets.current().of(scope, time.time_ns() // 1_000_000)
 
     def budgets_version(self, *, anew: bool = False) -> int:

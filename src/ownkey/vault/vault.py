@@ -145,6 +145,11 @@ class Vault:
         """Whether a key is stored, opened or not; known to the second."""
         return bool(self._stored(owner, provider))
 
+    def first_id(self, owner: str, provider: str) -> str | None:
+        """Of the key that `open` would give; None where there is none. Known to the second, and without opening it."""
+        rows = self._stored(owner, provider)
+        return rows[0].id if rows else None
+
     def listed(self, owner: str) -> list[KeyRow]:
         """The keys of an owner, masked. Opens none of them, and answers while sealed."""
         return self._store.keys.all(owner)

@@ -1,0 +1,224 @@
+"""How many tokens a chat is, before it is sent: counted where the model's vocabulary is known, else estimated.
+
+Nothing is loaded until something is counted. Sources: OpenAI's cookbook, How to count tokens with tiktoken (3 tokens
+for each message and 1 for its role, 3 before the answer); OpenAI, Images and vision (85 tokens and 170 for each tile of
+512 pixels, after fitting into 2048 and 768); Anthropic, Vision (width × height / 750, at most about 1,600); Gemini API,
+Understand and count tokens (258 up to 384 pixels, and for each tile of 768); tiktoken's table of models.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import math
+import warnings
+from functools import cache
+from typing import Any, Literal
+
+import msgspec
+from msgspec import Struct
+
+from ownkey.talk.chat import Chat, File, Image, Message, Opaque, Part, Reasoning, Refusal, Text, ToolCall, ToolResult
+
+How = Literal["counted", "estimated"]
+
+# Which vocabulary a model's name stands for, the most particular first.
+VOCABULARIES: tuple[tuple[str, str], ...] = (
+    *((name, "o200k_base") for name in ("gpt-4o", "gpt-4.1", "gpt-4.5", "gpt-5", "chatgpt-4o", "o1", "o3", "o4")),
+    *((name, "cl100k_base") for name in ("gpt-4", "gpt-3.5", "text-embedding-3", "text-embedding-ada-002")),
+)
+
+# Of what is not known to be counted so: bytes a token of English and code, at most and at least. Chinese and Japanese
+# are at about three bytes of UTF-8 a token.
+MOST_BYTES, USUAL_BYTES, LEAST_BYTES = 6.0, 3.8, 2.0
+
+MESSAGE_TOKENS, ANSWER_TOKENS = 4, 3
+# Of models that think, by their recorded answers: one less before the answer, two more for each earlier answer.
+THINKERS = ("gpt-5", "o1", "o3", "o4")
+THINKER_ANSWER_TOKENS, THINKER_SAID_TOKENS = 2, 2
+TOOL_TOKENS = 12
+"""About what a tool takes beside its own JSON."""
+_RENDERED = frozenset({"functions", "prediction", "web_search_options"})
+"""Fields that put words into the prompt in a way of the provider's own."""
+UNSEEN_IMAGE_TOKENS = (85, 800, 1_600)
+FILE_TOKENS_A_KB = (20, 100, 400)
+
+
+class Tokens(Struct, frozen=True):
+    """At least, as expected, at most; all the same where they were counted."""
+
+    low: int
+    expected: int
+    high: int
+    how: How = "counted"
+
+    def __add__(self, other: Tokens) -> Tokens:
+        how: How = "counted" if self.how == other.how == "counted" else "estimated"
+        return Tokens(self.low + other.low, self.expected + other.expected, self.high + other.high, how)
+
+
+NONE = Tokens(0, 0, 0)
+
+
+def vocabulary_of(model: str) -> str | None:
+    """The name of the model's vocabulary; None where it is not known. A seller's prefix does not matter."""
+    name = model.rpartition("/")[2].lower()
+    for begins, vocabulary in VOCABULARIES:
+        if name == begins or name.startswith((f"{begins}-", f"{begins}.", f"{begins}:")):
+            return vocabulary
+    return None
+
+
+def count_text(text: str, model: str) -> Tokens:
+    vocabulary = vocabulary_of(model)
+    if vocabulary is None:
+        return estimate(len(text.encode("utf-8", "replace")))
+    count = len(_encoding(vocabulary).encode_ordinary(text))
+    return Tokens(count, count, count)
+
+
+def count_chat(chat: Chat, model: str) -> Tokens:
+    """The input of a chat. Only plain messages of a known vocabulary are counted; tools, pictures and files, whose
+    rendering is the provider's own, make it an estimate."""
+    thinks = model.rpartition("/")[2].lower().startswith(THINKERS)
+    before = THINKER_ANSWER_TOKENS if thinks else ANSWER_TOKENS
+    total = Tokens(before, before, before)
+    for message in chat.messages:
+        own = MESSAGE_TOKENS + (THINKER_SAID_TOKENS if thinks and message.role == "assistant" else 0)
+        total += _message(message, own, model)
+    if not _RENDERED.isdisjoint(chat.other) or "search" in model:
+        total = _loosely(total)
+    for tool in chat.tools:
+        total += _fixed(TOOL_TOKENS) + _loosely(count_text(msgspec.json.encode(tool).decode(), model))
+    if chat.output is not None and chat.output.schema is not None:
+        total += _loosely(count_text(msgspec.json.encode(chat.output.schema).decode(), model))
+    return total
+
+
+def estimate(size_bytes: int) -> Tokens:
+    low, usual, high = (math.ceil(size_bytes / each) for each in (MOST_BYTES, USUAL_BYTES, LEAST_BYTES))
+    return Tokens(low, usual, high, "estimated")
+
+
+def _message(message: Message, own: int, model: str) -> Tokens:
+    total = Tokens(own, own, own)
+    if message.name:
+        total += _loosely(count_text(message.name, model))
+    # Texts of one message are one text to the tokenizer.
+    texts = [part.text for part in message.parts if isinstance(part, Text)]
+    total += count_text("".join(texts), model)
+    for part in message.parts:
+        if not isinstance(part, Text):
+            total += _part(part, model)
+    return total
+
+
+def _part(part: Part, model: str) -> Tokens:
+    match part:
+        case Text(text=text) | Refusal(text=text):
+            return count_text(text, model)
+        case Reasoning(text=text):
+            return _loosely(count_text(text, model))
+        case ToolCall(name=name, arguments=arguments):
+            return _fixed(TOOL_TOKENS) + _loosely(count_text(name + arguments, model))
+        case ToolResult(parts=parts):
+            return sum((_part(piece, model) for piece in parts), _fixed(0))
+        case Image(data=data, detail=detail):
+            return image_tokens(_size_of(data), detail, model)
+        case File(data=data):
+            return _file(data)
+        case Opaque(raw=raw):
+            return _loosely(count_text(msgspec.json.encode(raw).decode(), model))
+        case _:
+            return NONE
+
+
+def image_tokens(size: tuple[int, int] | None, detail: str | None, model: str) -> Tokens:
+    """Of a picture of that width and height, in pixels; None: nobody here has seen it."""
+    if vocabulary_of(model) is not None and detail == "low":
+        return _fixed(85)
+    if size is None:
+        return Tokens(*UNSEEN_IMAGE_TOKENS, "estimated")
+    width, height = size
+    name = model.lower()
+    if "claude" in name:
+        return _around(min(1_600, math.ceil(width * height / 750)))
+    if "gemini" in name:
+        small = width <= 384 and height <= 384
+        return _around(258 if small else 258 * math.ceil(width / 768) * math.ceil(height / 768))
+    fit = min(1.0, 2_048 / max(width, height, 1))
+    width, height = width * fit, height * fit
+    fit = min(1.0, 768 / max(1.0, min(width, height)))
+    return _around(85 + 170 * math.ceil(width * fit / 512) * math.ceil(height * fit / 512))
+
+
+def _file(data: str | None) -> Tokens:
+    kb = 100 if data is None else max(1, len(data) * 3 // 4 // 1_024)
+    low, usual, high = (each * kb for each in FILE_TOKENS_A_KB)
+    return Tokens(low, usual, high, "estimated")
+
+
+def _fixed(count: int) -> Tokens:
+    return Tokens(count, count, count, "estimated")
+
+
+def _around(count: int) -> Tokens:
+    return Tokens(count * 3 // 4, count, count * 3 // 2, "estimated")
+
+
+def _loosely(tokens: Tokens) -> Tokens:
+    """The text is known, how it is wrapped is not."""
+    return Tokens(tokens.low * 3 // 4, tokens.expected, tokens.high * 3 // 2, "estimated")
+
+
+def _size_of(data: str | None) -> tuple[int, int] | None:
+    """Width and height of a PNG, GIF, JPEG or WebP picture, from its first bytes in base64."""
+    if data is None:
+        return None
+    try:
+        head = base64.b64decode(data[: 4 * (len(data) // 4)][:87_380], validate=False)
+    except (ValueError, binascii.Error):
+        return None
+    if head.startswith(b"\x89PNG\r\n\x1a\n") and len(head) >= 24:
+        return int.from_bytes(head[16:20]), int.from_bytes(head[20:24])
+    if head[:4] == b"GIF8" and len(head) >= 10:
+        return int.from_bytes(head[6:8], "little"), int.from_bytes(head[8:10], "little")
+    if head[:4] == b"RIFF" and head[8:12] == b"WEBP" and len(head) >= 30:
+        return _webp_size(head)
+    return _jpeg_size(head) if head[:2] == b"\xff\xd8" else None
+
+
+def _webp_size(head: bytes) -> tuple[int, int] | None:
+    """WebP container specification: VP8 (lossy), VP8L (lossless), VP8X (extended)."""
+    kind = head[12:16]
+    if kind == b"VP8X":
+        return 1 + int.from_bytes(head[24:27], "little"), 1 + int.from_bytes(head[27:30], "little")
+    if kind == b"VP8L":
+        bits = int.from_bytes(head[21:25], "little")
+        return 1 + (bits & 0x3FFF), 1 + ((bits >> 14) & 0x3FFF)
+    if kind == b"VP8 ":
+        return int.from_bytes(head[26:28], "little") & 0x3FFF, int.from_bytes(head[28:30], "little") & 0x3FFF
+    return None
+
+
+def _jpeg_size(head: bytes) -> tuple[int, int] | None:
+    """In the first start-of-frame segment (ITU T.81, B.2.2)."""
+    place = 2
+    while place + 9 <= len(head) and head[place] == 0xFF:
+        marker = head[place + 1]
+        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
+            return int.from_bytes(head[place + 7 : place + 9]), int.from_bytes(head[place + 5 : place + 7])
+        place += 2 + int.from_bytes(head[place + 2 : place + 4])
+    return None
+
+
+@cache
+def _encoding(vocabulary: str) -> Any:
+    with warnings.catch_warnings():
+        # Of its own way to its data, which it takes when it first counts.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        import bpe_openai  # pyright: ignore[reportMissingTypeStubs]
+
+        encoding: Any = bpe_openai.get_encoding(vocabulary)  # pyright: ignore[reportUnknownMemberType]
+        encoding.encode_ordinary("a")
+        return encoding

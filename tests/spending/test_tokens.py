@@ -1,0 +1,109 @@
+"""Tokens before anything is sent: as OpenAI counted them in its recorded answers, else bounds that say so."""
+
+from __future__ import annotations
+
+import base64
+import json
+import struct
+import zlib
+
+import pytest
+
+from ownkey.spending.tokens import Tokens, count_chat, count_text, image_tokens, vocabulary_of
+from ownkey.talk.chat import Chat, Image, Message, Text, Tool, user
+from ownkey.wires.wire import Door, wire
+from recordings import ABSENT, Record, records
+
+# One whose text holds what the vocabulary takes for a mark of its own.
+OTHERWISE = {"51634be58c21151e"}
+
+
+def plain_chats() -> list[Record]:
+    found = [one for one in records("openai", "chat/completions") if one.status == 200 and not one.streaming]
+    found = [one for one in found if isinstance(one.request_body, dict) and one.id not in OTHERWISE]
+    return [one for one in found if one.response_body.lstrip().startswith(b"{")]
+
+
+@pytest.mark.row("A10")
+@pytest.mark.skipif(not plain_chats(), reason=ABSENT)
+def test_what_is_called_counted_is_what_openai_counted() -> None:
+    door = wire("openai-chat")
+    assert isinstance(door, Door)
+    wrong, counted = [], 0
+    for one in plain_chats():
+        body = json.loads(one.response_body)
+        chat = door.read_chat(door.read_ask(json.dumps(one.request_body).encode()))
+        tokens = count_chat(chat, one.request_body["model"])
+        if tokens.how == "counted" and body.get("usage"):
+            counted += 1
+            if tokens.expected != body["usage"]["prompt_tokens"]:
+                wrong.append((one.id, tokens.expected, body["usage"]["prompt_tokens"]))
+    assert counted > 50
+    assert wrong == []
+
+
+@pytest.mark.row("A10")
+def test_each_provider_is_counted_in_its_own_way() -> None:
+    assert vocabulary_of("gpt-4o-2024-08-06") == vocabulary_of("openai/gpt-5-mini") == "o200k_base"
+    assert vocabulary_of("gpt-4-turbo") == vocabulary_of("gpt-3.5-turbo") == "cl100k_base"
+    assert vocabulary_of("claude-sonnet-4-5") is vocabulary_of("gemini-2.5-flash") is vocabulary_of("gpt-40") is None
+    assert count_text("hello world", "gpt-4o") == Tokens(2, 2, 2, "counted")
+    other = count_text("hello world", "claude-sonnet-4-5")
+    assert other.how == "estimated"
+    assert other.low <= 2 <= other.high
+
+
+def test_tools_and_pictures_make_it_an_estimate_that_says_so() -> None:
+    plain = Chat((user("Hello"),))
+    with_tool = Chat((user("Hello"),), tools=(Tool("look_up", "Looks a word up.", {"type": "object"}),))
+    with_image = Chat((Message("user", (Text("Hello"), Image(url="https://example.com/a.png"))),))
+    assert count_chat(plain, "gpt-4o").how == "counted"
+    for chat in (with_tool, with_image):
+        tokens = count_chat(chat, "gpt-4o")
+        assert tokens.how == "estimated"
+        assert count_chat(plain, "gpt-4o").expected < tokens.low <= tokens.expected <= tokens.high
+
+
+def png(width: int, height: int) -> str:
+    head = b"\x89PNG\r\n\x1a\n" + struct.pack(">I4sIIBBBBB", 13, b"IHDR", width, height, 8, 2, 0, 0, 0)
+    return base64.b64encode(head + zlib.crc32(head[12:]).to_bytes(4)).decode()
+
+
+def jpeg(width: int, height: int) -> str:
+    comment = b"\xff\xfe" + struct.pack(">H", 4) + b"hi"
+    frame = b"\xff\xc0" + struct.pack(">HBHHB", 17, 8, height, width, 3) + bytes(9)
+    return base64.b64encode(b"\xff\xd8" + comment + frame).decode()
+
+
+def gif(width: int, height: int) -> str:
+    return base64.b64encode(b"GIF89a" + struct.pack("<HH", width, height) + bytes(8)).decode()
+
+
+def webp(width: int, height: int) -> str:
+    sizes = (width - 1).to_bytes(3, "little") + (height - 1).to_bytes(3, "little")
+    return base64.b64encode(b"RIFF\0\0\0\0WEBPVP8X\x0a\0\0\0\0\0\0\0" + sizes + b"\0").decode()
+
+
+@pytest.mark.parametrize("make", [png, jpeg, gif, webp])
+def test_a_picture_is_counted_by_its_size(make: object) -> None:
+    """The examples of OpenAI's guide: 1024 × 1024 are 765 tokens, 2048 × 4096 are 1105, low detail is 85."""
+    assert callable(make)
+
+    def expected(width: int, height: int, model: str, detail: str | None = None) -> int:
+        chat = Chat((Message("user", (Image(data=make(width, height), detail=detail),)),))
+        return count_chat(chat, model).expected - count_chat(Chat((Message("user", ()),)), model).expected
+
+    assert expected(1024, 1024, "gpt-4o") == 765
+    assert expected(2048, 4096, "gpt-4o") == 1105
+    assert expected(2048, 4096, "gpt-4o", "low") == 85
+    assert expected(1000, 750, "claude-sonnet-4-5") == 1000
+    assert expected(300, 300, "gemini-2.5-flash") == 258
+    assert expected(1000, 800, "gemini-2.5-flash") == 4 * 258
+
+
+@pytest.mark.parametrize("data", ["", "AAAA", "not base64 at all!", base64.b64encode(b"\xff\xd8\xff").decode()])
+def test_a_picture_that_cannot_be_read_is_bounded(data: str) -> None:
+    chat = Chat((Message("user", (Image(data=data),)),))
+    tokens = count_chat(chat, "gpt-4o")
+    assert (tokens.how, tokens.low > 85, tokens.high > 1_600) == ("estimated", True, True)
+    assert image_tokens(None, None, "claude-opus-4-5").high == 1_600
