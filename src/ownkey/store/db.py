@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ownkey.store.alerts import Alerts
 from ownkey.store.book import Book
 from ownkey.store.budgets import BudgetTable
 from ownkey.store.choices import Choices
@@ -10,6 +11,7 @@ from ownkey.store.install import Install
 from ownkey.store.keys import Keys
 from ownkey.store.models import Models
 from ownkey.store.schema import make_ready
+from ownkey.store.signs import Signs
 from ownkey.store.tokens import Tokens
 from ownkey.store.usage import Usage
 from ownkey.talk.errors import StorageUnavailable
@@ -26,6 +28,8 @@ class Store:
         self.book = Book(database)
         self.budgets = BudgetTable(database)
         self.usage = Usage(database)
+        self.alerts = Alerts(database)
+        self.signs = Signs(database)
         self.keys = Keys(database)
         self.choices = Choices(database)
         self.tokens = Tokens(database)
