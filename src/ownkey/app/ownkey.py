@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from ownkey.app.alerting import AlertBox
 from ownkey.app.budgets import BudgetBook
 from ownkey.app.choosing import Recommended, compare, recommend
 from ownkey.app.house import House
@@ -68,6 +69,10 @@ class Ownkey:
     @cached_property
     def budgets(self) -> BudgetBook:
         return BudgetBook(self.house, self.owner)
+
+    @cached_property
+    def alerts(self) -> AlertBox:
+        return AlertBox(self.house, self.owner)
 
     @cached_property
     def providers(self) -> Providers:

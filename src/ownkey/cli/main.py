@@ -11,6 +11,7 @@ from importlib import metadata
 import typer
 
 from ownkey.cli import (
+    alerts,
     budgets,
     chat,
     check,
@@ -66,6 +67,7 @@ app.command()(chat.chat)
 app.command()(quote.quote)
 app.add_typer(budgets.app, name="budgets")
 app.command()(usage.usage)
+app.add_typer(alerts.app, name="alerts")
 app.add_typer(tokens.app, name="tokens")
 app.command()(simulate.simulate)
 app.command()(doctor.doctor)

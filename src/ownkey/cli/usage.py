@@ -6,6 +6,7 @@ import time
 
 import typer
 
+from ownkey.cli.alerts import mention
 from ownkey.cli.show import JsonOption, opened, print_json, print_table, usd, when
 from ownkey.store.book import Total
 
@@ -19,6 +20,7 @@ def usage(
 ) -> None:
     """Totals by provider and model, and the last tries, each with its tokens and cost."""
     with opened() as ownkey:
+        mention(ownkey.alerts)
         book = ownkey.house.store.book
         since_ms = time.time_ns() // 1_000_000 - days * DAY_MS
         totals = book.totals(by=("provider", "model"), since_ms=since_ms)

@@ -1,4 +1,4 @@
-"""Where alerts are sent to, read from the settings. Nothing of them is quoted in an error: both URLs may hold secrets."""
+"""Where alerts are sent to, read from the settings. No error quotes them: both URLs may hold secrets."""
 
 from __future__ import annotations
 

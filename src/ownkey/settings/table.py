@@ -7,7 +7,9 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
-Kind = Literal["path", "text", "url", "integer", "number", "switch", "choice", "hosts", "targets", "addresses", "password"]
+Kind = Literal[
+    "path", "text", "url", "integer", "number", "switch", "choice", "hosts", "targets", "addresses", "password"
+]
 
 
 class Setting(Struct, frozen=True):

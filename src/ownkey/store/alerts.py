@@ -24,7 +24,7 @@ TOO_OLD_MS = 7 * 86_400_000
 """What has not been sent by then is old news: a channel that is set up later does not begin with years of it."""
 
 
-class AlertRow(Alert, frozen=True, kw_only=True):
+class AlertRow(Alert, frozen=True):
     """`tries` counts the claims; `sent_at_ms` is when the last of all channels had it."""
 
     seen_at_ms: int | None = None

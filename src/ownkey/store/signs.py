@@ -71,12 +71,11 @@ class Signs:
             return [KeyUse(*row) for row in connection.execute(query).all()]
 
     def tries(self, key_id: str, errors: tuple[str, ...], since_ms: int, limit: int) -> list[Tried]:
-        """The last tries with that key that went well or ended in one of these errors, newest first."""
+        """The last tries with that key that were answered or ended in one of these errors, newest first."""
+        # One that was given up, or whose process died, has neither error nor status: it says nothing of the key.
+        answered = book.c.error.is_(None) & book.c.status.is_not(None)
         query = select(book.c.error, book.c.started_at_ms).where(
-            book.c.started_at_ms >= since_ms,
-            book.c.key_id == key_id,
-            book.c.state != "held",
-            (book.c.error.is_(None) | book.c.error.in_(errors)),
+            book.c.started_at_ms >= since_ms, book.c.key_id == key_id, answered | book.c.error.in_(errors)
         )
         query = query.order_by(book.c.started_at_ms.desc(), book.c.id.desc()).limit(limit)
         with self._database.reading() as connection:
