@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from certificates import Authority
+from house import until
 from mail_server import MailServer, mail_server
 from ownkey.settings import Password
 from ownkey.settings import alerts as settings
@@ -101,8 +102,7 @@ def test_cancelled_it_lets_go_of_a_server_that_says_nothing() -> None:
     async def main(server: MailServer) -> None:
         place = settings.mail_server(f"smtp://localhost:{server.port}")
         task = asyncio.create_task(send_mail(place, MAIL, in_the_clear=True))
-        while not server.heard:
-            await asyncio.sleep(0.01)
+        await asyncio.to_thread(until, lambda: server.heard)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task

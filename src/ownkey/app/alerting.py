@@ -96,7 +96,7 @@ class AlertBox:
         return list(await asyncio.gather(*(_send(channel, alert) for channel in self.channels)))
 
     async def run(self) -> None:
-        """Look every hour and send every few seconds, until cancelled. A database that does not answer is waited for."""
+        """Look every hour, send every few seconds, until cancelled. A database that does not answer is waited for."""
         look_at_s = 0.0
         while True:
             try:
