@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,6 @@ import pytest
 
 from attempts import exact, hold
 from house import KEYS, library
-from ownkey.app.alerting import AlertBox
 from ownkey.app.watching import REFUSED_WITHIN_MS
 from ownkey.store.entry import Ending
 from ownkey.store.posting import DAY_MS, HOUR_MS, Alert
@@ -53,8 +51,8 @@ class Book:
         price = f'price = {{ input = "{input}", output = "{output}" }}' if input else ""
         (folder / "maker.toml").write_text(FILE.format(price=price))
 
-    def ran(self, *errors: str | None, status: int | None = None, **differs: Any) -> None:
-        """Runs a minute apart, each with that error; of one without it `status` is 200."""
+    def ran(self, *errors: str | None, cost_nano: int = 600, **differs: Any) -> None:
+        """Runs a minute apart, each with that error, or answered."""
         with library(self.home) as ownkey:
             rates = ownkey.house.prices.rates(
                 ownkey.house.catalogue.get("maker"), "large", datetime.fromtimestamp(self.at_ms / 1000, UTC)
@@ -70,7 +68,7 @@ class Book:
                 book = ownkey.house.store.book
                 asyncio.run(book.hold(wanted))
                 if error is None:
-                    book.settle(exact(wanted.id, status=status or 200, ended_at_ms=self.at_ms + 5))
+                    book.settle(exact(wanted.id, cost_nano, status=200, ended_at_ms=self.at_ms + 5))
                 else:
                     book.settle(Ending(wanted.id, "released", error=error, status=401, ended_at_ms=self.at_ms + 5))
                 self.at_ms += MINUTE_MS
@@ -197,22 +195,18 @@ def test_two_who_look_at_once_tell_a_change_once(book: Book) -> None:
     assert len(told) == 1
 
 
-def test_unusual_spending_is_told_once_a_day_as_it_was_found(book: Book) -> None:
-    seen: list[Mapping[int, int]] = []
-
-    def unusual(by_hour: Mapping[int, int], at_ms: int) -> str | None:
-        seen.append(by_hour)
-        return "Three times as much as on other days." if sum(by_hour.values()) > 1_000 else None
-
+def test_spending_far_off_its_pattern_is_told_once_a_day(book: Book) -> None:
+    cents = 10_000_000
+    for day in range(20):
+        book.ran(None, held_nano=100 * cents, cost_nano=(9 + day % 3) * cents)
+        assert book.look() == []
+        book.at_ms += DAY_MS - MINUTE_MS
+    book.ran(None, held_nano=100 * cents, cost_nano=12 * cents)
+    assert book.look() == []
+    book.ran(*[None] * 4, held_nano=100 * cents, cost_nano=95 * cents)
+    (alert,) = book.look()
+    assert (alert.kind, alert.owner) == ("unusual_spending", None)
+    assert alert.message.startswith("$3.92 have been spent today; usual is ")
+    assert json.loads(alert.facts)["spent_nano"] == 392 * cents
     book.ran(None)
-    with library(book.home) as ownkey:
-        box = AlertBox(ownkey.house, ownkey.owner, unusual)
-        assert box.look(book.at_ms) == []
-    book.ran(None)
-    with library(book.home) as ownkey:
-        box = AlertBox(ownkey.house, ownkey.owner, unusual)
-        (alert,) = box.look(book.at_ms)
-        assert box.look(book.at_ms) == []
-    assert (alert.kind, alert.message) == ("unusual_spending", "Three times as much as on other days.")
-    assert json.loads(alert.facts)["spent_nano"] == 1_200
-    assert list(seen[-1].values()) == [1_200]
+    assert book.look() == []

@@ -87,13 +87,13 @@ def test_usage_tells_tokens_and_cost_exactly(ready: Env) -> None:
     told = json.loads(good(run(ready, "usage", "--json")))
     price = calc_price(Counted(input_tokens=6, output_tokens=123), "gpt-4o", provider_id="openai").total_price
     (total,) = told["totals"]
-    assert (total["attempts"], total["input_tokens"], total["output_tokens"]) == (2, 6, 123)
+    assert (total["calls"], total["input_tokens"], total["output_tokens"]) == (2, 6, 123)
     assert Decimal(total["cost_nano"]) / 10**9 == price == Decimal("0.001245")
     assert [row["output_tokens"] for row in told["rows"]] == [23, 100]
     assert {row["state"] for row in told["rows"]} == {"exact"}
     table = good(run(ready, "usage"))
     assert "$0.001245" in table
-    assert "openai\tgpt-4o\t2\t6\t123" in table
+    assert "openai\tgpt-4o\t2\t\t6\t123" in table
 
 
 def test_keys_are_stored_listed_tested_and_removed_and_never_shown(ready: Env, simulator: Simulator) -> None:
@@ -314,7 +314,7 @@ def test_what_cannot_be_read_or_shown_is_told_without_a_traceback(ready: Env) ->
 
 def test_what_costs_an_unknown_amount_is_not_summed_up_as_nothing(ready: Env) -> None:
     good(run(ready, "chat", "-m", "openai/nobody-knows", "--accept-unknown-price", "Hello"))
-    assert re.search(r"openai\tnobody-knows\t1\t\d+\t\d+\tunknown", good(run(ready, "usage")))
+    assert re.search(r"openai\tnobody-knows\t1\t\t\d+\t\d+\tunknown", good(run(ready, "usage")))
 
 
 def test_the_welcome_calls_the_command_as_it_can_be_called(env: Env, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from ownkey.app.channels import Channel, channels
-from ownkey.app.watching import Unusual, signs
+from ownkey.app.watching import signs
 from ownkey.store.alerts import AlertRow, Delivery
 from ownkey.store.posting import Alert
 from ownkey.talk.errors import InvalidRequest, OwnkeyError, StorageUnavailable
@@ -33,10 +33,9 @@ class Told(Struct, frozen=True):
 
 
 class AlertBox:
-    def __init__(self, house: House, owner: str, unusual: Unusual | None = None) -> None:
+    def __init__(self, house: House, owner: str) -> None:
         self._house = house
         self._owner = owner
-        self._unusual = unusual
         self._id = secrets.token_hex(8)
 
     @cached_property
@@ -72,7 +71,7 @@ class AlertBox:
         """Look for keys that stopped working, prices that changed, unusual spending; what is new of it."""
         at_ms = now_ms() if at_ms is None else at_ms
         self._house.store.alerts.forget(at_ms - KEPT_MS)
-        return [alert for alert in signs(self._house, at_ms, self._unusual) if self._house.store.alerts.raise_(alert)]
+        return [alert for alert in signs(self._house, at_ms) if self._house.store.alerts.raise_(alert)]
 
     async def deliver_once(self, at_ms: int | None = None) -> int:
         """Send what waits to be sent; how many alerts every channel has had now.

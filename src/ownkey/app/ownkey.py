@@ -18,6 +18,7 @@ from ownkey.app.choosing import Recommended, compare, recommend
 from ownkey.app.house import House
 from ownkey.app.keys import KeyRing
 from ownkey.app.providers import ModelView, Providers
+from ownkey.app.usage import UsageBook
 from ownkey.engine.answer import Whole
 from ownkey.engine.call import Call
 from ownkey.engine.embed import EmbedWork
@@ -69,6 +70,10 @@ class Ownkey:
     @cached_property
     def budgets(self) -> BudgetBook:
         return BudgetBook(self.house, self.owner)
+
+    @cached_property
+    def usage(self) -> UsageBook:
+        return UsageBook(self.house)
 
     @cached_property
     def alerts(self) -> AlertBox:

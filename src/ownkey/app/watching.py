@@ -1,16 +1,18 @@
-"""What a person should be told of that no single run knows: keys that stopped working, prices that changed."""
+"""What a person should be told of that no single run knows: keys that stopped working, changed prices, unusual days."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 from msgspec import structs
 
 from ownkey.catalog.manifest import Provider
+from ownkey.spending.forecast import RECENT_DAYS, unusual
 from ownkey.spending.price import Line, Rates
+from ownkey.spending.quote import about
 from ownkey.store.posting import DAY_MS, HOUR_MS, Alert
 from ownkey.store.signs import KeyUse, ModelUse
 from ownkey.talk.errors import InvalidCredentials, OwnkeyError
@@ -26,17 +28,12 @@ IN_USE_MS = 30 * DAY_MS
 Numbers = dict[str, Any]
 """The rates of a model without where they are from; what is None or nothing is left out."""
 
-Unusual = Callable[[Mapping[int, int], int], str | None]
-"""Of nano-USD spent by the hour, each by its beginning, and of the time it is: what is out of its pattern, in a
-sentence; None where nothing is."""
 
-
-def signs(house: House, at_ms: int, unusual: Unusual | None = None) -> Iterator[Alert]:
+def signs(house: House, at_ms: int) -> Iterator[Alert]:
     """Everything there is to be told of now; what has been told already has the same id again."""
     yield from keys(house, at_ms)
     yield from prices(house, at_ms)
-    if unusual is not None:
-        yield from spending(house, at_ms, unusual)
+    yield from spending(house, at_ms)
 
 
 def keys(house: House, at_ms: int) -> Iterator[Alert]:
@@ -88,15 +85,23 @@ def prices(house: House, at_ms: int) -> Iterator[Alert]:
         )
 
 
-def spending(house: House, at_ms: int, unusual: Unusual) -> Iterator[Alert]:
-    """Whether today's is far off its pattern; once a day."""
-    totals = house.store.usage.totals(("hour",), since_ms=at_ms - IN_USE_MS, until_ms=at_ms + 1)
-    by_hour = {int(total.group["hour"]): total.cost_nano for total in totals}
+def spending(house: House, at_ms: int) -> Iterator[Alert]:
+    """Whether far more was spent today, by UTC, than on the days before. Once a day."""
+    days = house.store.usage.totals(("day",), since_ms=at_ms - RECENT_DAYS * DAY_MS, until_ms=at_ms + 1)
     today_ms = at_ms - at_ms % DAY_MS
-    if (said := unusual(by_hour, at_ms)) is not None:
-        spent = sum(nano for hour_ms, nano in by_hour.items() if hour_ms >= today_ms)
-        facts = {"day_ms": today_ms, "spent_nano": spent}
-        yield Alert(f"unusual:{today_ms}", "unusual_spending", None, None, said, _json(facts), at_ms)
+    by_day = {_day(int(total.group["day"])): total.cost_nano for total in days}
+    found = unusual(by_day, _day(today_ms), (at_ms - today_ms) / DAY_MS)
+    if found is not None:
+        usual = f"{about(found.expected)} by this time" if found.expected else "next to nothing"
+        yield Alert(
+            id=f"unusual:{today_ms}",
+            kind="unusual_spending",
+            owner=None,
+            budget_id=None,
+            message=f"{about(found.spent)} have been spent today; usual is {usual}.",
+            facts=_json({"spent_nano": found.spent, "expected_nano": found.expected, "day_ms": today_ms}),
+            at_ms=at_ms,
+        )
 
 
 def _worked_ms(house: House, use: KeyUse) -> int:
@@ -131,6 +136,10 @@ def _numbers(rates: Rates | None) -> Numbers | None:
         return None
     kept = msgspec.to_builtins(rates)
     return {name: value for name, value in kept.items() if name not in ("source", "dated") and value}
+
+
+def _day(at_ms: int) -> date:
+    return datetime.fromtimestamp(at_ms / 1000, UTC).date()
 
 
 def _hours(at_ms: int) -> list[datetime]:

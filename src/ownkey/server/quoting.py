@@ -42,7 +42,7 @@ async def serve_quote(house: House, exchange: Exchange, head: Head) -> None:
     door = wire(asked.wire) if asked.wire in WIRE_NAMES else None
     if not isinstance(door, Door):
         raise InvalidRequest("No client speaks that wire here.", f"For example `{DEFAULT}`.", param="wire")
-    named = Named(asked.models[0], False) if asked.wire == "gemini" and asked.models else None
+    named = Named(asked.models[0], False) if asked.models else None
     ask = door.read_ask(bytes(asked.request), named)
     models = asked.models or [ask.model]
     request = Request(

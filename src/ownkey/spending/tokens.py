@@ -12,6 +12,7 @@ import base64
 import binascii
 import math
 import warnings
+from collections.abc import Callable
 from functools import cache
 from typing import Any, Literal
 
@@ -139,17 +140,32 @@ def image_tokens(size: tuple[int, int] | None, detail: str | None, model: str) -
         return _fixed(85)
     if size is None:
         return Tokens(*UNSEEN_IMAGE_TOKENS, "estimated")
-    width, height = size
-    name = model.lower()
-    if "claude" in name:
-        return _around(min(1_600, math.ceil(width * height / 750)))
-    if "gemini" in name:
-        small = width <= 384 and height <= 384
-        return _around(258 if small else 258 * math.ceil(width / 768) * math.ceil(height / 768))
+    counts = next((rule for name, rule in _PICTURES if name in model.lower()), _in_tiles_of_512)
+    return _around(counts(*size))
+
+
+def _by_area(width: int, height: int) -> int:
+    return min(1_600, math.ceil(width * height / 750))
+
+
+def _in_tiles_of_768(width: int, height: int) -> int:
+    if width <= 384 and height <= 384:
+        return 258
+    return 258 * math.ceil(width / 768) * math.ceil(height / 768)
+
+
+def _in_tiles_of_512(width: float, height: float) -> int:
     fit = min(1.0, 2_048 / max(width, height, 1))
     width, height = width * fit, height * fit
     fit = min(1.0, 768 / max(1.0, min(width, height)))
-    return _around(85 + 170 * math.ceil(width * fit / 512) * math.ceil(height * fit / 512))
+    return 85 + 170 * math.ceil(width * fit / 512) * math.ceil(height * fit / 512)
+
+
+_PICTURES: tuple[tuple[str, Callable[[int, int], int]], ...] = (
+    ("claude", _by_area),
+    ("gemini", _in_tiles_of_768),
+)
+"""How models of that name count a picture of a width and height; others in tiles of 512."""
 
 
 def _file(data: str | None) -> Tokens:

@@ -7,7 +7,7 @@ import os
 import time
 import weakref
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from threading import Lock, local
 from typing import Any, Literal
@@ -194,6 +194,28 @@ class Book:
         with self._database.reading() as connection:
             found = connection.execute(query).mappings().all()
         return [_book_row(dict(row)) for row in found]
+
+    def every(self, since_ms: int, until_ms: int, page: int) -> Iterator[BookRow]:
+        """All that began in [since, until), oldest first, read so many at a time: however many there are, memory stays
+        as it is. What is written meanwhile may be among them."""
+        at_ms, id = since_ms, ""
+        while True:
+            later = (table.c.started_at_ms > at_ms) | ((table.c.started_at_ms == at_ms) & (table.c.id > id))
+            query = _ROWS.where(later, table.c.started_at_ms >= at_ms, table.c.started_at_ms < until_ms)
+            query = query.order_by(table.c.started_at_ms, table.c.id).limit(page)
+            with self._database.reading() as connection:
+                found = connection.execute(query).mappings().all()
+            for row in found:
+                yield _book_row(dict(row))
+            if len(found) < page:
+                return
+            at_ms, id = found[-1]["started_at_ms"], found[-1]["id"]
+
+    def pending_nano(self) -> int:
+        """What is held at this moment."""
+        with self._database.reading() as connection:
+            held = select(func.sum(table.c.held_nano)).where(table.c.state == "held")
+            return int(connection.execute(held).scalar() or 0)
 
     def totals(
         self,

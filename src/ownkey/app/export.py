@@ -1,0 +1,139 @@
+"""The book and its sums as files for other programs: CSV, JSON, Parquet."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from ownkey.store.book import BookRow
+from ownkey.talk.errors import BadConfiguration, InvalidRequest
+from ownkey.talk.money import show_usd
+
+if TYPE_CHECKING:
+    from ownkey.app.house import House
+
+PAGE = 5_000
+FORMATS = ("csv", "json", "parquet")
+_LEFT_OUT = ("holder", "price")
+
+Progress = Callable[[int], None]
+
+
+def export(house: House, path: Path, *, since_ms: int, until_ms: int, progress: Progress | None = None) -> int:
+    """Every attempt that began in [since, until), oldest first, to `path`, whose ending says the format; how many.
+
+    The file is there whole or not at all. Amounts stand in nano-USD and, exactly, in dollars; times in ISO 8601, UTC.
+    Raises InvalidRequest where the ending is another or the file cannot be written, and BadConfiguration where
+    Parquet is asked for and pyarrow is not installed.
+    """
+    write = {"csv": _csv, "json": _json, "parquet": _parquet}.get(path.suffix.removeprefix(".").lower())
+    if write is None:
+        raise InvalidRequest(f"{path.name} ends in none of: {', '.join(f'.{one}' for one in FORMATS)}.", param="path")
+    fresh = path.with_name(f".{path.name}.new")
+    try:
+        count = write(fresh, _told(house, since_ms, until_ms, progress))
+        fresh.replace(path)
+    except OSError as error:
+        raise InvalidRequest(f"{path} cannot be written: {error.strerror}.") from None
+    finally:
+        fresh.unlink(missing_ok=True)
+    return count
+
+
+def _told(house: House, since_ms: int, until_ms: int, progress: Progress | None) -> Iterator[dict[str, Any]]:
+    for told, row in enumerate(house.store.book.every(since_ms, until_ms, PAGE), 1):
+        yield _plain(row)
+        if progress is not None and told % 1_000 == 0:
+            progress(told)
+
+
+def _plain(row: BookRow) -> dict[str, Any]:
+    values = {name: getattr(row, name) for name in BookRow.__struct_fields__ if name not in _LEFT_OUT}
+    started, ended = values.pop("started_at_ms"), values.pop("ended_at_ms")
+    cost = show_usd(row.cost_nano) if row.priced and row.state != "held" else None
+    return {"started_at": _iso(started), "ended_at": _iso(ended), "cost_usd": cost} | values
+
+
+def _iso(at_ms: int | None) -> str | None:
+    return None if at_ms is None else datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec="milliseconds")
+
+
+_COLUMNS = (
+    *("started_at", "ended_at", "cost_usd"),
+    *(name for name in BookRow.__struct_fields__ if name not in (*_LEFT_OUT, "started_at_ms", "ended_at_ms")),
+)
+
+
+def _csv(path: Path, rows: Iterable[dict[str, Any]]) -> int:
+    count = 0
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(_COLUMNS)
+        for row in rows:
+            writer.writerow([_cell(row[name]) for name in _COLUMNS])
+            count += 1
+    return count
+
+
+def _cell(value: Any) -> Any:
+    """Text that a spreadsheet would take for a formula is marked as text (OWASP, CSV Injection)."""
+    if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")):
+        return f"'{value}"
+    return value
+
+
+def _json(path: Path, rows: Iterable[dict[str, Any]]) -> int:
+    count = 0
+    with path.open("wb") as file:
+        file.write(b"[")
+        for row in rows:
+            file.write(b",\n" if count else b"\n")
+            file.write(msgspec.json.encode(row))
+            count += 1
+        file.write(b"\n]\n")
+    return count
+
+
+def _parquet(path: Path, rows: Iterable[dict[str, Any]]) -> int:
+    try:
+        import pyarrow as arrow  # pyright: ignore
+        import pyarrow.parquet as parquet  # pyright: ignore
+    except ImportError:
+        raise BadConfiguration(
+            "Parquet needs the package pyarrow, which is not installed.",
+            "Install `ownkey[parquet]`, or export to .csv or .json.",
+        ) from None
+    module: Any = arrow
+    schema = module.schema([(name, _arrow_type(module, name)) for name in _COLUMNS])
+    count = 0
+    writer: Any = parquet.ParquetWriter(path, schema)  # pyright: ignore
+    try:
+        for batch in _batches(rows):
+            writer.write_table(module.Table.from_pylist(batch, schema=schema))  # pyright: ignore
+            count += len(batch)
+    finally:
+        writer.close()  # pyright: ignore
+    return count
+
+
+def _arrow_type(arrow: Any, name: str) -> Any:
+    if name in ("stream", "priced"):
+        return arrow.bool_()
+    whole = name.endswith(("_nano", "_tokens", "_ms")) or name in ("attempt", "status")
+    return arrow.int64() if whole else arrow.string()
+
+
+def _batches(rows: Iterable[dict[str, Any]]) -> Iterator[Sequence[dict[str, Any]]]:
+    batch: list[dict[str, Any]] = []
+    for row in rows:
+        batch.append(row)
+        if len(batch) == PAGE:
+            yield batch
+            batch = []
+    if batch:
+        yield batch

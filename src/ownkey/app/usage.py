@@ -1,0 +1,151 @@
+"""What was used and what it cost, as the faces see it: by day and by what, what it will come to, what was saved."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta, tzinfo
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from ownkey.spending.budget import Room
+from ownkey.spending.forecast import Coverage, Projection, backtest, project, run_out
+from ownkey.spending.savings import Saving, Used, savings
+from ownkey.store.posting import DAY_MS
+from ownkey.store.usage import Dimension, UsageTotal
+
+if TYPE_CHECKING:
+    from ownkey.app.house import House
+
+HISTORY_DAYS = 400
+"""Of the days that a projection is made and checked from."""
+
+
+class Ends(Struct, frozen=True):
+    """A budget and the day on which it will be used up, if it will be before it begins anew."""
+
+    room: Room
+    runs_out: date | None
+
+
+class Summary(Struct, frozen=True):
+    """How things stand. `today` and `month` are None where nothing was asked; amounts in nano-USD.
+
+    `projection` is None while nothing is known; `checked` says how it fared on past months. `savings` compare this
+    month with one model for everything.
+    """
+
+    today: UsageTotal | None
+    month: UsageTotal | None
+    pending_nano: int
+    projection: Projection | None
+    checked: Coverage | None
+    budgets: tuple[Ends, ...]
+    savings: tuple[Saving, ...]
+
+
+class UsageBook:
+    """Of one house. Days are those of `zone`, the system's own where none is given."""
+
+    def __init__(self, house: House) -> None:
+        self._house = house
+
+    def totals(
+        self,
+        by: Sequence[Dimension] = ("provider", "model"),
+        *,
+        since_ms: int = 0,
+        until_ms: int = 2**53,
+        where: Mapping[str, str] | None = None,
+        times: bool = True,
+    ) -> list[UsageTotal]:
+        """Sums over the attempts that began in [since, until), by any of person, provider, model, key, token,
+        automation, day and hour (UTC)."""
+        return self._house.store.usage.totals(by, since_ms=since_ms, until_ms=until_ms, where=where, times=times)
+
+    def by_day(
+        self, days: int = 60, zone: tzinfo | None = None, where: Mapping[str, str] | None = None
+    ) -> dict[date, int]:
+        """What each day cost, in nano-USD, today among them; days on which nothing was asked are not there."""
+        since = datetime.now(zone).astimezone(zone) - timedelta(days=days)
+        hours = self._house.store.usage.totals(("hour",), since_ms=int(since.timestamp() * 1000), where=where)
+        found: dict[date, int] = {}
+        for one in hours:
+            day = datetime.fromtimestamp(int(one.group["hour"]) / 1000, UTC).astimezone(zone).date()
+            found[day] = found.get(day, 0) + one.cost_nano
+        return found
+
+    def summary(self, zone: tzinfo | None = None) -> Summary:
+        now = datetime.now(zone).astimezone(zone)
+        midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+        first = midnight.replace(day=1)
+        days = self.by_day(HISTORY_DAYS, zone)
+        passed = (now - midnight) / timedelta(days=1)
+        usage = self._house.store.usage
+        today = usage.totals((), since_ms=_ms(midnight), times=True)
+        month = usage.totals((), since_ms=_ms(first), times=True)
+        return Summary(
+            today[0] if today else None,
+            month[0] if month else None,
+            self._house.store.book.pending_nano(),
+            project(days, now.date(), passed),
+            backtest(days),
+            tuple(self._ends(now)),
+            tuple(self.savings(_ms(first))),
+        )
+
+    def savings(self, since_ms: int) -> list[Saving]:
+        """What everything since then would have cost at one model: at each that was used, and at the default model of
+        each provider that can be asked."""
+        known = {provider.id: provider for provider in self._house.catalogue.all() if provider.kind != "demo"}
+        used = [
+            Used(
+                str(one.group["provider"]),
+                str(one.group["model"]),
+                one.calls - one.failed,
+                one.cost_nano,
+                one.input_tokens,
+                one.output_tokens,
+                one.cached_tokens,
+                one.cache_write_tokens,
+                one.reasoning_tokens,
+            )
+            for one in self._house.store.usage.totals(("provider", "model"), since_ms=since_ms)
+            if one.unpriced == 0 and str(one.group["provider"]) in known
+        ]
+        if not used:
+            return []
+        alternatives = {(one.provider, one.model) for one in used}
+        alternatives |= {
+            (provider.id, provider.default)
+            for provider in known.values()
+            if provider.default and provider.kind == "cloud" and provider.prices
+        }
+        at = datetime.now(UTC)
+        return savings(
+            used,
+            sorted(alternatives),
+            lambda provider, model: self._house.prices.rates(known[provider], model, at) if provider in known else None,
+        )
+
+    def _ends(self, now: datetime) -> list[Ends]:
+        """Only for budgets in dollars is what they will take known from the days before."""
+        found: list[Ends] = []
+        for room in self._house.store.budgets.rooms(time.time_ns() // 1_000_000):
+            budget, runs_out = room.budget, None
+            if budget.unit == "usd" and budget.limit is not None:
+                scope = ("owner", "provider", "key_id", "token_id", "automation")
+                where = {name: value for name in scope if (value := getattr(budget, name)) is not None}
+                until = min(datetime.fromtimestamp(min(room.end_ms, _ms(now) + 366 * DAY_MS) / 1000, UTC), _FAR).date()
+                days = self.by_day(60, UTC, where)
+                runs_out = run_out(budget.limit, room.spent, days, now.astimezone(UTC).date(), until)
+            found.append(Ends(room, runs_out))
+        return found
+
+
+_FAR = datetime(9000, 1, 1, tzinfo=UTC)
+
+
+def _ms(at: datetime) -> int:
+    return int(at.timestamp() * 1000)
