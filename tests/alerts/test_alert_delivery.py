@@ -7,6 +7,7 @@ import hmac
 import json
 import time
 from base64 import b64decode, b64encode
+from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from ownkey import Ownkey
 from ownkey.store.alerts import FIRST_WAIT_MS
 from ownkey.store.db import Store
 from scripted import Request, answer
+from tree import ROOT
 from watched import begin, environment, processes
 
 MINUTE_MS = FIRST_WAIT_MS
@@ -77,6 +79,14 @@ def assert_signed(request: Request, key: bytes) -> None:
     assert hmac.compare_digest(b64decode(signature), expected)
 
 
+def documented() -> Callable[[dict[str, str], bytes, bytes], bool]:
+    """The check of signatures that the docs give to receivers."""
+    page = (ROOT / "docs" / "alerts.md").read_text("utf-8")
+    made: dict[str, Any] = {}
+    exec(page.partition("```python\n")[2].partition("```")[0], made)
+    return made["is_ours"]
+
+
 @pytest.mark.row("C12")
 def test_B35_a_webhook_is_signed_and_says_what_happened(home: Path, receiver: Provider) -> None:
     keep(home)
@@ -84,6 +94,11 @@ def test_B35_a_webhook_is_signed_and_says_what_happened(home: Path, receiver: Pr
     (request,) = receiver.heard(HOOK)
     assert (request.method, request.header("content-type")) == ("POST", "application/json")
     assert_signed(request, SECRET.encode())
+    is_ours = documented()
+    headers = {name.lower(): value for name, value in request.headers}
+    assert is_ours(headers, request.body, SECRET.encode())
+    assert not is_ours(headers, request.body + b" ", SECRET.encode())
+    assert not is_ours(headers | {"webhook-timestamp": "1"}, request.body, SECRET.encode())
     said = json.loads(request.body)
     assert said["facts"] == json.loads(alert().facts)
     assert (said["id"], said["kind"], said["message"]) == (alert().id, "budget_threshold", "80 % are spent.")
