@@ -8,6 +8,7 @@ from collections.abc import Coroutine, Iterator, Sequence
 from types import TracebackType
 from typing import Any, TypeVar
 
+from ownkey.app.alerting import AlertBox
 from ownkey.app.budgets import BudgetBook
 from ownkey.app.keys import KeyRing, Tested
 from ownkey.app.ownkey import Messages, Ownkey
@@ -104,6 +105,10 @@ class Blocking:
     @property
     def budgets(self) -> BudgetBook:
         return self._ownkey.budgets
+
+    @property
+    def alerts(self) -> AlertBox:
+        return self._ownkey.alerts
 
     @property
     def providers(self) -> Providers:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from ownkey.app.alerting import AlertBox
 from ownkey.app.budgets import BudgetBook
 from ownkey.app.choosing import Recommended, compare, recommend
 from ownkey.app.house import House
@@ -78,6 +79,10 @@ class Ownkey:
     @cached_property
     def usage(self) -> UsageBook:
         return UsageBook(self.house)
+
+    @cached_property
+    def alerts(self) -> AlertBox:
+        return AlertBox(self.house, self.owner)
 
     @cached_property
     def providers(self) -> Providers:

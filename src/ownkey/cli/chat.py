@@ -10,6 +10,7 @@ import typer
 
 from ownkey.app.blocking import Blocking
 from ownkey.app.ownkey import Ownkey
+from ownkey.cli.alerts import mention
 from ownkey.cli.show import print_json
 from ownkey.talk.chat import Chat, Message, system, user
 from ownkey.talk.errors import ConsentRequired, InvalidRequest, PriceUnknown
@@ -39,6 +40,7 @@ def chat(
         while True:
             try:
                 _answer(ownkey, asked, model, yes | {"automation": automation}, streamed=stream, as_json=as_json)
+                mention(ownkey.alerts)
                 return
             except ConsentRequired as error:
                 flag = "accept_unknown_price" if isinstance(error, PriceUnknown) else "accept_over_budget"

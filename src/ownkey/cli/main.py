@@ -11,6 +11,7 @@ from importlib import metadata
 import typer
 
 from ownkey.cli import (
+    alerts,
     budgets,
     chat,
     check,
@@ -70,6 +71,7 @@ app.add_typer(budgets.app, name="budgets")
 app.add_typer(prices.app, name="prices")
 app.add_typer(usage.app, name="usage")
 usage.app.command("reprice")(reprice.reprice_usage)
+app.add_typer(alerts.app, name="alerts")
 app.add_typer(tokens.app, name="tokens")
 app.command()(simulate.simulate)
 app.command()(doctor.doctor)

@@ -12,6 +12,7 @@ from typing import Any, cast, get_args
 import typer
 
 from ownkey.app.usage import Summary
+from ownkey.cli.alerts import mention
 from ownkey.cli.show import JsonOption, opened, print_json, print_table, usd, when
 from ownkey.spending.quote import about
 from ownkey.store.usage import Dimension, UsageTotal
@@ -37,6 +38,7 @@ def usage(
     if context.invoked_subcommand is not None:
         return
     with opened() as ownkey:
+        mention(ownkey.alerts)
         since_ms = time.time_ns() // 1_000_000 - days * DAY_MS
         totals = ownkey.usage.totals(("provider", "model"), since_ms=since_ms)
         last = ownkey.house.store.book.rows(limit=rows, since_ms=since_ms)

@@ -9,14 +9,16 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from types import FrameType
-from typing import cast
+from typing import Any, cast
 
 import uvicorn
 from uvicorn.server import ServerState
 
+from ownkey.app.alerting import AlertBox
 from ownkey.app.house import House
+from ownkey.app.ownkey import OWNER
 from ownkey.server.connection import Connection
 from ownkey.server.site import Site
 from ownkey.settings import Settings
@@ -50,7 +52,7 @@ def run(settings: Settings, *, announce: Callable[[str], None], command: str = "
         backlog=BACKLOG,
         timeout_graceful_shutdown=DRAIN_S,
     )
-    server = uvicorn.Server(config)
+    server = _Server(config, AlertBox(house, OWNER).run)
     _stop_quietly(server)
     with contextlib.closing(listener):
         announce(_welcome(settings, listener.getsockname()[1], command))
@@ -58,6 +60,22 @@ def run(settings: Settings, *, announce: Callable[[str], None], command: str = "
             server.run(sockets=[listener])
         finally:
             house.close()
+
+
+class _Server(uvicorn.Server):
+    """With something that runs beside it, on its event loop, for as long as it serves."""
+
+    def __init__(self, config: uvicorn.Config, beside: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        super().__init__(config)
+        self._beside = beside
+
+    async def serve(self, sockets: list[socket.socket] | None = None) -> None:
+        beside = asyncio.create_task(self._beside())
+        try:
+            await super().serve(sockets)
+        finally:
+            beside.cancel()
+            await asyncio.wait([beside])
 
 
 def _protocol(site: Site) -> type[asyncio.Protocol]:

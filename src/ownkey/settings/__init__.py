@@ -17,6 +17,7 @@ from typing import Any
 import platformdirs
 from msgspec import Struct
 
+from ownkey.settings import alerts
 from ownkey.settings.table import TABLE, Setting
 from ownkey.settings.values import READ, Password
 from ownkey.talk.errors import BadConfiguration
@@ -50,6 +51,12 @@ class Settings(Struct, frozen=True, eq=False, kw_only=True):
     idle_timeout_s: float
     total_timeout_s: float
     budget_wait_s: float
+    alert_webhook_url: str | None
+    alert_webhook_secret: Password | None
+    smtp_url: str | None
+    smtp_password: Password | None
+    alert_email_to: tuple[str, ...]
+    alert_email_from: str | None
     log_level: str
 
     def __repr__(self) -> str:
@@ -72,6 +79,7 @@ def load(environ: Mapping[str, str] | None = None, **overrides: object) -> Setti
     home = home or Path(platformdirs.user_data_dir("ownkey", appauthor=False))
     file = _config(home / CONFIG)
     values = {row.name: _value(row, given, environ, file) for row in TABLE[1:]}
+    alerts.check(values)
     values["database_url"] = values["database_url"] or f"sqlite:///{home}/ownkey.db"
     return Settings(home=home, **values)
 

@@ -7,7 +7,9 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
-Kind = Literal["path", "text", "url", "integer", "number", "switch", "choice", "hosts", "targets", "password"]
+Kind = Literal[
+    "path", "text", "url", "integer", "number", "switch", "choice", "hosts", "targets", "addresses", "password"
+]
 
 
 class Setting(Struct, frozen=True):
@@ -135,6 +137,43 @@ TABLE: tuple[Setting, ...] = (
         30.0,
         "How long a run waits for room in a budget that others have pending.",
         most=600,
+    ),
+    Setting(
+        "alert_webhook_url",
+        "OWNKEY_ALERT_WEBHOOK_URL",
+        "url",
+        None,
+        "Alerts are sent there as JSON. On a private network its `host:port` must be in `allow_private_hosts`.",
+    ),
+    Setting(
+        "alert_webhook_secret",
+        "OWNKEY_ALERT_WEBHOOK_SECRET",
+        "password",
+        None,
+        "Webhooks are signed with it, and none is sent without. 16 characters or more, or `whsec_` and base64.",
+    ),
+    Setting(
+        "smtp_url",
+        "OWNKEY_SMTP_URL",
+        "url",
+        None,
+        "The mail server: `smtps://user@host:465`, or `smtp://user@host:587`, which has to offer STARTTLS unless its "
+        "`host:port` is in `allow_private_hosts`.",
+    ),
+    Setting("smtp_password", "OWNKEY_SMTP_PASSWORD", "password", None, "The password of that user."),
+    Setting(
+        "alert_email_to",
+        "OWNKEY_ALERT_EMAIL_TO",
+        "addresses",
+        (),
+        "Who gets alerts as e-mails: `address,…`.",
+    ),
+    Setting(
+        "alert_email_from",
+        "OWNKEY_ALERT_EMAIL_FROM",
+        "text",
+        None,
+        "Whom those e-mails are from. Unset: from the one who gets it.",
     ),
     Setting(
         "log_level",

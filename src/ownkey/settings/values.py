@@ -11,6 +11,7 @@ from pathlib import Path
 
 import msgspec
 
+from ownkey.settings.alerts import is_address
 from ownkey.settings.table import Kind, Setting
 from ownkey.talk.secret import Secret
 
@@ -95,6 +96,13 @@ def _targets(row: Setting, found: object) -> tuple[str, ...]:
     return tuple(items)
 
 
+def _addresses(row: Setting, found: object) -> tuple[str, ...]:
+    items = [item for item in _items(found) if isinstance(item, str) and is_address(item)]
+    if len(items) != len(_items(found)):
+        raise ValueError("is not a list of e-mail addresses")
+    return tuple(dict.fromkeys(items))
+
+
 def _items(found: object) -> tuple[str | tuple[str, int], ...]:
     """A list: in one text with commas between, or as it is in TOML and in code."""
     if isinstance(found, str):
@@ -115,5 +123,6 @@ READ: dict[Kind, Callable[[Setting, object], object]] = {
     "choice": _choice,
     "hosts": _hosts,
     "targets": _targets,
+    "addresses": _addresses,
     "password": _password,
 }

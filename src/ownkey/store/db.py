@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ownkey.store.alerts import Alerts
 from ownkey.store.book import Book
 from ownkey.store.budgets import BudgetTable
 from ownkey.store.choices import Choices
@@ -11,6 +12,7 @@ from ownkey.store.keys import Keys
 from ownkey.store.models import Models
 from ownkey.store.prices import PriceTable
 from ownkey.store.schema import make_ready
+from ownkey.store.signs import Signs
 from ownkey.store.tokens import Tokens
 from ownkey.store.usage import Usage
 from ownkey.talk.errors import StorageUnavailable
@@ -28,6 +30,8 @@ class Store:
         self.budgets = BudgetTable(database)
         self.prices = PriceTable(database)
         self.usage = Usage(database)
+        self.alerts = Alerts(database)
+        self.signs = Signs(database)
         self.keys = Keys(database)
         self.choices = Choices(database)
         self.tokens = Tokens(database)

@@ -243,6 +243,18 @@ alerts = Table(
     sqlite_strict=True,
 )
 
+# What became of an alert at each channel that was tried.
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("alert_id", Text, primary_key=True),
+    Column("channel", Text, primary_key=True),
+    Column("sent_at_ms", _Int),
+    Column("error", Text),
+    _column("tries", _Int),
+    sqlite_strict=True,
+)
+
 # The owner's own prices; without a model, of all that the provider has.
 prices = Table(
     "prices",

@@ -171,6 +171,15 @@ def _others() -> None:
         sqlite_strict=True,
     )
     op.create_table(
+        "deliveries",
+        Column("alert_id", Text, primary_key=True),
+        Column("channel", Text, primary_key=True),
+        Column("sent_at_ms", _Int),
+        Column("error", Text),
+        Column("tries", _Int, nullable=False),
+        sqlite_strict=True,
+    )
+    op.create_table(
         "prices",
         Column("provider", Text, primary_key=True),
         Column("model", Text, primary_key=True),
