@@ -30,7 +30,9 @@ class Ends(Struct, frozen=True):
 
 
 class Summary(Struct, frozen=True):
-    """How things stand. `today` and `month` are None where nothing was asked; amounts in nano-USD.
+    """How things stand. Totals are None where nothing was asked; amounts in nano-USD.
+
+    `last_month_by_now` is what the month before had come to after as much of it as has passed of this one.
 
     `projection` is None while nothing is known; `checked` says how it fared on past months. `savings` compare this
     month with one model for everything.
@@ -38,6 +40,8 @@ class Summary(Struct, frozen=True):
 
     today: UsageTotal | None
     month: UsageTotal | None
+    last_month: UsageTotal | None
+    last_month_by_now: UsageTotal | None
     pending_nano: int
     projection: Projection | None
     checked: Coverage | None
@@ -68,8 +72,9 @@ class UsageBook:
         self, days: int = 60, zone: tzinfo | None = None, where: Mapping[str, str] | None = None
     ) -> dict[date, int]:
         """What each day cost, in nano-USD, today among them; days on which nothing was asked are not there."""
-        since = datetime.now(zone).astimezone(zone) - timedelta(days=days)
-        hours = self._house.store.usage.totals(("hour",), since_ms=int(since.timestamp() * 1000), where=where)
+        today = datetime.now(zone).astimezone(zone).date()
+        since = _midnight(today - timedelta(days=days - 1), zone)
+        hours = self._house.store.usage.totals(("hour",), since_ms=_ms(since), where=where)
         found: dict[date, int] = {}
         for one in hours:
             day = datetime.fromtimestamp(int(one.group["hour"]) / 1000, UTC).astimezone(zone).date()
@@ -78,16 +83,20 @@ class UsageBook:
 
     def summary(self, zone: tzinfo | None = None) -> Summary:
         now = datetime.now(zone).astimezone(zone)
-        midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
-        first = midnight.replace(day=1)
+        midnight = _midnight(now.date(), zone)
+        first = _midnight(now.date().replace(day=1), zone)
+        before = _midnight((now.date().replace(day=1) - timedelta(days=1)).replace(day=1), zone)
+        by_now = min(first, before + (now - first))
         days = self.by_day(HISTORY_DAYS, zone)
         passed = (now - midnight) / timedelta(days=1)
         usage = self._house.store.usage
-        today = usage.totals((), since_ms=_ms(midnight), times=True)
-        month = usage.totals((), since_ms=_ms(first), times=True)
+        spans = ((midnight, None), (first, None), (before, first), (before, by_now))
+        totals = [
+            usage.totals((), since_ms=_ms(since), until_ms=2**53 if until is None else _ms(until), times=True)
+            for since, until in spans
+        ]
         return Summary(
-            today[0] if today else None,
-            month[0] if month else None,
+            *(found[0] if found else None for found in totals),
             self._house.store.book.pending_nano(),
             project(days, now.date(), passed),
             backtest(days),
@@ -145,6 +154,12 @@ class UsageBook:
 
 
 _FAR = datetime(9000, 1, 1, tzinfo=UTC)
+
+
+def _midnight(day: date, zone: tzinfo | None) -> datetime:
+    """When a day begins there; its offset may be another than that of now."""
+    begins = datetime(day.year, day.month, day.day, tzinfo=zone)
+    return begins.astimezone() if zone is None else begins
 
 
 def _ms(at: datetime) -> int:
