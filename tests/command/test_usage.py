@@ -8,6 +8,7 @@ import time
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -110,6 +111,27 @@ def test_this_month_stands_beside_the_last(spent: Env) -> None:
     found = summary["last_month_by_now"]
     assert 0 <= (found["cost_nano"] if found else 0) - len(by_now) * day_nano <= day_nano
     assert "Last month $" in run(spent, "usage").stdout
+
+
+@pytest.mark.parametrize("zone", ["UTC", "America/New_York", "Asia/Kolkata", "Pacific/Auckland"])
+def test_a_day_is_that_of_the_zone_and_nothing_is_lost_between_days(spent: Env, zone: str) -> None:
+    there = UTC if zone == "UTC" else ZoneInfo(zone)
+    wanted: dict[date, int] = {}
+    for back in range(40):
+        # A rollup is of an hour of UTC: what falls into it is told at its beginning.
+        hour_ms = (NOW_MS - back * DAY_MS - 1_000) // 3_600_000 * 3_600_000
+        day = datetime.fromtimestamp(hour_ms / 1000, UTC).astimezone(there).date()
+        wanted[day] = wanted.get(day, 0) + 7_950_000
+    with library(Path(spent["OWNKEY_HOME"])) as ownkey:
+        assert ownkey.usage.by_day(60, there) == wanted
+        last = datetime.now(there).astimezone(there).date()
+        assert ownkey.usage.by_day(7, there) == {
+            day: nano for day, nano in wanted.items() if day > last - timedelta(days=7)
+        }
+        month = ownkey.usage.summary(there)
+        assert month.projection is not None
+        assert month.month is not None
+        assert month.projection.expected >= month.month.cost_nano
 
 
 def test_rollups_are_exported_with_the_same_sums(spent: Env, tmp_path: Path) -> None:

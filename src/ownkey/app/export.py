@@ -107,7 +107,7 @@ def _csv(path: Path, columns: Sequence[str], rows: Iterable[dict[str, Any]]) -> 
 
 def _cell(value: Any) -> Any:
     """Text that a spreadsheet would take for a formula is marked as text (OWASP, CSV Injection)."""
-    if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")):
+    if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r", "\n")):
         return f"'{value}"
     return value
 
