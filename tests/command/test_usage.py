@@ -8,6 +8,7 @@ import time
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -95,6 +96,62 @@ def test_this_month_and_what_it_will_come_to(spent: Env) -> None:
     finally:
         with library(Path(spent["OWNKEY_HOME"])) as ownkey:
             ownkey.budgets.remove("soon")
+
+
+@pytest.mark.row("B13")
+def test_this_month_stands_beside_the_last(spent: Env) -> None:
+    day_nano = 7_950_000
+    began = [datetime.fromtimestamp((NOW_MS - back * DAY_MS - 1_000) / 1000).astimezone() for back in range(40)]
+    first = datetime.now().astimezone().date().replace(day=1)
+    before = (first - timedelta(days=1)).replace(day=1)
+    last = [at for at in began if before <= at.date() < first]
+    by_now = [at for at in last if (at.date() - before).days < (datetime.now().astimezone().date() - first).days]
+    summary = told(spent)["summary"]
+    assert summary["last_month"]["cost_nano"] == len(last) * day_nano
+    found = summary["last_month_by_now"]
+    assert 0 <= (found["cost_nano"] if found else 0) - len(by_now) * day_nano <= day_nano
+    assert "Last month $" in run(spent, "usage").stdout
+
+
+@pytest.mark.parametrize("zone", ["UTC", "America/New_York", "Asia/Kolkata", "Pacific/Auckland"])
+def test_a_day_is_that_of_the_zone_and_nothing_is_lost_between_days(spent: Env, zone: str) -> None:
+    there = UTC if zone == "UTC" else ZoneInfo(zone)
+    wanted: dict[date, int] = {}
+    for back in range(40):
+        # A rollup is of an hour of UTC: what falls into it is told at its beginning.
+        hour_ms = (NOW_MS - back * DAY_MS - 1_000) // 3_600_000 * 3_600_000
+        day = datetime.fromtimestamp(hour_ms / 1000, UTC).astimezone(there).date()
+        wanted[day] = wanted.get(day, 0) + 7_950_000
+    with library(Path(spent["OWNKEY_HOME"])) as ownkey:
+        assert ownkey.usage.by_day(60, there) == wanted
+        last = datetime.now(there).astimezone(there).date()
+        assert ownkey.usage.by_day(7, there) == {
+            day: nano for day, nano in wanted.items() if day > last - timedelta(days=7)
+        }
+        month = ownkey.usage.summary(there)
+        assert month.projection is not None
+        assert month.month is not None
+        assert month.projection.expected >= month.month.cost_nano
+
+
+def test_rollups_are_exported_with_the_same_sums(spent: Env, tmp_path: Path) -> None:
+    for ending in ("csv", "json", "parquet"):
+        done = run(spent, "usage", "export", str(tmp_path / f"days.{ending}"), "--rollups")
+        assert done.returncode == 0, done.stderr
+    with (tmp_path / "days.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    whole = json.loads((tmp_path / "days.json").read_text())
+    assert len(rows) == len(whole)
+    assert sum(row["calls"] for row in whole) == sum(int(row["calls"]) for row in rows) == 120
+    assert sum(row["cost_nano"] for row in whole) == 40 * 7_950_000
+    assert {row["automation"] for row in rows} == {"", "'=nightly"}
+    assert {(row["day"], row["model"], row["automation"]) for row in whole} >= {
+        (datetime.fromtimestamp((NOW_MS - 1_000) / 1000, UTC).date().isoformat(), "gpt-4o", "=nightly")
+    }
+    import pyarrow.parquet as parquet
+
+    table = parquet.read_table(tmp_path / "days.parquet")
+    assert table.to_pylist() == [{name: row[name] for name in table.column_names} for row in whole]
 
 
 @pytest.mark.row("D10")

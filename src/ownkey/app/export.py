@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from ownkey.store.book import BookRow
+from ownkey.store.usage import Dimension, UsageTotal
 from ownkey.talk.errors import BadConfiguration, InvalidRequest
 from ownkey.talk.money import show_usd
 
@@ -20,12 +21,23 @@ if TYPE_CHECKING:
 PAGE = 5_000
 FORMATS = ("csv", "json", "parquet")
 _LEFT_OUT = ("holder", "price")
+_BY: tuple[Dimension, ...] = ("day", "owner", "provider", "model", "key_id", "token_id", "automation")
 
 Progress = Callable[[int], None]
 
 
-def export(house: House, path: Path, *, since_ms: int, until_ms: int, progress: Progress | None = None) -> int:
+def export(
+    house: House,
+    path: Path,
+    *,
+    since_ms: int,
+    until_ms: int,
+    rollups: bool = False,
+    progress: Progress | None = None,
+) -> int:
     """Every attempt that began in [since, until), oldest first, to `path`, whose ending says the format; how many.
+
+    With `rollups` it is a row for each day (UTC), person, provider, model, key, token and automation instead.
 
     The file is there whole or not at all. Amounts stand in nano-USD and, exactly, in dollars; times in ISO 8601, UTC.
     Raises InvalidRequest where the ending is another or the file cannot be written, and BadConfiguration where
@@ -36,7 +48,10 @@ def export(house: House, path: Path, *, since_ms: int, until_ms: int, progress: 
         raise InvalidRequest(f"{path.name} ends in none of: {', '.join(f'.{one}' for one in FORMATS)}.", param="path")
     fresh = path.with_name(f".{path.name}.new")
     try:
-        count = write(fresh, _told(house, since_ms, until_ms, progress))
+        if rollups:
+            count = write(fresh, _DAY_COLUMNS, _days(house, since_ms, until_ms))
+        else:
+            count = write(fresh, _COLUMNS, _told(house, since_ms, until_ms, progress))
         fresh.replace(path)
     except OSError as error:
         raise InvalidRequest(f"{path} cannot be written: {error.strerror}.") from None
@@ -63,31 +78,41 @@ def _iso(at_ms: int | None) -> str | None:
     return None if at_ms is None else datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec="milliseconds")
 
 
+def _days(house: House, since_ms: int, until_ms: int) -> Iterator[dict[str, Any]]:
+    for one in house.store.usage.totals(_BY, since_ms=since_ms, until_ms=until_ms, times=True):
+        day = datetime.fromtimestamp(int(one.group["day"]) / 1000, UTC).date().isoformat()
+        known = one.cost_nano or one.calls > one.unpriced
+        cost = show_usd(one.cost_nano) if known else None
+        yield one.group | {"day": day, "cost_usd": cost} | {name: getattr(one, name) for name in _SUMS}
+
+
+_SUMS = tuple(name for name in UsageTotal.__struct_fields__ if name != "group")
+_DAY_COLUMNS = (*_BY, "cost_usd", *_SUMS)
 _COLUMNS = (
     *("started_at", "ended_at", "cost_usd"),
     *(name for name in BookRow.__struct_fields__ if name not in (*_LEFT_OUT, "started_at_ms", "ended_at_ms")),
 )
 
 
-def _csv(path: Path, rows: Iterable[dict[str, Any]]) -> int:
+def _csv(path: Path, columns: Sequence[str], rows: Iterable[dict[str, Any]]) -> int:
     count = 0
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
-        writer.writerow(_COLUMNS)
+        writer.writerow(columns)
         for row in rows:
-            writer.writerow([_cell(row[name]) for name in _COLUMNS])
+            writer.writerow([_cell(row[name]) for name in columns])
             count += 1
     return count
 
 
 def _cell(value: Any) -> Any:
     """Text that a spreadsheet would take for a formula is marked as text (OWASP, CSV Injection)."""
-    if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")):
+    if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r", "\n")):
         return f"'{value}"
     return value
 
 
-def _json(path: Path, rows: Iterable[dict[str, Any]]) -> int:
+def _json(path: Path, _: Sequence[str], rows: Iterable[dict[str, Any]]) -> int:
     count = 0
     with path.open("wb") as file:
         file.write(b"[")
@@ -99,7 +124,7 @@ def _json(path: Path, rows: Iterable[dict[str, Any]]) -> int:
     return count
 
 
-def _parquet(path: Path, rows: Iterable[dict[str, Any]]) -> int:
+def _parquet(path: Path, columns: Sequence[str], rows: Iterable[dict[str, Any]]) -> int:
     try:
         import pyarrow as arrow  # pyright: ignore
         import pyarrow.parquet as parquet  # pyright: ignore
@@ -109,7 +134,7 @@ def _parquet(path: Path, rows: Iterable[dict[str, Any]]) -> int:
             "Install `ownkey[parquet]`, or export to .csv or .json.",
         ) from None
     module: Any = arrow
-    schema = module.schema([(name, _arrow_type(module, name)) for name in _COLUMNS])
+    schema = module.schema([(name, _arrow_type(module, name)) for name in columns])
     count = 0
     writer: Any = parquet.ParquetWriter(path, schema)  # pyright: ignore
     try:
@@ -124,7 +149,7 @@ def _parquet(path: Path, rows: Iterable[dict[str, Any]]) -> int:
 def _arrow_type(arrow: Any, name: str) -> Any:
     if name in ("stream", "priced"):
         return arrow.bool_()
-    whole = name.endswith(("_nano", "_tokens", "_ms")) or name in ("attempt", "status")
+    whole = name.endswith(("_nano", "_tokens", "_ms")) or name in ("attempt", "status", "calls", "failed", "unpriced")
     return arrow.int64() if whole else arrow.string()
 
 

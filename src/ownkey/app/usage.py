@@ -12,14 +12,16 @@ from msgspec import Struct
 from ownkey.spending.budget import Room
 from ownkey.spending.forecast import Coverage, Projection, backtest, project, run_out
 from ownkey.spending.savings import Saving, Used, savings
-from ownkey.store.posting import DAY_MS
-from ownkey.store.usage import Dimension, UsageTotal
+from ownkey.store.posting import DAY_MS, HOUR_MS
+from ownkey.store.usage import FOREVER_MS, Dimension, UsageTotal
 
 if TYPE_CHECKING:
     from ownkey.app.house import House
 
 HISTORY_DAYS = 400
 """Of the days that a projection is made and checked from."""
+EXACT_DAYS = 35
+"""Of those, the ones that begin at midnight of the zone; earlier ones are days of UTC, which are summed up already."""
 
 
 class Ends(Struct, frozen=True):
@@ -30,7 +32,9 @@ class Ends(Struct, frozen=True):
 
 
 class Summary(Struct, frozen=True):
-    """How things stand. `today` and `month` are None where nothing was asked; amounts in nano-USD.
+    """How things stand. Totals are None where nothing was asked; amounts in nano-USD.
+
+    `last_month_by_now` is what the month before had come to after as much of it as has passed of this one.
 
     `projection` is None while nothing is known; `checked` says how it fared on past months. `savings` compare this
     month with one model for everything.
@@ -38,6 +42,8 @@ class Summary(Struct, frozen=True):
 
     today: UsageTotal | None
     month: UsageTotal | None
+    last_month: UsageTotal | None
+    last_month_by_now: UsageTotal | None
     pending_nano: int
     projection: Projection | None
     checked: Coverage | None
@@ -56,7 +62,7 @@ class UsageBook:
         by: Sequence[Dimension] = ("provider", "model"),
         *,
         since_ms: int = 0,
-        until_ms: int = 2**53,
+        until_ms: int = FOREVER_MS,
         where: Mapping[str, str] | None = None,
         times: bool = True,
     ) -> list[UsageTotal]:
@@ -68,32 +74,47 @@ class UsageBook:
         self, days: int = 60, zone: tzinfo | None = None, where: Mapping[str, str] | None = None
     ) -> dict[date, int]:
         """What each day cost, in nano-USD, today among them; days on which nothing was asked are not there."""
-        since = datetime.now(zone).astimezone(zone) - timedelta(days=days)
-        hours = self._house.store.usage.totals(("hour",), since_ms=int(since.timestamp() * 1000), where=where)
+        today = datetime.now(zone).astimezone(zone).date()
+        since = _midnight(today - timedelta(days=days - 1), zone)
+        step: Dimension = "day" if zone is UTC else "hour"
         found: dict[date, int] = {}
-        for one in hours:
-            day = datetime.fromtimestamp(int(one.group["hour"]) / 1000, UTC).astimezone(zone).date()
+        for one in self._house.store.usage.totals((step,), since_ms=_ms(since), where=where):
+            day = datetime.fromtimestamp(int(one.group[step]) / 1000, UTC).astimezone(zone).date()
+            found[day] = found.get(day, 0) + one.cost_nano
+        return found
+
+    def _history(self, zone: tzinfo | None, today: date) -> dict[date, int]:
+        found = self.by_day(EXACT_DAYS, zone)
+        until_ms = _ms(_midnight(today - timedelta(days=EXACT_DAYS - 1), zone)) // HOUR_MS * HOUR_MS
+        since_ms = until_ms // DAY_MS * DAY_MS - (HISTORY_DAYS - EXACT_DAYS) * DAY_MS
+        for one in self._house.store.usage.totals(("day",), since_ms=since_ms, until_ms=until_ms):
+            day = datetime.fromtimestamp(int(one.group["day"]) / 1000, UTC).date()
             found[day] = found.get(day, 0) + one.cost_nano
         return found
 
     def summary(self, zone: tzinfo | None = None) -> Summary:
         now = datetime.now(zone).astimezone(zone)
-        midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
-        first = midnight.replace(day=1)
-        days = self.by_day(HISTORY_DAYS, zone)
+        midnight = _midnight(now.date(), zone)
+        first = _midnight(now.date().replace(day=1), zone)
+        before = _midnight((now.date().replace(day=1) - timedelta(days=1)).replace(day=1), zone)
+        by_now = min(first, before + (now - first))
+        days = self._history(zone, now.date())
         passed = (now - midnight) / timedelta(days=1)
-        usage = self._house.store.usage
-        today = usage.totals((), since_ms=_ms(midnight), times=True)
-        month = usage.totals((), since_ms=_ms(first), times=True)
         return Summary(
-            today[0] if today else None,
-            month[0] if month else None,
+            self._total(midnight),
+            self._total(first),
+            self._total(before, first),
+            self._total(before, by_now),
             self._house.store.book.pending_nano(),
             project(days, now.date(), passed),
             backtest(days),
             tuple(self._ends(now)),
             tuple(self.savings(_ms(first))),
         )
+
+    def _total(self, since: datetime, until: datetime | None = None) -> UsageTotal | None:
+        until_ms = FOREVER_MS if until is None else _ms(until)
+        return next(iter(self.totals((), since_ms=_ms(since), until_ms=until_ms)), None)
 
     def savings(self, since_ms: int) -> list[Saving]:
         """What everything since then would have cost at one model: at each that was used, and at the default model of
@@ -145,6 +166,12 @@ class UsageBook:
 
 
 _FAR = datetime(9000, 1, 1, tzinfo=UTC)
+
+
+def _midnight(day: date, zone: tzinfo | None) -> datetime:
+    """When a day begins there; its offset may be another than that of now."""
+    begins = datetime(day.year, day.month, day.day, tzinfo=zone)
+    return begins.astimezone() if zone is None else begins
 
 
 def _ms(at: datetime) -> int:

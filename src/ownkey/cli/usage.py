@@ -105,6 +105,9 @@ def export_usage(
     path: Path = typer.Argument(help="Where to; its ending says the format: .csv, .json or .parquet."),  # noqa: B008
     since: str | None = SinceOption,
     until: str | None = UntilOption,
+    rollups: bool = typer.Option(
+        False, "--rollups/--rows", help="A row for each day and all that it is totalled by, or for each try."
+    ),
 ) -> None:
     """Every try as a row of a file, for spreadsheets and other programs."""
     from ownkey.app.export import export
@@ -120,10 +123,11 @@ def export_usage(
                     path,
                     since_ms=since_ms,
                     until_ms=until_ms,
+                    rollups=rollups,
                     progress=lambda done: status.update(f"Exporting… {done:,} rows"),
                 )
         else:
-            count = export(ownkey.house, path, since_ms=since_ms, until_ms=until_ms)
+            count = export(ownkey.house, path, since_ms=since_ms, until_ms=until_ms, rollups=rollups)
         typer.echo(f"{count:,} rows are in {path}.")
 
 
@@ -149,6 +153,9 @@ def _show_summary(summary: Summary, by_day: dict[date, int]) -> None:
     today = summary.today.cost_nano if summary.today else 0
     pending = f", {usd(summary.pending_nano)} pending" if summary.pending_nano else ""
     typer.echo(f"{usd(month)} this month, {usd(today)} today{pending}.")
+    if summary.last_month is not None:
+        by_now = summary.last_month_by_now.cost_nano if summary.last_month_by_now else 0
+        typer.echo(f"Last month {about(summary.last_month.cost_nano)}, of which {about(by_now)} by this time of it.")
     if summary.projection is not None:
         checked = summary.checked
         note = f" Past months: within it in {checked.within:.0%}." if checked and checked.projections > 10 else ""
@@ -215,6 +222,8 @@ def _plain(summary: Summary) -> dict[str, Any]:
     return {
         "today": _told(summary.today) if summary.today else None,
         "month": _told(summary.month) if summary.month else None,
+        "last_month": _told(summary.last_month) if summary.last_month else None,
+        "last_month_by_now": _told(summary.last_month_by_now) if summary.last_month_by_now else None,
         "pending_nano": summary.pending_nano,
         "projection": None if projection is None else {"says": str(projection)} | _fields(projection),
         "checked": None if checked is None else _fields(checked),
