@@ -144,3 +144,22 @@ def test_bad_wishes_get_one_clear_error(spent: Env, arguments: tuple[str, ...]) 
     assert done.returncode != 0
     assert done.stderr.startswith("ownkey: ")
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.row("D10")
+def test_a_past_month_is_priced_anew_on_other_models_and_at_other_prices(spent: Env) -> None:
+    first = datetime.now(UTC).replace(day=1) - timedelta(days=1)
+    months = {f"{datetime.fromtimestamp((NOW_MS - back * DAY_MS) / 1000, UTC):%Y-%m}" for back in range(40)}
+    assert f"{first:%Y-%m}" in months
+    same = told(spent, "reprice", "--month", f"{first:%Y-%m}")
+    assert {one["was"]: one["difference"] for one in same} == {"openai/gpt-4o": 0, "openai/gpt-4o-mini": 0}
+    dear = told(spent, "reprice", "--month", f"{first:%Y-%m}", "--model", "openai/gpt-4o")
+    mini = next(one for one in dear if one["was"] == "openai/gpt-4o-mini")
+    assert mini["instead"] == mini["calls"] * 7_500_000
+    swapped = told(spent, "reprice", "--month", f"{first:%Y-%m}", "--swap", "openai/gpt-4o=openai/gpt-4o-mini")
+    assert all(one["instead"] == (one["calls"] - one["unknown"]) * 450_000 for one in swapped)
+    unknown = told(spent, "reprice", "--month", f"{first:%Y-%m}", "--model", "openai/never-heard-of")
+    assert all((one["unknown"], one["instead"], one["actual"]) == (one["calls"], 0, 0) for one in unknown)
+    assert "In all $" in run(spent, "usage", "reprice", "--month", f"{first:%Y-%m}", "--prices", "then").stdout
+    for bad in (("--month", "October"), ("--swap", "a"), ("--model", "x"), ("--prices", "later")):
+        assert run(spent, "usage", "reprice", *bad).stderr.startswith("ownkey: ")

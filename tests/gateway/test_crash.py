@@ -67,7 +67,7 @@ def test_S01_killed_under_load_every_hold_ends_once_and_none_is_lost(
         assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
     told = json.loads(run(killable.env, "usage", "--json", "--rows", "1000").stdout)
     (total,) = (total for total in told["totals"] if total["group"]["provider"] == name)
-    assert total["pending_nano"] == 0
+    assert told["summary"]["pending_nano"] == 0
     assert total["cost_nano"] == sum(row.cost_nano for row in book_rows(home, name))
 
 

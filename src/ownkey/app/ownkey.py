@@ -17,6 +17,7 @@ from ownkey.app.budgets import BudgetBook
 from ownkey.app.choosing import Recommended, compare, recommend
 from ownkey.app.house import House
 from ownkey.app.keys import KeyRing
+from ownkey.app.pricing import PriceBook
 from ownkey.app.providers import ModelView, Providers
 from ownkey.app.usage import UsageBook
 from ownkey.engine.answer import Whole
@@ -70,6 +71,10 @@ class Ownkey:
     @cached_property
     def budgets(self) -> BudgetBook:
         return BudgetBook(self.house, self.owner)
+
+    @cached_property
+    def prices(self) -> PriceBook:
+        return PriceBook(self.house, self.providers)
 
     @cached_property
     def usage(self) -> UsageBook:

@@ -19,8 +19,10 @@ from ownkey.cli import (
     gallery,
     keys,
     models,
+    prices,
     providers,
     quote,
+    reprice,
     serve,
     simulate,
     tokens,
@@ -66,7 +68,9 @@ app.command()(models.models)
 app.command()(chat.chat)
 app.command()(quote.quote)
 app.add_typer(budgets.app, name="budgets")
+app.add_typer(prices.app, name="prices")
 app.add_typer(usage.app, name="usage")
+usage.app.command("reprice")(reprice.reprice_usage)
 app.add_typer(alerts.app, name="alerts")
 app.add_typer(tokens.app, name="tokens")
 app.command()(simulate.simulate)

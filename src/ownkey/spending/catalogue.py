@@ -16,6 +16,7 @@ from ownkey.catalog.check import nano_usd_per_mtok
 from ownkey.catalog.manifest import Price, Provider
 from ownkey.spending.listed import FORMAT, File, Listed, Seller
 from ownkey.spending.listing import FOREVER, holds, matches, rates_of, spellings, validity
+from ownkey.spending.override import Overrides, applied
 from ownkey.spending.price import Rates
 from ownkey.talk.errors import BadConfiguration
 
@@ -34,6 +35,7 @@ class Prices:
         self._packed = file.sellers
         self._sellers: dict[str, Seller] = {}
         self._known: dict[tuple[str, str, frozenset[tuple[str, str]]], Known] = {}
+        self._overrides: Overrides = {}
 
     @classmethod
     def load(cls, cache: Path) -> Prices:
@@ -51,12 +53,19 @@ class Prices:
             raise BadConfiguration("The price catalogue cannot be read.", f"Remove {path.name} from the cache folder.")
         return cls(file)
 
+    def override(self, overrides: Overrides) -> None:
+        """From now on these are the owner's own prices."""
+        if overrides != self._overrides:
+            self._overrides = overrides
+            self._known.clear()
+
     def rates(
         self, provider: Provider, model: str, at: datetime, asked: Mapping[str, str] | None = None
     ) -> Rates | None:
         """The rates at `at` (aware); None where nobody knows them.
 
-        The owner's price in the manifest goes first, then 0 where the provider is free or local, then the catalogue.
+        The owner's own price goes first, then the one in the manifest, then 0 where the provider is free or local,
+        then the catalogue.
         `asked` are fields of the request that change its price: `service_tier`, `speed`.
         """
         key = (provider.id, model, frozenset(asked.items()) if asked else _PLAIN)
@@ -64,6 +73,9 @@ class Prices:
         if known is not None and known[0] is provider and known[1] <= at < known[2]:
             return known[3]
         since, until, rates = self._find(provider, model, at.astimezone(UTC), asked or {})
+        if self._overrides:
+            own = self._overrides.get((provider.id, model)) or self._overrides.get((provider.id, ""))
+            rates = rates if own is None else applied(own, rates)
         if len(self._known) >= KNOWN_AT_MOST:
             self._known.clear()
         self._known[key] = (provider, since, until, rates)

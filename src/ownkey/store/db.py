@@ -10,6 +10,7 @@ from ownkey.store.connect import Database
 from ownkey.store.install import Install
 from ownkey.store.keys import Keys
 from ownkey.store.models import Models
+from ownkey.store.prices import PriceTable
 from ownkey.store.schema import make_ready
 from ownkey.store.signs import Signs
 from ownkey.store.tokens import Tokens
@@ -27,6 +28,7 @@ class Store:
         self._database = database
         self.book = Book(database)
         self.budgets = BudgetTable(database)
+        self.prices = PriceTable(database)
         self.usage = Usage(database)
         self.alerts = Alerts(database)
         self.signs = Signs(database)

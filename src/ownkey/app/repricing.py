@@ -1,0 +1,93 @@
+"""What a past time would have cost on other models, or at today's prices: every try anew, one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Literal
+
+from msgspec import Struct
+
+from ownkey.spending.price import Rates, cost
+from ownkey.store.book import BookRow
+from ownkey.talk.errors import InvalidRequest
+from ownkey.talk.reply import Usage
+
+if TYPE_CHECKING:
+    from ownkey.app.house import House
+
+PAGE = 5_000
+
+
+class Repriced(Struct):
+    """Of one model that was used: what it did cost, and what it would have, in nano-USD.
+
+    `unknown` tries have no price or no usage, then or now; they are in neither amount.
+    """
+
+    was: str
+    becomes: str
+    calls: int = 0
+    unknown: int = 0
+    actual: int = 0
+    instead: int = 0
+
+    @property
+    def difference(self) -> int:
+        return self.instead - self.actual
+
+
+def reprice(
+    house: House,
+    *,
+    since_ms: int,
+    until_ms: int,
+    to: str | None = None,
+    instead_of: Mapping[str, str] | None = None,
+    prices: Literal["today", "then"] = "today",
+    progress: Callable[[int], None] | None = None,
+) -> list[Repriced]:
+    """The dearest first. `to`: everything at that `provider/model`; `instead_of`: one at another, by name; else each at
+    its own. `prices`: those of today, or of the time at which each try began. Raises InvalidRequest, UnknownModel."""
+    swaps = dict(instead_of or {})
+    for name in (*swaps.values(), *([to] if to else [])):
+        if "/" not in name:
+            raise InvalidRequest(f"{name[:100]!r} is no PROVIDER/MODEL.", param="model")
+        house.catalogue.get(name.partition("/")[0])
+    found: dict[str, Repriced] = {}
+    now = datetime.now(UTC)
+    for count, row in enumerate(house.store.book.every(since_ms, until_ms, PAGE), 1):
+        if progress is not None and count % 1_000 == 0:
+            progress(count)
+        if row.state in ("held", "released"):
+            continue
+        was = f"{row.provider}/{row.model}"
+        becomes = swaps.get(was) or to or was
+        one = found.setdefault(was, Repriced(was, becomes))
+        one.calls += 1
+        at = now if prices == "today" else datetime.fromtimestamp(row.started_at_ms / 1000, UTC)
+        rates, usage = _rates(house, becomes, at), _usage(row)
+        if rates is None or usage is None or not row.priced:
+            one.unknown += 1
+            continue
+        one.actual += row.cost_nano
+        one.instead += cost(rates, usage)
+    return sorted(found.values(), key=lambda one: -one.actual)
+
+
+def _rates(house: House, name: str, at: datetime) -> Rates | None:
+    provider, _, model = name.partition("/")
+    manifest = next((one for one in house.catalogue.all() if one.id == provider), None)
+    return None if manifest is None else house.prices.rates(manifest, model, at)
+
+
+def _usage(row: BookRow) -> Usage | None:
+    if row.input_tokens is None or row.output_tokens is None:
+        return None
+    return Usage(
+        row.input_tokens,
+        row.output_tokens,
+        cached_tokens=row.cached_tokens,
+        cache_write_tokens=row.cache_write_tokens,
+        reasoning_tokens=row.reasoning_tokens,
+    )
