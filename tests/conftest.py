@@ -6,9 +6,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 import postgres
 from house import KEYS, Gateway, Simulator, gateway, library
+
+# How long an example takes says how busy the machine is, and nothing of what is tested.
+settings.register_profile("ownkey", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("ownkey")
 
 # An Ollama, spoken to in its own API, and in those of its other forms where a client speaks them.
 LOCAL = """

@@ -24,7 +24,7 @@ HELLO = [{"role": "user", "content": "Hello"}]
 CONTENTS = [{"role": "user", "parts": [{"text": "Hello"}]}]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def running(served: Gateway) -> Iterator[Provider]:
     with answering(HEALTHY) as made:
         for name, text in MANIFESTS.items():

@@ -78,7 +78,7 @@ HEALTHY = {
 }
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def running(served: Gateway) -> Iterator[Provider]:
     with answering(HEALTHY) as made:
         for name, text in MANIFESTS.items():

@@ -54,7 +54,7 @@ HEALTHY = {
 }
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def running(served: Gateway) -> Iterator[Provider]:
     with answering(HEALTHY) as made:
         write_manifest(served.home, "media-own", made, MANIFEST, KEY)

@@ -98,14 +98,15 @@ class AlertBox:
         """Look every hour, send every few seconds, until cancelled. A database that does not answer is waited for."""
         look_at_s = 0.0
         while True:
+            # A server that is stopped as soon as it was started has nothing under way here.
+            await asyncio.sleep(SENT_EVERY_S)
             try:
                 if time.monotonic() >= look_at_s:
                     await asyncio.to_thread(self.look)
                     look_at_s = time.monotonic() + LOOKED_EVERY_S
                 await self.deliver_once()
             except StorageUnavailable:
-                pass
-            await asyncio.sleep(SENT_EVERY_S)
+                continue
 
     async def _deliver(self, alert: AlertRow, at_ms: int) -> bool:
         store = self._house.store.alerts

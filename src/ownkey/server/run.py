@@ -27,6 +27,9 @@ from ownkey.talk.errors import BadConfiguration
 DRAIN_S = 10
 BACKLOG = 2048
 
+BESIDE_S = 2
+"""That what runs beside the server is waited for when it stops."""
+
 
 def run(settings: Settings, *, announce: Callable[[str], None], command: str = "ownkey") -> None:
     """Serve until SIGTERM or SIGINT; open answers have ten seconds to end. Raises BadConfiguration at a taken port.
@@ -75,7 +78,7 @@ class _Server(uvicorn.Server):
             await super().serve(sockets)
         finally:
             beside.cancel()
-            await asyncio.wait([beside])
+            await asyncio.wait([beside], timeout=BESIDE_S)
 
 
 def _protocol(site: Site) -> type[asyncio.Protocol]:
