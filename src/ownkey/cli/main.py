@@ -22,6 +22,7 @@ from ownkey.cli import (
     prices,
     providers,
     quote,
+    reconcile,
     reprice,
     serve,
     simulate,
@@ -71,6 +72,7 @@ app.add_typer(budgets.app, name="budgets")
 app.add_typer(prices.app, name="prices")
 app.add_typer(usage.app, name="usage")
 usage.app.command("reprice")(reprice.reprice_usage)
+usage.app.command("reconcile")(reconcile.reconcile)
 app.add_typer(alerts.app, name="alerts")
 app.add_typer(tokens.app, name="tokens")
 app.command()(simulate.simulate)

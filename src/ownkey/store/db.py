@@ -7,6 +7,7 @@ from ownkey.store.book import Book
 from ownkey.store.budgets import BudgetTable
 from ownkey.store.choices import Choices
 from ownkey.store.connect import Database
+from ownkey.store.history import History
 from ownkey.store.install import Install
 from ownkey.store.keys import Keys
 from ownkey.store.models import Models
@@ -30,6 +31,7 @@ class Store:
         self.budgets = BudgetTable(database)
         self.prices = PriceTable(database)
         self.usage = Usage(database)
+        self.history = History(database)
         self.alerts = Alerts(database)
         self.signs = Signs(database)
         self.keys = Keys(database)
