@@ -135,3 +135,9 @@ def test_S18_told_twice_it_stops_at_once(killable: Gateway, simulator: Simulator
         killable.process.wait(3)
     assert len(book_rows(home, name)) == 1
     assert "Traceback" not in killable.log.read_text()
+
+
+def test_S18_told_to_stop_as_soon_as_it_speaks_it_stops(simulator: Simulator, home: Path) -> None:
+    for _ in range(8):
+        with gateway(home, simulator) as running:
+            assert running.stop() == 0

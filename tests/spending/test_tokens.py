@@ -64,6 +64,13 @@ def test_tools_and_pictures_make_it_an_estimate_that_says_so() -> None:
         assert count_chat(plain, "gpt-4o").expected < tokens.low <= tokens.expected <= tokens.high
 
 
+@pytest.mark.parametrize("text", ["word " * 300_000, "\u6f22" * 300_000, "a" * 1_100_000])
+def test_more_text_than_can_be_counted_is_estimated(text: str) -> None:
+    tokens = count_chat(Chat((user(text),)), "gpt-4.1")
+    assert tokens.how == "estimated"
+    assert 0 < tokens.low <= tokens.expected <= tokens.high
+
+
 def png(width: int, height: int) -> str:
     head = b"\x89PNG\r\n\x1a\n" + struct.pack(">I4sIIBBBBB", 13, b"IHDR", width, height, 8, 2, 0, 0, 0)
     return base64.b64encode(head + zlib.crc32(head[12:]).to_bytes(4)).decode()

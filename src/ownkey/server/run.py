@@ -8,7 +8,6 @@ import gc
 import os
 import signal
 import socket
-import sys
 from collections.abc import Callable, Coroutine
 from types import FrameType
 from typing import Any, cast
@@ -102,11 +101,13 @@ def _spare_the_collector() -> None:
 
 
 def _stop_quietly(server: uvicorn.Server) -> None:
-    """uvicorn raises a signal again once it has stopped for it, and Python's own handlers would make that a failure."""
+    """uvicorn raises a signal again once it has stopped for it, and Python's own handlers would make that a failure.
+
+    One that comes before it has started is noted: an exception raised here may be lost where no frame of ours stands.
+    """
 
     def handle(number: int, frame: FrameType | None) -> None:
-        if not server.started:
-            sys.exit(0)
+        server.should_exit = True
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, handle)

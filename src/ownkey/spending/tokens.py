@@ -46,7 +46,7 @@ FILE_TOKENS_A_KB = (20, 100, 400)
 
 
 class Tokens(Struct, frozen=True):
-    """At least, as expected, at most; all the same where they were counted."""
+    """All the same where they were counted; else what text is usually within. No bound: that is what is held."""
 
     low: int
     expected: int
@@ -74,7 +74,11 @@ def count_text(text: str, model: str) -> Tokens:
     vocabulary = vocabulary_of(model)
     if vocabulary is None:
         return estimate(len(text.encode("utf-8", "replace")))
-    count = len(_encoding(vocabulary).encode_ordinary(text))
+    try:
+        count = len(_encoding(vocabulary).encode_ordinary(text))
+    except ValueError:
+        # bpe-openai counts up to a million characters, or 200,000 tokens, at once.
+        return estimate(len(text.encode("utf-8", "replace")))
     return Tokens(count, count, count)
 
 
