@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Literal
 
 from msgspec import Struct
 
-from ownkey.spending.price import Rates, cost
+from ownkey.catalog.manifest import Provider
+from ownkey.spending.price import cost
+from ownkey.spending.reprice import PLAIN, charged_tier, kept_rates
 from ownkey.store.book import BookRow
 from ownkey.talk.errors import InvalidRequest
 from ownkey.talk.reply import Usage
@@ -22,7 +24,8 @@ PAGE = 5_000
 class Repriced(Struct):
     """Of one model that was used: what it did cost, and what it would have, in nano-USD.
 
-    `unknown` tries have no price or no usage, then or now; they are in neither amount.
+    `unknown` tries have no price or no usage, then or now, or were charged for more than the book keeps of them (sound,
+    what is cached for an hour); they are in neither amount.
     """
 
     was: str
@@ -48,13 +51,15 @@ def reprice(
     progress: Callable[[int], None] | None = None,
 ) -> list[Repriced]:
     """The dearest first. `to`: everything at that `provider/model`; `instead_of`: one at another, by name; else each at
-    its own. `prices`: those of today, or of the time at which each try began. Raises InvalidRequest, UnknownModel."""
+    its own. `prices`: those of today, or of the time at which each try began, which for its own model are those that
+    the book keeps with it. Raises InvalidRequest."""
     swaps = dict(instead_of or {})
     for name in (*swaps.values(), *([to] if to else [])):
         if "/" not in name:
             raise InvalidRequest(f"{name[:100]!r} is no PROVIDER/MODEL.", param="model")
         house.catalogue.get(name.partition("/")[0])
     found: dict[str, Repriced] = {}
+    known = {provider.id: provider for provider in house.catalogue.all()}
     now = datetime.now(UTC)
     for count, row in enumerate(house.store.book.every(since_ms, until_ms, PAGE), 1):
         if progress is not None and count % 1_000 == 0:
@@ -65,20 +70,36 @@ def reprice(
         becomes = swaps.get(was) or to or was
         one = found.setdefault(was, Repriced(was, becomes))
         one.calls += 1
-        at = now if prices == "today" else datetime.fromtimestamp(row.started_at_ms / 1000, UTC)
-        rates, usage = _rates(house, becomes, at), _usage(row)
-        if rates is None or usage is None or not row.priced:
+        if not row.priced:
+            instead = None
+        elif prices == "then" and becomes == was:
+            instead = row.cost_nano
+        else:
+            at = now if prices == "today" else datetime.fromtimestamp(row.started_at_ms / 1000, UTC)
+            instead = _cost_at(house, known, becomes, at, row)
+        if instead is None:
             one.unknown += 1
             continue
         one.actual += row.cost_nano
-        one.instead += cost(rates, usage)
+        one.instead += instead
     return sorted(found.values(), key=lambda one: -one.actual)
 
 
-def _rates(house: House, name: str, at: datetime) -> Rates | None:
+def _cost_at(house: House, known: Mapping[str, Provider], name: str, at: datetime, row: BookRow) -> int | None:
+    """What the try would have cost at that model, in the tier that it was charged in; None where nobody knows."""
     provider, _, model = name.partition("/")
-    manifest = next((one for one in house.catalogue.all() if one.id == provider), None)
-    return None if manifest is None else house.prices.rates(manifest, model, at)
+    usage = _usage(row)
+    if usage is None or provider not in known:
+        return None
+    tier = PLAIN
+    if kept_rates(row.price):
+        charged = charged_tier(row.price, usage, row.cost_nano)
+        if charged is None and row.state == "exact":
+            return None
+        tier = charged or PLAIN
+    asked = None if tier == PLAIN else {"service_tier": tier, "speed": tier}
+    rates = house.prices.rates(known[provider], model, at, asked)
+    return None if rates is None else cost(rates, usage)
 
 
 def _usage(row: BookRow) -> Usage | None:
