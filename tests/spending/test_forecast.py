@@ -48,6 +48,42 @@ def test_the_projection_holds_on_past_months(kind: str, least_within: float, mos
         assert found.median_error <= most_error
 
 
+@pytest.mark.row("B13")
+@pytest.mark.parametrize("kind", ["weekdays", "growing", "bursts"])
+def test_the_interval_holds_in_8_of_10_past_months(kind: str) -> None:
+    """Over many series, since the projections of one month are much alike."""
+    found = [told for seed in range(20) if (told := backtest(series(kind, 100 + seed)))]
+    number = sum(one.projections for one in found)
+    held = sum(one.within * one.projections for one in found) / number
+    assert number >= 600
+    assert held >= 0.8
+
+
+@pytest.mark.parametrize("back", range(1, 29, 3))
+def test_one_day_far_off_changes_the_days_to_come_little(back: int) -> None:
+    today = date(2027, 3, 1)
+    days = {today - timedelta(days=number): 100 * CENT for number in range(1, 43)}
+    plain = project(days, today, 0.0)
+    shot = project(days | {today - timedelta(days=back): 10_000 * CENT}, today, 0.0)
+    assert plain is not None
+    assert shot is not None
+    assert shot.expected - shot.spent < 1.5 * (plain.expected - plain.spent)
+
+
+@given(
+    st.dictionaries(st.integers(0, 60), st.integers(0, 10**11), max_size=60),
+    st.integers(0, 10**13),
+    st.integers(0, 10**13),
+)
+def test_a_larger_budget_never_runs_out_sooner(amounts: dict[int, int], limit: int, more: int) -> None:
+    today = FIRST + timedelta(days=61)
+    days = {FIRST + timedelta(days=number): amount for number, amount in amounts.items()}
+    until = today + timedelta(days=40)
+    small, large = (run_out(most, 10**9, days, today, until) for most in (limit, limit + more))
+    assert small is None or today <= small < until
+    assert large is None or (small is not None and small <= large)
+
+
 def test_the_weekend_is_known_to_be_quiet() -> None:
     days = series("weekdays", 7)
     friday = date(2027, 9, 24)
