@@ -14,6 +14,7 @@ from mail_server import MailServer, mail_server
 from ownkey.settings import Password
 from ownkey.settings import alerts as settings
 from ownkey.talk.errors import EndpointNotAllowed, NetworkError, OwnkeyError, UnexpectedResponse
+from ownkey.transport.guard import Guard
 from ownkey.transport.mail import Mail, send_mail, written
 
 MAIL = Mail(
@@ -33,11 +34,13 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 
 
 def sent(
-    server: MailServer, context: ssl.SSLContext | None, *, scheme: str = "smtp", user: str = "", clear: bool = False
+    server: MailServer, context: ssl.SSLContext | None, *, scheme: str = "smtp", user: str = "", named: bool = True
 ) -> None:
+    """`named`: among the private hosts that are allowed."""
     place = settings.mail_server(f"{scheme}://{user}localhost:{server.port}")
     password = Password(PASSWORD) if user else None
-    asyncio.run(send_mail(place, MAIL, password=password, in_the_clear=clear, context=context))
+    guard = Guard([("localhost", server.port)] if named else [])
+    asyncio.run(send_mail(place, MAIL, guard=guard, password=password, context=context))
 
 
 @pytest.mark.parametrize("scheme", ["smtp", "smtps"])
@@ -64,11 +67,27 @@ def test_a_certificate_that_is_not_right_gets_nothing(authority: Authority, own:
 
 def test_a_server_without_tls_gets_nothing_unless_it_is_named_in_the_settings(authority: Authority) -> None:
     with mail_server() as server:
-        with pytest.raises(EndpointNotAllowed, match="offers no TLS"):
-            sent(server, authority.client(), user="me@")
-        assert not any(said.startswith(("AUTH", "MAIL")) for said in server.heard)
-        sent(server, None, clear=True)
+        for scheme in ("smtp", "smtps"):
+            with pytest.raises(EndpointNotAllowed, match="private or reserved"):
+                sent(server, authority.client(), scheme=scheme, user="me@", named=False)
+        assert server.connections == 0
+        sent(server, authority.client())
         assert [letter.under_tls for letter in server.letters] == [False]
+
+
+class Abroad(Guard):
+    """As if localhost were a place of the public internet."""
+
+    async def addresses(self, host: str, port: int, *, tls: bool) -> tuple[str, ...]:
+        return ("127.0.0.1",)
+
+
+def test_a_public_server_that_offers_no_tls_gets_nothing() -> None:
+    with mail_server() as server:
+        place = settings.mail_server(f"smtp://me@localhost:{server.port}")
+        with pytest.raises(EndpointNotAllowed, match="offers no TLS"):
+            asyncio.run(send_mail(place, MAIL, guard=Abroad(), password=Password(PASSWORD)))
+        assert not any(said.startswith(("AUTH", "MAIL")) for said in server.heard)
 
 
 def test_what_the_server_refuses_is_said_without_the_password(authority: Authority) -> None:
@@ -80,14 +99,14 @@ def test_what_the_server_refuses_is_said_without_the_password(authority: Authori
         assert PASSWORD not in str(refused.value)
         assert "canary" not in str(refused.value)
     with mail_server(DATA="451 try later") as server, pytest.raises(UnexpectedResponse, match="451 try later"):
-        sent(server, None, clear=True)
+        sent(server, None)
     with mail_server(RCPT="550 nobody") as server, pytest.raises(UnexpectedResponse, match="550 nobody"):
-        sent(server, None, clear=True)
+        sent(server, None)
 
 
 def test_a_bad_goodbye_after_the_mail_was_taken_is_no_failure() -> None:
     with mail_server(QUIT="421 tired") as server:
-        sent(server, None, clear=True)
+        sent(server, None)
         assert len(server.letters) == 1
 
 
@@ -95,13 +114,13 @@ def test_a_server_that_is_not_there_is_an_error_that_says_so() -> None:
     with mail_server() as server:
         pass
     with pytest.raises(NetworkError, match="could not be reached"):
-        sent(server, None, clear=True)
+        sent(server, None)
 
 
 def test_cancelled_it_lets_go_of_a_server_that_says_nothing() -> None:
     async def main(server: MailServer) -> None:
         place = settings.mail_server(f"smtp://localhost:{server.port}")
-        task = asyncio.create_task(send_mail(place, MAIL, in_the_clear=True))
+        task = asyncio.create_task(send_mail(place, MAIL, guard=Guard([("localhost", server.port)])))
         await asyncio.to_thread(until, lambda: server.heard)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -146,5 +165,5 @@ def test_a_mail_server_is_read_with_its_usual_ports() -> None:
 
 def test_nothing_of_the_machine_is_told(authority: Authority, tmp_path: Path) -> None:
     with mail_server() as server:
-        sent(server, None, clear=True)
+        sent(server, None)
         assert server.heard[0].lower() == "ehlo [127.0.0.1]"

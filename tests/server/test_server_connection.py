@@ -6,7 +6,7 @@ import asyncio
 import sys
 from asyncio import Task
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
 import pytest
@@ -506,5 +506,71 @@ def test_S18_told_to_stop_what_is_under_way_is_answered_and_no_more() -> None:
             heard = await asyncio.wait_for(reader.read(), 3)
             assert (statuses(heard), b"connection: close" in heard, open_.paths) == ([200], True, ["/wait"])
             writer.close()
+
+    run(main)
+
+
+def test_G13_when_all_connections_are_taken_those_that_come_are_told_so_and_the_others_go_on() -> None:
+    async def main() -> None:
+        async with shop(Limits(connections=20, linger_s=0.2)) as open_:
+            idle = [await asyncio.open_connection("127.0.0.1", open_.port) for _ in range(20)]
+            await eventually(lambda: len(open_.connections) == 20)
+            for _ in range(3):
+                reader, writer = await asyncio.open_connection("127.0.0.1", open_.port)
+                writer.write(GET)
+                assert (await asyncio.wait_for(reader.read(), 3)).startswith(b"HTTP/1.1 503 ")
+                writer.close()
+            assert open_.seen == []
+            reader, writer = idle[0]
+            writer.write(GET)
+            assert (await reader.readuntil(b"/a ")).startswith(b"HTTP/1.1 200 ")
+            for _, writer in idle:
+                writer.close()
+            await eventually(lambda: not open_.connections)
+            assert statuses(await said(open_.port, GET)) == [200]
+
+    run(main)
+
+
+def test_G13_those_for_whom_there_is_no_word_are_closed_and_nothing_is_kept_of_them() -> None:
+    async def main() -> None:
+        async with shop(Limits(connections=5, linger_s=1.0)) as open_:
+            kept = [await asyncio.open_connection("127.0.0.1", open_.port) for _ in range(5 + 64)]
+            await eventually(lambda: len(open_.connections) == 69)
+            for _ in range(40):
+                reader, writer = await asyncio.open_connection("127.0.0.1", open_.port)
+                with suppress(ConnectionError):
+                    assert await asyncio.wait_for(reader.read(), 3) == b""
+                writer.close()
+                assert len(open_.connections) <= 70
+            for _, writer in kept:
+                writer.close()
+            await eventually(lambda: not open_.connections)
+            assert statuses(await said(open_.port, GET)) == [200]
+
+    run(main)
+
+
+def test_G13_two_thousand_that_come_in_waves_are_answered_or_told_and_the_server_goes_on() -> None:
+    async def main() -> None:
+        async with shop(Limits(connections=40)) as open_:
+            heard: list[bytes] = []
+
+            async def come() -> None:
+                try:
+                    reader, writer = await asyncio.open_connection("127.0.0.1", open_.port)
+                    writer.write(SLOW)
+                    heard.append((await asyncio.wait_for(reader.read(12), 20)) or b"closed")
+                    writer.close()
+                except ConnectionError:
+                    heard.append(b"closed")
+
+            for _ in range(20):
+                await asyncio.gather(*[come() for _ in range(100)])
+            told = {what: heard.count(what) for what in set(heard)}
+            assert set(told) <= {b"HTTP/1.1 200", b"HTTP/1.1 503", b"closed"}
+            assert min(told[b"HTTP/1.1 200"], told[b"HTTP/1.1 503"]) >= 100
+            await eventually(lambda: not open_.tasks)
+            assert statuses(await said(open_.port, GET)) == [200]
 
     run(main)

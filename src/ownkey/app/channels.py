@@ -6,7 +6,6 @@ import asyncio
 import hmac
 import time
 from base64 import b64encode
-from collections.abc import Collection
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from hashlib import sha256
@@ -24,6 +23,7 @@ from ownkey.talk.money import show_usd
 from ownkey.talk.origin import Origin
 from ownkey.talk.secret import Secret, clean
 from ownkey.transport import Deadlines, Outgoing, Transport
+from ownkey.transport.guard import Guard
 from ownkey.transport.mail import Mail, send_mail
 
 WEBHOOK_S = 10
@@ -97,7 +97,7 @@ class Email:
     """A plain-text e-mail to one address. The same alert has the same Message-ID, whenever it is sent."""
 
     def __init__(
-        self, server: MailServer, password: Secret | None, *, sender: str | None, to: str, in_the_clear: bool
+        self, server: MailServer, password: Secret | None, *, sender: str | None, to: str, guard: Guard
     ) -> None:
         self.name = f"email:{to}"
         self.shown = f"e-mail to {to}"
@@ -105,7 +105,7 @@ class Email:
         self._password = password
         self._sender = sender or to
         self._to = to
-        self._in_the_clear = in_the_clear
+        self._guard = guard
 
     async def send(self, alert: Alert) -> None:
         digest, domain = sha256(alert.id.encode()).hexdigest()[:32], self._sender.rpartition("@")[2]
@@ -117,7 +117,7 @@ class Email:
             id=f"<{digest}@{domain}>",
             date=format_datetime(_utc(alert.at_ms)),
         )
-        await send_mail(self._server, mail, password=self._password, in_the_clear=self._in_the_clear)
+        await send_mail(self._server, mail, guard=self._guard, password=self._password)
 
 
 def channels(settings: Settings, transport: Transport) -> list[Channel]:
@@ -128,9 +128,8 @@ def channels(settings: Settings, transport: Transport) -> list[Channel]:
         found.append(Webhook(origin, target, signing_key(settings.alert_webhook_secret), transport))
     if settings.smtp_url is not None:
         server = mail_server(settings.smtp_url)
-        clear = _is_in(server, settings.allow_private_hosts)
         found += [
-            Email(server, settings.smtp_password, sender=settings.alert_email_from, to=to, in_the_clear=clear)
+            Email(server, settings.smtp_password, sender=settings.alert_email_from, to=to, guard=transport.guard)
             for to in settings.alert_email_to
         ]
     return found
@@ -159,10 +158,6 @@ def _value(name: str, value: object, facts: dict[str, Any]) -> str:
     if isinstance(value, int) and name in ("limit", "spent", "pending"):
         return show(value, facts.get("unit", "requests"))
     return value if isinstance(value, str) else msgspec.json.encode(value).decode()
-
-
-def _is_in(server: MailServer, hosts: Collection[tuple[str, int]]) -> bool:
-    return (server.host, server.port) in hosts
 
 
 def _utc(at_ms: int) -> datetime:

@@ -19,7 +19,7 @@ from ownkey.store.db import Store
 from ownkey.talk.errors import BadConfiguration, OwnkeyError
 from ownkey.talk.origin import Origin
 from ownkey.transport import Deadlines, Transport
-from ownkey.transport.addresses import is_global, parse
+from ownkey.transport.addresses import is_global, is_metadata, parse
 from ownkey.vault.tokens import Tokens
 from ownkey.vault.vault import Vault
 from ownkey.wires.wire import WIRE_NAMES
@@ -105,7 +105,8 @@ def _make_home(home: Path) -> None:
 class PrivateHosts(Collection[tuple[str, int]]):
     """Private addresses that may be spoken to: those in the settings, and where local providers' files say they are.
 
-    A file in the providers folder is its owner's word; an endpoint set for a cloud provider is not enough.
+    A file in the providers folder is its owner's word, though not for the metadata service of a cloud; an endpoint set
+    for a cloud provider is not enough.
     """
 
     def refuse(self, origin: Origin) -> bool:
@@ -127,7 +128,8 @@ class PrivateHosts(Collection[tuple[str, int]]):
                     origin, _ = Origin.parse(provider.base_url)
                 except OwnkeyError:
                     continue
-                found.add((origin.host, origin.port))
+                if not is_metadata(origin.host):
+                    found.add((origin.host, origin.port))
         return found
 
     def __contains__(self, host: object) -> bool:

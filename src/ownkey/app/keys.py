@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import time
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from ownkey.catalog.manifest import Provider
 from ownkey.engine.request import Request, new_id
 from ownkey.engine.target import locate
 from ownkey.store.keys import KeyRow
 from ownkey.talk.chat import Chat, user
-from ownkey.talk.errors import InvalidRequest
+from ownkey.talk.errors import InvalidRequest, ProviderTimeout
 from ownkey.talk.secret import Secret
 
 if TYPE_CHECKING:
@@ -32,6 +34,9 @@ class Tested(Struct, frozen=True):
     models: int | None
     took_ms: int
 
+
+TEST_S = 3.5
+"""A person waits for it: with the start of the command it answers within five seconds, whatever the provider does."""
 
 SHORTEST_TOKENS = 16
 """Fewer are refused by some models."""
@@ -70,16 +75,26 @@ class KeyRing:
 
     async def test(self, provider: str) -> Tested:
         """Ask the provider with the stored key: for its models or, where those are shown to anybody, for the shortest
-        answer of its default model, which is paid for. Raises what came of it."""
+        answer of its default model, which is paid for. Raises what came of it, after `TEST_S` at the latest."""
         started_s = time.monotonic()
         manifest = self._house.catalogue.get(provider)
-        models: int | None = None
+        try:
+            async with asyncio.timeout(TEST_S):
+                models = await self._tested(manifest)
+        except TimeoutError:
+            raise ProviderTimeout(
+                f"{manifest.name} gave no whole answer within {TEST_S:g} s.",
+                "Check its address and the network, and try again.",
+                provider=manifest.id,
+            ) from None
+        return Tested(models, int((time.monotonic() - started_s) * 1000))
+
+    async def _tested(self, manifest: Provider) -> int | None:
         if manifest.check == "chat" and manifest.default is not None:
             chat = Chat((user("Say yes."),), max_output_tokens=SHORTEST_TOKENS)
             asked = f"{manifest.id}/{manifest.default}"
             await self._house.engine.run(
                 Request(new_id(), self._owner, asked, stream=False, chat=chat, price_accepted=True)
             )
-        else:
-            models = len(await self._house.discovery.refresh(self._owner, manifest))
-        return Tested(models, int((time.monotonic() - started_s) * 1000))
+            return None
+        return len(await self._house.discovery.refresh(self._owner, manifest))

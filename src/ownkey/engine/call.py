@@ -76,6 +76,7 @@ class Call(Struct, Generic[Result]):
     price_accepted: bool = False
     over_accepted: bool = False
     automation: str | None = None
+    hops: int = 0
 
 
 async def attempt(
@@ -90,7 +91,7 @@ async def attempt(
     warnings = soft_caps(falls, made, asked_output=None, accepted=call.over_accepted)
     spoken = target.embedding or target.wire
     booked = spoken.name if target.embedding else work.operation
-    sending = Sending(target, spoken, work.operation, put.body, number, booked, headers=put.headers)
+    sending = Sending(target, spoken, work.operation, put.body, number, booked, headers=put.headers, hops=call.hops)
     tried, incoming = await sender.begin(call, sending, made, key, wait=last)
     answered = await _read(work, target, put, tried, incoming)
     usage = answered.usage

@@ -28,6 +28,7 @@ class Count(Struct):
     owner: str
     door: Door
     ask: Ask
+    hops: int = 0
 
 
 class Counted(Struct, frozen=True):
@@ -45,7 +46,7 @@ async def count(sender: Sender, asked: Count, target: Target, number: int) -> Co
         return Counted(estimate(asked), receipt, (ESTIMATED,))
     key = sender.key(asked.owner, target)
     try:
-        sending = Sending(target, spoken, "count", body, number, spoken.name)
+        sending = Sending(target, spoken, "count", body, number, spoken.name, hops=asked.hops)
         incoming = await sender.send(sending, key)
         try:
             return Counted(spoken.read_count(await incoming.read(MAX_REPLY_BYTES)), receipt)

@@ -18,7 +18,7 @@ from ownkey.wires.wire import Listed, Wire, wire
 MAX_PAGES = 20
 MAX_PAGE_BYTES = 16 << 20
 
-# A person waits for it: one answer within five seconds, whatever the provider does.
+# Of one page.
 DEADLINES = Deadlines(connect_s=4.0, headers_s=4.5, idle_s=4.0, total_s=5.0)
 
 

@@ -153,6 +153,7 @@ class Engine:
             booked=target.wire.name,
             stream=request.stream,
             headers=request.headers if passes else (),
+            hops=request.hops,
         )
         attempt, incoming = await self._sender.begin(request, sending, made, key, wait=last, least=least)
         return await read(Sent(request, target, attempt, incoming, written.warnings + over, number, passes))

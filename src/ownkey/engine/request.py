@@ -26,7 +26,7 @@ class Request(Struct):
 
     `price_accepted`: the caller goes on where the price is not known; `over_accepted`: where a budget that asks is
     passed. `automation`: which of them it is a run of. `headers` go to a provider of the client's own
-    wire: they belong to the body.
+    wire: they belong to the body. `hops`: how many Ownkeys it came through.
     """
 
     id: str
@@ -41,6 +41,7 @@ class Request(Struct):
     over_accepted: bool = False
     automation: str | None = None
     headers: tuple[tuple[bytes, bytes], ...] = ()
+    hops: int = 0
 
     def as_chat(self) -> Chat:
         """The whole request in words; raises InvalidRequest or Unsupported where the client's cannot be read."""

@@ -9,7 +9,7 @@ from typing import Protocol
 from msgspec import Struct, structs
 
 from ownkey.engine.attempt import Attempt, Made
-from ownkey.engine.target import Target, key_header
+from ownkey.engine.target import HOPS, Target, key_header
 from ownkey.spending.budget import Falls
 from ownkey.store.book import Book, Hold, Wish
 from ownkey.store.budgets import BudgetTable
@@ -52,7 +52,8 @@ class Asker(Protocol):
 class Sending(Struct, frozen=True):
     """What goes to a target: `body` to its path of `operation`. `booked` is its wire's name in the book.
 
-    `headers` take the place of the target's own of the same name. `number` counts the tries of the request.
+    `headers` take the place of the target's own of the same name. `number` counts the tries of the request, `hops`
+    the Ownkeys that it came through.
     """
 
     target: Target
@@ -63,6 +64,7 @@ class Sending(Struct, frozen=True):
     booked: str
     stream: bool = False
     headers: tuple[Header, ...] = ()
+    hops: int = 0
 
 
 class Least(Struct, frozen=True):
@@ -149,9 +151,12 @@ class Sender:
         """The same where nothing is paid. Raises what the provider answers."""
         target = sending.target
         headers = target.headers
-        if sending.headers:
-            own = {name for name, _ in sending.headers}
-            headers = (*(one for one in headers if one[0] not in own), *sending.headers)
+        given = sending.headers
+        if sending.hops:
+            given = (*given, (HOPS.encode("ascii"), b"%d" % (sending.hops + 1)))
+        if given:
+            own = {name for name, _ in given}
+            headers = (*(one for one in headers if one[0] not in own), *given)
         shown = None if key.secret is None else key_header(target.auth, key.secret.reveal())
         path = target.paths[sending.operation]
         outgoing = Outgoing(b"POST", target.origin, path, headers, sending.body, key.id or "", shown)

@@ -17,6 +17,9 @@ from ownkey.talk.secret import Secret, clean
 from ownkey.wires.embedding import Embedding, embedding
 from ownkey.wires.wire import Spoken, Wire, spoken, wire
 
+HOPS = "x-ownkey-hops"
+"""The header that counts through how many Ownkeys a request has gone, so that none goes round for ever."""
+
 
 class Target(Struct, frozen=True):
     """`quirks` are the provider's with those of the model. `paths` holds the request target of each operation that it
@@ -131,7 +134,7 @@ def locate(
 
 def headers(provider: Provider, speech: Spoken, choice: Choice | None) -> tuple[tuple[bytes, bytes], ...]:
     """What every request to this provider carries, but the key."""
-    named = {"content-type": "application/json", "accept": "*/*", "user-agent": "ownkey"}
+    named = {"content-type": "application/json", "accept": "*/*", "user-agent": "ownkey", HOPS: "1"}
     named |= {name.lower(): value for name, value in speech.headers.items()}
     named |= setting_headers(provider, choice.fields if choice else None)
     return tuple((name.encode("ascii"), value.encode("ascii")) for name, value in named.items())

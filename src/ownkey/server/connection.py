@@ -20,6 +20,7 @@ from ownkey.server.refusal import (
     Limits,
     Refusal,
     body_too_large,
+    crowded,
     defect,
     head_too_large,
     no_proxy,
@@ -32,6 +33,9 @@ HIGH_WATER_BYTES = 256 << 10
 
 _NOTED = frozenset((b"content-length", b"expect", b"upgrade"))
 _LIMITS = Limits()
+
+_TOLD_THAT_IT_IS_FULL = 64
+"""Connections that come when all are taken and are told so; those beyond are closed without a word."""
 
 
 class Served(Protocol):
@@ -92,8 +96,14 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: object) -> None:
         self._transport = cast("Transport", transport)
         self._transport.set_write_buffer_limits(high=HIGH_WATER_BYTES)
+        others = len(self._served.connections)
         self._served.connections.add(self)
+        if others >= self._limits.connections + _TOLD_THAT_IT_IS_FULL:
+            self._transport.abort()
+            return
         self._timer = self._loop.call_later(self._limits.request_s, self._look)
+        if others >= self._limits.connections:
+            self._end_badly(crowded())
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._served.connections.discard(self)

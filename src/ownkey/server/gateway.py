@@ -75,6 +75,7 @@ class Gateway:
             over_accepted=head.over_accepted,
             automation=head.automation,
             headers=head.passed,
+            hops=head.hops,
         )
 
     def _ids(self, request_id: str) -> list[Header]:

@@ -6,14 +6,17 @@ from collections.abc import Iterable
 
 from msgspec import Struct
 
+from ownkey.engine.target import HOPS as TOLD_HOPS
 from ownkey.server.exchange import Header
-from ownkey.talk.errors import InvalidRequest, InvalidToken
+from ownkey.talk.errors import GoesRound, InvalidRequest, InvalidToken
 from ownkey.vault.tokens import Caller, Tokens
 
 LOOPBACK = frozenset({b"localhost", b"127.0.0.1", b"[::1]"})
 ACCEPT_PRICE = b"x-ownkey-accept-unknown-price"
 ACCEPT_OVER = b"x-ownkey-accept-over-budget"
 AUTOMATION = b"x-ownkey-automation"
+HOPS = TOLD_HOPS.encode("ascii")
+MOST_HOPS = 1
 MOST_AUTOMATION_BYTES = 128
 
 # What a body's fields depend on (Anthropic, Beta headers): without it the provider would refuse them.
@@ -23,7 +26,7 @@ MOST_PASSED_BYTES = 2048
 _TOKENS = frozenset({b"x-api-key", b"x-goog-api-key"})
 _READ = (
     frozenset({b"host", b"authorization", b"content-type", b"content-encoding", b"anthropic-version"})
-    | {ACCEPT_PRICE, ACCEPT_OVER, AUTOMATION}
+    | {ACCEPT_PRICE, ACCEPT_OVER, AUTOMATION, HOPS}
     | _TOKENS
     | PASSED
 )
@@ -32,8 +35,8 @@ _READ = (
 class Head(Struct):
     """What is read of a request's headers; None where one did not come. `host` is None too where several came.
 
-    `automation` is the name of the one that it is a run of. `anthropic`: a client of Anthropic's. `passed`: what goes
-    on to a provider of the client's own wire.
+    `automation` is the name of the one that it is a run of. `anthropic`: a client of Anthropic's. `hops`: how many
+    Ownkeys it came through. `passed`: what goes on to a provider of the client's own wire.
     """
 
     host: bytes | None = None
@@ -44,6 +47,7 @@ class Head(Struct):
     over_accepted: bool = False
     automation: str | None = None
     anthropic: bool = False
+    hops: int = 0
     passed: tuple[Header, ...] = ()
 
 
@@ -73,6 +77,8 @@ def read_head(headers: Iterable[Header]) -> Head:
             head.over_accepted = value.lower() == b"yes"
         elif name == AUTOMATION:
             head.automation = _automation(value)
+        elif name == HOPS:
+            head.hops = _hops(value)
         else:
             token = _bearer(value) if name == b"authorization" else value
             if head.token is not None and head.token != token:
@@ -90,6 +96,14 @@ def _automation(value: bytes) -> str:
             "The name of an automation is of 1 to 128 printable characters of ASCII.", param=AUTOMATION.decode()
         )
     return name.decode("ascii")
+
+
+def _hops(value: bytes) -> int:
+    """One Ownkey may ask another; a third is most likely the first again (508: RFC 5842 section 7.2)."""
+    hops = int(value) if value.isdigit() and len(value) < 4 else MOST_HOPS + 1
+    if hops > MOST_HOPS:
+        raise GoesRound("This request came here through other Ownkeys.", "Look where their providers' addresses lead.")
+    return hops
 
 
 def host_allowed(host: bytes | None, allowed: frozenset[bytes]) -> bool:

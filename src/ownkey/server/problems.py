@@ -27,6 +27,7 @@ STATUS: dict[type[OwnkeyError], int] = {
     errors.ContentRefused: 400,
     errors.RequestRefused: 400,
     errors.ProviderTimeout: 504,
+    errors.GoesRound: 508,
     errors.HouseError: 503,
     errors.EndpointNotAllowed: 422,
 }
@@ -46,6 +47,8 @@ def headers_of(error: OwnkeyError) -> list[tuple[bytes, bytes]]:
     headers = [(b"x-should-retry", b"true" if isinstance(error, WORTH_RETRYING) else b"false")]
     if status == 429 and isinstance(error, ProviderError):
         headers.append((b"retry-after", str(max(1, math.ceil(error.retry_after_s or 1))).encode()))
+    if status == 503 and isinstance(error, errors.Overloaded):
+        headers.append((b"retry-after", b"1"))
     if status == 401:
         headers.append((b"www-authenticate", b"Bearer"))
     return headers

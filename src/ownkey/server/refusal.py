@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from ownkey.talk.errors import InvalidRequest, OwnkeyError, TooLarge
+from ownkey.talk.errors import InvalidRequest, Overloaded, OwnkeyError, TooLarge
 
 
 class Limits(Struct, frozen=True):
@@ -13,7 +13,7 @@ class Limits(Struct, frozen=True):
     `audio_bytes` is the largest body at the paths for sounds, which are sent as files: 25 MiB (OpenAI's API reference,
     Audio), and the form around it. `waiting`: requests that are read ahead. `request_s`: how long a client may take to
     send a request; `room_s`: how long to take nothing of an answer; `linger_s`: how long to hear why it was refused,
-    while it still sends.
+    while it still sends. `connections`: how many may be open at once, in one process.
     """
 
     body_bytes: int = 10 << 20
@@ -25,6 +25,7 @@ class Limits(Struct, frozen=True):
     request_s: float = 30.0
     room_s: float = 60.0
     linger_s: float = 5.0
+    connections: int = 4096
 
     def body_bytes_at(self, url: bytes) -> int:
         """How large a body may be at this path."""
@@ -57,6 +58,10 @@ def head_too_large(limits: Limits) -> Refusal:
 
 def body_too_large(most_bytes: int) -> Refusal:
     return Refusal(TooLarge(f"The body is over {most_bytes >> 20} MiB.", "Send less in one request."), 413)
+
+
+def crowded() -> Refusal:
+    return Refusal(Overloaded("Too many connections are open here.", "Close what is not used, and ask again."), 503)
 
 
 def defect() -> OwnkeyError:

@@ -8,6 +8,7 @@ import gc
 import os
 import signal
 import socket
+import sys
 from collections.abc import Callable, Coroutine
 from types import FrameType
 from typing import Any, cast
@@ -19,12 +20,17 @@ from ownkey.app.alerting import AlertBox
 from ownkey.app.house import House
 from ownkey.app.ownkey import OWNER
 from ownkey.server.connection import Connection
+from ownkey.server.refusal import Limits
 from ownkey.server.site import Site
 from ownkey.settings import Settings
 from ownkey.talk.errors import BadConfiguration
 
 DRAIN_S = 10
 BACKLOG = 2048
+
+_FILES = 16_384
+_FILES_OF_OUR_OWN = 192
+"""The database, the log, connections to providers that are kept, and those who are told that there is no room."""
 
 BESIDE_S = 2
 """That what runs beside the server is waited for when it stops."""
@@ -41,7 +47,7 @@ def run(settings: Settings, *, announce: Callable[[str], None], command: str = "
     _spare_the_collector()
     config = uvicorn.Config(
         _no_asgi,
-        http=_protocol(Site(house)),
+        http=_protocol(Site(house), Limits(connections=_room_for_connections())),
         loop="auto",
         lifespan="off",
         interface="asgi3",
@@ -80,11 +86,27 @@ class _Server(uvicorn.Server):
             await asyncio.wait([beside], timeout=BESIDE_S)
 
 
-def _protocol(site: Site) -> type[asyncio.Protocol]:
+def _room_for_connections() -> int:
+    """As many as this process may have open files, of which a request takes two: its client's and its provider's."""
+    if sys.platform == "win32":
+        return Limits().connections
+    import resource  # absent on Windows
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _FILES if hard == resource.RLIM_INFINITY else min(_FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with contextlib.suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+        soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    files = _FILES if soft == resource.RLIM_INFINITY else min(soft, _FILES)
+    return max(1, (files - _FILES_OF_OUR_OWN) // 2)
+
+
+def _protocol(site: Site, limits: Limits) -> type[asyncio.Protocol]:
     """uvicorn makes its connections by this, in place of those of its own that speak ASGI."""
 
     def make(server_state: ServerState, _loop: asyncio.AbstractEventLoop | None, **_: object) -> asyncio.Protocol:
-        return Connection(site, server_state, _loop or asyncio.get_running_loop())
+        return Connection(site, server_state, _loop or asyncio.get_running_loop(), limits)
 
     return cast("type[asyncio.Protocol]", make)
 

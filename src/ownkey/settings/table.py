@@ -72,7 +72,8 @@ TABLE: tuple[Setting, ...] = (
         "OWNKEY_ALLOW_PRIVATE_HOSTS",
         "hosts",
         frozenset[tuple[str, int]](),
-        "Hosts on private addresses that providers may be pointed at: `host:port,…`, IPv6 in brackets.",
+        "Places on private addresses that may be spoken to, each exactly as it is named: `host:port,…`, IPv6 in "
+        "brackets. A name never leads to the metadata service of a cloud.",
     ),
     Setting(
         "fallback",
@@ -157,8 +158,8 @@ TABLE: tuple[Setting, ...] = (
         "OWNKEY_SMTP_URL",
         "url",
         None,
-        "The mail server: `smtps://user@host:465`, or `smtp://user@host:587`, which has to offer STARTTLS unless its "
-        "`host:port` is in `allow_private_hosts`.",
+        "The mail server: `smtps://user@host:465`, or `smtp://user@host:587`, which has to offer STARTTLS. On a "
+        "private network its `host:port` must be in `allow_private_hosts`; one without STARTTLS is taken there too.",
     ),
     Setting("smtp_password", "OWNKEY_SMTP_PASSWORD", "password", None, "The password of that user."),
     Setting(

@@ -28,6 +28,7 @@ OwnkeyError
 │   ├── NetworkError                refused, reset, name not found, TLS
 │   ├── ProviderTimeout             too slow, in a named phase
 │   ├── UnexpectedResponse          an answer that cannot be read
+│   ├── GoesRound                   it came back to an Ownkey, or passed through too many
 │   └── StreamCut                   the answer began and did not end
 └── HouseError                  Ownkey's own state
     ├── EndpointNotAllowed          an address that no key may go to
@@ -232,6 +233,13 @@ class ProviderTimeout(ProviderError):
 class UnexpectedResponse(ProviderError):
     code = "upstream_invalid"
     again = True
+    move_on = True
+
+
+class GoesRound(ProviderError):
+    """It came back to an Ownkey that it had gone out from, or passed through too many of them."""
+
+    code = "loop_detected"
     move_on = True
 
 

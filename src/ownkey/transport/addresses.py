@@ -52,6 +52,23 @@ _NOT_GLOBAL_V6 = tuple(
     )
 )
 
+# Where clouds give a machine's own credentials to whoever asks, and what else is link-local: AWS (169.254.169.254,
+# 169.254.170.2, fd00:ec2::254), Google (fd20:ce::254), Azure's host agent, Alibaba, Oracle, Scaleway (fd00:42::42).
+_METADATA = tuple(map(IPv4Network, ("169.254.0.0/16", "100.100.100.200/32", "168.63.129.16/32", "192.0.0.192/32")))
+_METADATA_V6 = tuple(map(IPv6Network, ("fd00:ec2::/32", "fd20:ce::/32", "fd00:42::42/128", "fe80::a9fe:a9fe/128")))
+# IPv6 addresses that lead to an IPv4 address, and how many bits stand after it: v4-mapped, v4-compatible,
+# v4-translated, NAT64 (RFC 6052), 6to4 (RFC 3056).
+_EMBEDDING = tuple(
+    (IPv6Network(network), after)
+    for network, after in (
+        ("::ffff:0:0/96", 0),
+        ("::/96", 0),
+        ("::ffff:0:0:0/96", 0),
+        ("64:ff9b::/96", 0),
+        ("2002::/16", 80),
+    )
+)
+
 
 @lru_cache(maxsize=1024)
 def is_global(address: str) -> bool:
@@ -60,6 +77,23 @@ def is_global(address: str) -> bool:
     if isinstance(parsed, IPv4Address):
         return not any(parsed in network for network in _NOT_GLOBAL_V4)
     return parsed is not None and parsed in _GLOBAL_V6 and not any(parsed in network for network in _NOT_GLOBAL_V6)
+
+
+@lru_cache(maxsize=1024)
+def is_metadata(address: str) -> bool:
+    """Whether `address` is link-local in IPv4, or of a cloud's metadata service, in whatever form it stands."""
+    parsed = parse(address)
+    if isinstance(parsed, IPv6Address):
+        number = int(parsed)
+        if any(IPv6Address(number) in network for network in _METADATA_V6):
+            return True
+        within = (after for network, after in _EMBEDDING if IPv6Address(number) in network)
+        return any(_is_metadata_v4(IPv4Address(number >> after & 0xFFFFFFFF)) for after in within)
+    return parsed is not None and _is_metadata_v4(parsed)
+
+
+def _is_metadata_v4(address: IPv4Address) -> bool:
+    return any(address in network for network in _METADATA)
 
 
 def parse(text: str) -> IPv4Address | IPv6Address | None:

@@ -10,7 +10,8 @@ from ownkey.talk.errors import EndpointNotAllowed, NetworkError
 from ownkey.transport import inside as in_process
 from ownkey.transport.answer import Incoming
 from ownkey.transport.connection import Connection, Key, Limits
-from ownkey.transport.dial import Dialler, Resolver, system_resolver
+from ownkey.transport.dial import Dialler
+from ownkey.transport.guard import Guard, Resolver
 from ownkey.transport.inside import Inside
 from ownkey.transport.pool import Pool
 from ownkey.transport.request import Deadlines, Outgoing, write_request
@@ -23,6 +24,7 @@ class Transport:
 
     `allow_private`: host and port of the places on private addresses that may be reached, and without TLS.
     `inside`: providers in this process by the host of their origin. No proxy of the environment is obeyed.
+    `guard` is asked by whoever else has something to send.
     """
 
     def __init__(
@@ -36,7 +38,8 @@ class Transport:
     ) -> None:
         self._limits = limits or Limits()
         self._inside = inside or {}
-        self._dialler = Dialler(allow_private, resolve or system_resolver, ssl_context)
+        self.guard = Guard(allow_private, resolve)
+        self._dialler = Dialler(self.guard, ssl_context)
         self._pool = Pool(self._limits)
         self._connections: set[Connection] = set()
         self._closed = False

@@ -15,13 +15,17 @@ from msgspec import Struct
 from ownkey.settings.alerts import MailServer
 from ownkey.talk.errors import EndpointNotAllowed, NetworkError, OwnkeyError, ProviderTimeout, UnexpectedResponse
 from ownkey.talk.secret import Secret, clean
-from ownkey.transport.addresses import is_global
+from ownkey.transport.addresses import is_global, parse
+from ownkey.transport.guard import Guard
 from ownkey.transport.tls import make_context
 
 STEP_S = 10
 """For each answer of the server."""
 
 TOTAL_S = 30
+
+_MOST_TRIES = 6
+_OWN_NAME = "[127.0.0.1]"
 
 
 class Mail(Struct, frozen=True, kw_only=True):
@@ -39,22 +43,28 @@ async def send_mail(
     server: MailServer,
     mail: Mail,
     *,
+    guard: Guard,
     password: Secret | None = None,
-    in_the_clear: bool = False,
     context: ssl.SSLContext | None = None,
 ) -> None:
-    """Returns when the server has taken it. `in_the_clear`: without TLS, to a server on a private address.
+    """Returns when the server has taken it. `guard` says where it may be. Only to a private address that was named does
+    a mail go without TLS, where none is offered.
 
     Raises NetworkError, ProviderTimeout, EndpointNotAllowed, UnexpectedResponse.
     """
-    sending = _Sending(server, password, in_the_clear and not server.tls, context)
+    message = written(mail)
+    sending: _Sending | None = None
     try:
         async with asyncio.timeout(TOTAL_S):
-            await asyncio.to_thread(sending.send, written(mail))
+            addresses = await guard.addresses(server.host, server.port, tls=True)
+            clear = guard.allows(server.host, server.port) and not any(map(is_global, addresses))
+            sending = _Sending(server, addresses[:_MOST_TRIES], password, clear and not server.tls, context)
+            await asyncio.to_thread(sending.send, message)
     except TimeoutError:
         raise ProviderTimeout(f"The mail server {server.host} took longer than {TOTAL_S} s.") from None
     finally:
-        sending.stop()
+        if sending is not None:
+            sending.stop()
 
 
 def written(mail: Mail) -> EmailMessage:
@@ -73,13 +83,65 @@ def written(mail: Mail) -> EmailMessage:
     return message
 
 
+class _Pinned(smtplib.SMTP):
+    """Connects to the addresses that were checked, one after the other, under the server's own name."""
+
+    def __init__(self) -> None:
+        # By default the machine's own name would be told.
+        super().__init__(local_hostname=_OWN_NAME, timeout=STEP_S)
+        self._addresses: tuple[str, ...] = ()
+
+    def reach(self, server: MailServer, addresses: tuple[str, ...]) -> None:
+        """Raises OSError or SMTPException."""
+        # What the certificate has to name.
+        self._host = server.host
+        self._addresses = addresses
+        code, said = self.connect(server.host, server.port)
+        if code != 220:
+            raise smtplib.SMTPConnectError(code, said)
+
+    def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
+        trouble = OSError("no address")
+        for address in self._addresses:
+            try:
+                return _connected_to(address, port, timeout / len(self._addresses))
+            except OSError as error:
+                trouble = error
+        raise trouble
+
+
+class _PinnedTls(smtplib.SMTP_SSL, _Pinned):
+    """The same, in TLS from the first byte."""
+
+    def __init__(self, context: ssl.SSLContext) -> None:
+        smtplib.SMTP_SSL.__init__(self, local_hostname=_OWN_NAME, timeout=STEP_S, context=context)
+        self._addresses = ()
+
+
+def _connected_to(address: str, port: int, timeout_s: float) -> socket.socket:
+    """Raises OSError."""
+    connection = socket.create_connection((address, port), timeout_s)
+    peer = str(connection.getpeername()[0])
+    if parse(peer.partition("%")[0]) != parse(address.partition("%")[0]):
+        connection.close()
+        raise OSError("another address")
+    connection.settimeout(STEP_S)
+    return connection
+
+
 class _Sending:
     """One conversation on a thread; `stop` ends it from outside."""
 
     def __init__(
-        self, server: MailServer, password: Secret | None, in_the_clear: bool, context: ssl.SSLContext | None
+        self,
+        server: MailServer,
+        addresses: tuple[str, ...],
+        password: Secret | None,
+        in_the_clear: bool,
+        context: ssl.SSLContext | None,
     ) -> None:
         self._server = server
+        self._addresses = addresses
         self._password = password
         self._in_the_clear = in_the_clear
         self._context = context
@@ -120,22 +182,19 @@ class _Sending:
             smtp.close()
 
     def _connected(self) -> smtplib.SMTP:
-        host, port = self._server.host, self._server.port
-        # By default the machine's own name would be told.
-        own, context = "[127.0.0.1]", None if self._in_the_clear else self._context or _context()
-        if context is not None and self._server.tls:
-            return smtplib.SMTP_SSL(host, port, local_hostname=own, timeout=STEP_S, context=context)
-        smtp = self._smtp = smtplib.SMTP(host, port, local_hostname=own, timeout=STEP_S)
+        server, context = self._server, self._context or _context()
+        smtp = self._smtp = _PinnedTls(context) if server.tls else _Pinned()
+        smtp.reach(server, self._addresses)
+        if server.tls:
+            return smtp
         smtp.ehlo_or_helo_if_needed()
-        if context is None:
-            if smtp.sock is None or is_global(str(smtp.sock.getpeername()[0])):
-                raise EndpointNotAllowed(f"The mail server {host} is on the public internet: no mail goes without TLS.")
-        elif smtp.has_extn("starttls"):
+        if smtp.has_extn("starttls"):
             smtp.starttls(context=context)
-        else:
+        elif not self._in_the_clear:
             raise EndpointNotAllowed(
-                f"The mail server {host}:{port} offers no TLS. Nothing was sent.",
-                f"Use smtps://, or, on a private network, add {host}:{port} to OWNKEY_ALLOW_PRIVATE_HOSTS.",
+                f"The mail server {server.host}:{server.port} offers no TLS. Nothing was sent.",
+                f"Use smtps://, or, on a private network, add {server.host}:{server.port} to "
+                "OWNKEY_ALLOW_PRIVATE_HOSTS.",
             )
         return smtp
 

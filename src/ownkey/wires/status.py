@@ -9,6 +9,7 @@ from email.utils import parsedate_to_datetime
 from ownkey.talk.errors import (
     ContentRefused,
     ContextTooLong,
+    GoesRound,
     InvalidCredentials,
     ModelNotAvailable,
     ProviderError,
@@ -35,6 +36,7 @@ _SAYING: Mapping[Kind, tuple[str, str]] = {
     RequestRefused: ("The provider calls the request wrong", "Change the request, or use another model."),
     ProviderUnavailable: ("The provider cannot answer now", "Try again, or use another provider."),
     ProviderTimeout: ("The provider took too long", "Try again, or use another provider."),
+    GoesRound: ("The request goes round in a ring", "Look where the address of this provider leads."),
     UnexpectedResponse: ("The provider's answer cannot be read", "Check the provider's address."),
 }
 
@@ -65,6 +67,7 @@ _CODES: Mapping[Kind, str] = {
     ProviderUnavailable: "overloaded overloaded_error engine_overloaded server_error internal_server_error "
     "service_unavailable unavailable model_overloaded serviceunavailable service_unavailable_error "
     "provider_unavailable vllm_engine_error slow_down",
+    GoesRound: "loop_detected",
     ProviderTimeout: "timeout timeout_error deadline_exceeded request_timeout vector_store_timeout",
 }
 _KIND_OF_CODE: Mapping[str, Kind] = {code: kind for kind, codes in _CODES.items() for code in codes.split()}
@@ -78,6 +81,7 @@ _STATUSES: Mapping[int, Kind] = {
     413: ContextTooLong,
     429: RateLimitExceeded,
     504: ProviderTimeout,
+    508: GoesRound,
     524: ProviderTimeout,
 }
 
