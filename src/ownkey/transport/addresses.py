@@ -52,6 +52,9 @@ _NOT_GLOBAL_V6 = tuple(
     )
 )
 
+# Under whatever prefix, an address of this middle stands for the IPv4 address at its end (RFC 5214 section 6.1).
+_ISATAP = (0x00005EFE, 0x02005EFE)
+
 # Where clouds give a machine's own credentials to whoever asks, and what else is link-local: AWS (169.254.169.254,
 # 169.254.170.2, fd00:ec2::254), Google (fd20:ce::254), Azure's host agent, Alibaba, Oracle, Scaleway (fd00:42::42).
 _METADATA = tuple(map(IPv4Network, ("169.254.0.0/16", "100.100.100.200/32", "168.63.129.16/32", "192.0.0.192/32")))
@@ -76,7 +79,9 @@ def is_global(address: str) -> bool:
     parsed = parse(address)
     if isinstance(parsed, IPv4Address):
         return not any(parsed in network for network in _NOT_GLOBAL_V4)
-    return parsed is not None and parsed in _GLOBAL_V6 and not any(parsed in network for network in _NOT_GLOBAL_V6)
+    if parsed is None or parsed not in _GLOBAL_V6 or any(parsed in network for network in _NOT_GLOBAL_V6):
+        return False
+    return int(parsed) >> 32 & 0xFFFFFFFF not in _ISATAP
 
 
 @lru_cache(maxsize=1024)
