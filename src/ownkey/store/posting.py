@@ -79,7 +79,7 @@ Rollup = tuple[int, str, str, str, str, str, str]
 USD, TOKENS, REQUESTS = 0, 1, 2
 UNITS = {"usd": USD, "tokens": TOKENS, "requests": REQUESTS}
 
-_FIRST_COUNT = 10
+_FIRST_COUNT = 12
 _WIDTH = _FIRST_COUNT + 2 * BUCKETS
 
 
@@ -316,8 +316,10 @@ def _add(sums: list[int], ending: Ending, priced: bool) -> None:
     sums[6] += ending.cached_tokens or 0
     sums[7] += ending.cache_write_tokens or 0
     sums[8] += ending.reasoning_tokens or 0
+    sums[9] += ending.input_audio_tokens or 0
+    sums[10] += ending.output_audio_tokens or 0
     if ending.total_ms is not None:
-        sums[9] += ending.total_ms
+        sums[11] += ending.total_ms
         sums[_FIRST_COUNT + bucket(ending.total_ms)] += 1
     if ending.first_ms is not None:
         sums[_FIRST_COUNT + BUCKETS + bucket(ending.first_ms)] += 1
