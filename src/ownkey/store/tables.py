@@ -213,7 +213,7 @@ SUMMED = (
 
 
 # Columns that came later.
-_DEFAULTS = dict.fromkeys(SOUND_AND_CACHE, "0")
+_DEFAULTS: dict[str, str] = dict.fromkeys(SOUND_AND_CACHE, "0")
 
 
 def _rollup(name: str) -> Table:
