@@ -85,7 +85,7 @@ def _ready_file(file: Path) -> None:
             raise StorageUnavailable(
                 f"The database {file.name} is empty: something has cut it.", "Restore it, or move it away."
             )
-    except OSError as error:
+    except (OSError, sqlite3.Error) as error:
         raise unavailable(error) from None
 
 
