@@ -15,7 +15,7 @@ from ownkey.spending.budget import Count, Place
 from ownkey.spending.price import Line, Tier
 from ownkey.spending.quote import ENOUGH_CALLS, NoQuote, Quote, Usual, difference, quote
 from ownkey.spending.tokens import Known, Tokens, count_chat, estimate
-from ownkey.store.posting import DAY_MS
+from ownkey.store.posting import DAY_MS, today_ms
 from ownkey.store.usage import UsageTotal
 from ownkey.talk.errors import InvalidRequest, OwnkeyError, RequestError
 
@@ -101,7 +101,8 @@ def _ready(house: House, request: Request, name: _Name) -> _Ready | NoQuote:
 
 def _quoted(house: House, request: Request, ready: Sequence[_Ready | NoQuote]) -> list[Quote | NoQuote]:
     sized = [one.sized for one in ready if isinstance(one, _Ready)]
-    counts = house.store.budgets.counts(place for one in sized for place in one.falls.places)
+    places = [place for one in sized for place in one.falls.places]
+    counts = house.store.budgets.counts(places) if places else {}
     usual = _usual(house, request, {(one.target.provider.id, one.target.model) for one in sized})
     known: Known = {}
     return [one if isinstance(one, NoQuote) else _quote(request, one, counts, usual, known) for one in ready]
@@ -150,7 +151,8 @@ def _usual(house: House, request: Request, models: set[tuple[str, str]]) -> dict
 
     How much is cached is told by one's own runs alone: others' prompts are others'.
     """
-    since_ms = time.time_ns() // 1_000_000 - HISTORY_MS
+    # Whole days are read from their sums.
+    since_ms = today_ms(time.time_ns() // 1_000_000) - HISTORY_MS
     tries: list[tuple[str, bool, dict[str, str]]] = [
         ("your runs of this model", True, {"owner": request.owner}),
         ("runs of this model here", False, {}),

@@ -44,7 +44,7 @@ def chat(
     told = quote if quote is not None else sys.stderr.isatty() and sys.stdout.isatty()
     with Ownkey().blocking() as ownkey:
         if told:
-            _tell(ownkey, asked, model, automation)
+            _tell(ownkey, asked, model, automation, streamed=stream and not as_json)
         while True:
             try:
                 _answer(ownkey, asked, model, yes | {"automation": automation}, streamed=stream, as_json=as_json)
@@ -58,10 +58,10 @@ def chat(
                 yes[flag] = True
 
 
-def _tell(ownkey: Blocking, asked: Chat, model: str, automation: str | None) -> None:
+def _tell(ownkey: Blocking, asked: Chat, model: str, automation: str | None, *, streamed: bool) -> None:
     """What it will cost, for people, before it is asked. Where that cannot be said, the asking says why."""
     try:
-        quotes = ownkey.quote(asked, model, automation=automation)
+        quotes = ownkey.quote(asked, model, stream=streamed, automation=automation)
     except OwnkeyError:
         return
     for one in quotes:

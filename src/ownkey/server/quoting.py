@@ -12,12 +12,13 @@ from msgspec import Raw, Struct
 from ownkey.app.house import House
 from ownkey.app.quoting import plain, quotes
 from ownkey.engine.request import Request, new_id
+from ownkey.routing.route import AUTO
 from ownkey.server.exchange import Exchange
 from ownkey.server.gateway import no_token
 from ownkey.server.guard import Head, caller_of, check_body_is_json
 from ownkey.talk.errors import InvalidRequest, Overloaded
 from ownkey.vault.tokens import Caller
-from ownkey.wires.wire import WIRE_NAMES, Door, Named, wire
+from ownkey.wires.wire import WIRE_NAMES, Ask, Door, Named, wire
 
 DEFAULT = "openai-chat"
 MOST_WAITING = 32
@@ -66,14 +67,13 @@ def _told(house: House, caller: Caller, body: bytes, automation: str | None) -> 
     door = wire(asked.wire) if asked.wire in WIRE_NAMES else None
     if not isinstance(door, Door):
         raise InvalidRequest("No client speaks that wire here.", f"For example `{DEFAULT}`.", param="wire")
-    named = Named(asked.models[0], False) if asked.models else None
-    ask = door.read_ask(bytes(asked.request), named)
+    ask = _ask(door, bytes(asked.request), asked.models)
     models = asked.models or [ask.model]
     request = Request(
         new_id(),
         caller.owner,
         models[0],
-        False,
+        ask.stream,
         token_id=caller.token_id,
         door=door,
         ask=ask,
@@ -84,6 +84,20 @@ def _told(house: House, caller: Caller, body: bytes, automation: str | None) -> 
     if asked.current is not None:
         told["current"] = plain(found.current)
     return msgspec.json.encode(told)
+
+
+def _ask(door: Door, body: bytes, models: list[str] | None) -> Ask:
+    """A body need not name a model where `models` do."""
+    if not models:
+        return door.read_ask(body)
+    named = Named(models[0], False)
+    try:
+        return door.read_ask(body, named)
+    except InvalidRequest as error:
+        if error.param != "model":
+            raise
+    fields = msgspec.json.decode(body, type=dict[str, Raw])
+    return door.read_ask(msgspec.json.encode(fields | {"model": AUTO}), named)
 
 
 _FORM = 'Send {"request": {…}, "models": ["provider/model", …]}; `wire`, `current` and `automation` may be added.'
