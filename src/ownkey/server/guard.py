@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from ownkey.engine.target import HOPS as TOLD_HOPS
 from ownkey.server.exchange import Header
-from ownkey.talk.errors import GoesRound, InvalidRequest, InvalidToken
+from ownkey.talk.errors import GoesRound, InvalidRequest, InvalidToken, UnsupportedMedia
 from ownkey.vault.tokens import Caller, Tokens
 
 LOOPBACK = frozenset({b"localhost", b"127.0.0.1", b"[::1]"})
@@ -125,17 +125,17 @@ def caller_of(head: Head, tokens: Tokens) -> Caller | None:
 
 
 def check_body_is_plain(head: Head) -> None:
-    """Raises InvalidRequest for a compressed body."""
+    """Raises UnsupportedMedia for a compressed body."""
     if head.content_encoding is not None and head.content_encoding.lower() != b"identity":
-        raise InvalidRequest("A compressed body is not read.", "Send it as it is.", param="content-encoding")
+        raise UnsupportedMedia("A compressed body is not read.", "Send it as it is.", param="content-encoding")
 
 
 def check_body_is_json(head: Head) -> None:
-    """Raises InvalidRequest unless the body is plain JSON."""
+    """Raises UnsupportedMedia unless the body is plain JSON."""
     check_body_is_plain(head)
     kind = head.content_type
     if kind != b"application/json" and (kind or b"").partition(b";")[0].strip().lower() != b"application/json":
-        raise InvalidRequest(
+        raise UnsupportedMedia(
             "The body is not marked as JSON.", "Send `Content-Type: application/json`.", param="content-type"
         )
 

@@ -14,6 +14,7 @@ STATUS: dict[type[OwnkeyError], int] = {
     errors.RequestError: 422,
     errors.UnknownModel: 404,
     errors.TooLarge: 413,
+    errors.UnsupportedMedia: 415,
     errors.AccessError: 403,
     errors.InvalidToken: 401,
     errors.KeyProblem: 422,

@@ -5,6 +5,7 @@ OwnkeyError
 │   ├── InvalidRequest              malformed body, wrong type, unknown field
 │   ├── Unsupported                 asked of a target that cannot carry it
 │   ├── UnknownModel                no provider here has it, or more than one has
+│   ├── UnsupportedMedia            a body that is no plain JSON where JSON is wanted
 │   └── TooLarge                    over a limit in bytes
 ├── AccessError                 who asks
 │   ├── InvalidToken                no token, or not a good one
@@ -82,6 +83,12 @@ class Unsupported(RequestError):
 
 class UnknownModel(RequestError):
     code = "model_not_found"
+
+
+class UnsupportedMedia(RequestError):
+    """`param` is the header that says so."""
+
+    code = "unsupported_media_type"
 
 
 class TooLarge(RequestError):
