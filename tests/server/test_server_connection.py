@@ -176,6 +176,37 @@ def test_G15_what_two_servers_could_read_in_two_ways_is_400_and_the_end(what: st
     run(main)
 
 
+NAMES = (
+    b"",
+    b" ",
+    b"X Y",
+    b"X\t",
+    b"X,Y",
+    b"X;Y",
+    b"X\x00",
+    b"X\x7f",
+    b"X\xe9",
+    b"(X)",
+    b"X/Y",
+    b"X[0]",
+    b"X@Y",
+    b'X"',
+    b"{X}",
+)
+
+
+@pytest.mark.parametrize("name", NAMES, ids=repr)
+def test_G16_a_header_whose_name_is_none_is_400_and_the_end(name: bytes) -> None:
+    async def main() -> None:
+        async with shop() as open_:
+            heard = await said(open_.port, b"GET /a HTTP/1.1\r\nHost: x\r\n" + name + b": y\r\n\r\n" + GET)
+            assert statuses(heard) == [400]
+            assert heard.endswith(b"[closed]")
+            assert open_.seen == []
+
+    run(main)
+
+
 def test_G15_pipelined_requests_are_answered_in_their_order_however_many() -> None:
     async def main() -> None:
         async with shop() as open_:

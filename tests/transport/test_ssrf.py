@@ -256,6 +256,27 @@ def test_E11_a_name_that_is_allowed_does_not_lead_to_a_clouds_metadata(home: Pat
             asyncio.run(main(watch))
 
 
+def test_E18_an_open_port_and_a_closed_one_are_told_alike(home: Path, watch: Watch) -> None:
+    """By what is said, and without a look: nothing is to be learned of what is inside by asking for it."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        closed = taken.getsockname()[1]
+
+    async def main() -> list[str]:
+        said: list[str] = []
+        async with Ownkey(home, keychain=False) as ownkey:
+            for host in ("127.0.0.1", "box.lan", "10.0.0.1", "169.254.169.254"):
+                for port in (watch.port, closed):
+                    ownkey.providers.set("openai", endpoint=f"https://{host}:{port}/v1")
+                    ownkey.keys.set("openai", KEY)
+                    with pytest.raises(EndpointNotAllowed) as caught:
+                        await ownkey.keys.test("openai")
+                    said.append(f"{caught.value.code} {caught.value}".replace(str(port), "PORT").replace(host, "HOST"))
+        return said
+
+    assert len(set(asyncio.run(main()))) == 1
+    nothing_left(watch)
+
+
 SENT_ELSEWHERE = {
     **{
         str(status): answer(b"", status, "location: http://127.0.0.1:{port}/")
