@@ -6,7 +6,6 @@ from collections.abc import Iterable
 
 from msgspec import Struct
 
-from ownkey.engine.target import HOPS as TOLD_HOPS
 from ownkey.server.exchange import Header
 from ownkey.talk.errors import GoesRound, InvalidRequest, InvalidToken, UnsupportedMedia
 from ownkey.vault.tokens import Caller, Tokens
@@ -15,7 +14,7 @@ LOOPBACK = frozenset({b"localhost", b"127.0.0.1", b"[::1]"})
 ACCEPT_PRICE = b"x-ownkey-accept-unknown-price"
 ACCEPT_OVER = b"x-ownkey-accept-over-budget"
 AUTOMATION = b"x-ownkey-automation"
-HOPS = TOLD_HOPS.encode("ascii")
+HOPS = b"x-ownkey-hops"
 MOST_HOPS = 1
 MOST_AUTOMATION_BYTES = 128
 

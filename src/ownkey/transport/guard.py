@@ -43,9 +43,13 @@ class Guard:
         found = await self._known(host, port)
         if not allowed and not all(map(is_global, found)):
             raise _refused(host, port, "is on a private or reserved address")
-        # A name that is allowed is not a leave to go wherever its DNS says: those addresses give away a machine's keys.
+        # A name that is allowed is no leave to go wherever its DNS says: at these a machine's own keys are given away.
         if any(parse(address) != parse(host) for address in found if is_metadata(address)):
-            raise EndpointNotAllowed(f"{host} leads to the metadata service of a cloud.", param="base_url")
+            raise EndpointNotAllowed(
+                f"{host} is on a link-local address, or leads to the metadata service of a cloud.",
+                "If it is yours, set the address itself in place of the name, and allow that.",
+                param="base_url",
+            )
         if not tls and any(map(is_global, found)):
             raise EndpointNotAllowed(
                 f"{host} is on the public internet, where no key goes without TLS.", "Use its https:// address."
