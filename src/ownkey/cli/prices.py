@@ -18,14 +18,14 @@ def list_prices(
     search: str = typer.Option("", help="A part of the name."),
     as_json: bool = JsonOption,
 ) -> None:
-    """What each model costs, with the source of its price and since when it holds."""
+    """What each model costs, with the source of its price, since when it holds, and when it was set or fetched."""
     with opened() as ownkey:
         every = ownkey.prices.listed(provider, search)
         if as_json:
             print_json(every)
             return
         print_table(
-            ("MODEL", "IN", "OUT", "CACHED", "SOURCE", "SINCE"),
+            ("MODEL", "IN", "OUT", "CACHED", "SOURCE", "SINCE", "WHOSE", "TAKEN"),
             [
                 (
                     f"{one.provider}/{one.model}",
@@ -34,6 +34,8 @@ def list_prices(
                     per_million(one.rates.cached) if one.rates else "",
                     one.rates.source if one.rates else "",
                     (one.rates.dated or "") if one.rates else "",
+                    one.origin or "",
+                    one.taken or "",
                 )
                 for one in every
             ],
