@@ -53,6 +53,7 @@ def set_price(
     reasoning: str | None = typer.Option(None, help="Of thoughts."),
     input_audio: str | None = typer.Option(None, help="Of sounds in."),
     output_audio: str | None = typer.Option(None, help="Of sounds out."),
+    per_request: str | None = typer.Option(None, help="Dollars for each call, such as one of a model that searches."),
     note: str = typer.Option("", help="Where it is from."),
 ) -> None:
     """Say yourself what a model costs."""
@@ -64,6 +65,7 @@ def set_price(
         "reasoning": reasoning,
         "input_audio": input_audio,
         "output_audio": output_audio,
+        "per_request": per_request,
     }
     with opened() as ownkey:
         ownkey.prices.set(name, {rate: amount for rate, amount in given.items() if amount is not None}, note)

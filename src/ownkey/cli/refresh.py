@@ -136,7 +136,7 @@ def _move(change: Change, rate: str) -> str:
     if was == is_:
         return _usd(is_)
     by = percent(was, is_) if was is not None and is_ is not None else None
-    return f"{_usd(was)} to {_usd(is_)}{'' if by is None else f' ({by:+g} %)'}"
+    return f"{_usd(was)} to {_usd(is_)}{'' if by is None else f' ({_percent(by)})'}"
 
 
 def _when(change: Change) -> str:
@@ -150,6 +150,10 @@ def _rate(rates: Rates | None, name: str) -> int | None:
 
 def _usd(nano: int | None) -> str:
     return "unknown" if nano is None else f"${show_usd(nano)}"
+
+
+def _percent(by: float) -> str:
+    return f"{by:+,.2f}".rstrip("0").rstrip(".") + " %"
 
 
 def _row(one: Edition, used: int) -> tuple[str, ...]:

@@ -45,11 +45,11 @@ _Text = Annotated[str, Meta(max_length=200)]
 
 class _Tier(Struct, forbid_unknown_fields=True):
     start: Annotated[int, Meta(ge=0, le=1 << 53)]
-    price: Decimal
+    price: Any
 
 
 class _Tiered(Struct, forbid_unknown_fields=True):
-    base: Decimal
+    base: Any
     tiers: Annotated[list[_Tier], Meta(max_length=32)]
 
 
@@ -114,13 +114,13 @@ def read(data: bytes) -> File:
     return File(FORMAT, "", {seller.id: msgspec.Raw(encode(_seller(seller))) for seller in found})
 
 
-def nano(usd: Decimal) -> int:
+def nano(usd: Any) -> int:
     """A price in whole nano-USD, up to the next: a few are quotients such as 0.0833333333333333.
 
     Raises ValueError where it is no number, negative, or out of all proportion.
     """
-    if not usd.is_finite() or not 0 <= usd <= MOST_USD:
-        raise ValueError(f"{str(usd)[:40]} is not a price: it must be from 0 to {MOST_USD:,} dollars")
+    if type(usd) not in (int, Decimal) or not Decimal(usd).is_finite() or not 0 <= usd <= MOST_USD:
+        raise ValueError(f"{str(usd)[:40]} is not a price: it must be a number of dollars from 0 to {MOST_USD:,}")
     return math.ceil(usd * NANO_PER_USD)
 
 
@@ -177,7 +177,7 @@ def _prices(prices: Mapping[str, Any]) -> dict[str, Amount]:
 
 def _amount(value: Any) -> Amount:
     if not isinstance(value, dict):
-        return (nano(msgspec.convert(value, Decimal)),)
+        return (nano(value),)
     tiered = msgspec.convert(value, _Tiered)
     tiers = sorted(tiered.tiers, key=lambda tier: tier.start)
     if len({tier.start for tier in tiers}) < len(tiers):
