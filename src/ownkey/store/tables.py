@@ -275,6 +275,22 @@ prices = Table(
     sqlite_strict=True,
 )
 
+# The price catalogues that were taken, in the order of their numbers; the last row says which is in use. Going back to
+# one is a row too, without data: `back_to` is its number, 0 for the shipped one.
+catalogues = Table(
+    "catalogues",
+    metadata,
+    Column("number", _Int, primary_key=True, autoincrement=False),
+    Column("back_to", _Int),
+    _column("source", Text),
+    _column("sha256", Text),
+    _column("shipped", Text),
+    _column("data", LargeBinary),
+    _column("data_sha256", Text),
+    _column("at_ms", _Int),
+    sqlite_strict=True,
+)
+
 # What a row says of its beginning stays, and a row that has ended stays whole, whoever writes the SQL.
 _ENDED_OR_FORGED = (
     "OLD.state <> 'held' OR NEW.id <> OLD.id OR NEW.owner <> OLD.owner OR NEW.held_nano <> OLD.held_nano"
