@@ -49,13 +49,12 @@ class Wish(Struct, frozen=True):
 
 Verdict = Hold | Refused
 
-Ended = tuple[str, str, str, str, str | None, str | None, str | None, int, int, int, int]
-"""A row that has ended: id, owner, provider, model, key_id, token_id, automation, started_at_ms, held_nano,
-held_tokens, priced."""
+Ended = tuple[str, str, str, str, str | None, str | None, str | None, int, int, int, int, int]
+"""A row that has ended, by `COLUMNS_OF_ENDED`."""
 
 COLUMNS_OF_ENDED = (
     *("id", "owner", "provider", "model", "key_id", "token_id", "automation"),
-    *("started_at_ms", "held_nano", "held_tokens", "priced"),
+    *("started_at_ms", "held_nano", "held_tokens", "priced", "attempt"),
 )
 
 
@@ -79,7 +78,7 @@ Rollup = tuple[int, str, str, str, str, str, str]
 USD, TOKENS, REQUESTS = 0, 1, 2
 UNITS = {"usd": USD, "tokens": TOKENS, "requests": REQUESTS}
 
-_FIRST_COUNT = 12
+_FIRST_COUNT = 13
 _WIDTH = _FIRST_COUNT + 2 * BUCKETS
 
 
@@ -104,13 +103,14 @@ class Posting:
     def ended(self, row: Ended, ending: Ending) -> None:
         """That row was held until now, and ended so."""
         self._at_ms = max(self._at_ms, ending.ended_at_ms)
-        _, owner, provider, model, key_id, token_id, automation, started_at_ms, held_nano, held_tokens, priced = row
+        _, owner, provider, model, key_id, token_id, automation = row[:7]
+        started_at_ms, held_nano, held_tokens, priced, attempt = row[7:]
         hour_ms = started_at_ms - started_at_ms % HOUR_MS
         key = (hour_ms, owner, provider, model, key_id or "", token_id or "", automation or "")
         sums = self.hours.get(key)
         if sums is None:
             sums = self.hours[key] = [0] * _WIDTH
-        _add(sums, ending, bool(priced))
+        _add(sums, ending, bool(priced), attempt)
         falls = self.budgets.of((owner, provider, key_id, token_id, automation), started_at_ms)
         if falls.places:
             known = self._ended.get(id(falls))
@@ -305,7 +305,7 @@ def scope_of(hold: Hold) -> Scope:
     return (hold.owner, hold.provider, hold.key_id, hold.token_id, hold.automation)
 
 
-def _add(sums: list[int], ending: Ending, priced: bool) -> None:
+def _add(sums: list[int], ending: Ending, priced: bool, attempt: int) -> None:
     """In the order of `SUMMED`."""
     sums[0] += 1
     sums[1] += ending.error is not None
@@ -318,8 +318,9 @@ def _add(sums: list[int], ending: Ending, priced: bool) -> None:
     sums[8] += ending.reasoning_tokens or 0
     sums[9] += ending.input_audio_tokens or 0
     sums[10] += ending.output_audio_tokens or 0
+    sums[11] += attempt == 1
     if ending.total_ms is not None:
-        sums[11] += ending.total_ms
+        sums[12] += ending.total_ms
         sums[_FIRST_COUNT + bucket(ending.total_ms)] += 1
     if ending.first_ms is not None:
         sums[_FIRST_COUNT + BUCKETS + bucket(ending.first_ms)] += 1

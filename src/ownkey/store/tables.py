@@ -206,14 +206,15 @@ counters = Table(
 SUMMED = (
     *("calls", "failed", "unpriced", "cost_nano"),
     *("input_tokens", "output_tokens", "cached_tokens", "cache_write_tokens", "reasoning_tokens"),
-    *("input_audio_tokens", "output_audio_tokens", "total_ms_sum"),
+    *("input_audio_tokens", "output_audio_tokens", "runs", "total_ms_sum"),
     *(f"{kind}_le_{bound}" for kind in ("total", "first") for bound in (*BOUNDS_MS, "more")),
 )
-"""The sums of a rollup; the last are counts by how long it took, to the end and to the first of the answer."""
+"""The sums of a rollup: `runs` counts first tries; the last are counts by how long it took, to the end and to the first
+of the answer."""
 
 
 # Columns that came later.
-_DEFAULTS: dict[str, str] = dict.fromkeys(SOUND_AND_CACHE, "0")
+_DEFAULTS: dict[str, str] = dict.fromkeys((*SOUND_AND_CACHE, "runs"), "0")
 
 
 def _rollup(name: str) -> Table:
