@@ -107,12 +107,12 @@ class Sender:
             yield Opened()
             return
         row, secret = self._vault.open(owner, target.provider.id, target.origin, target.model, passed)
-        self._vault.notes.used(row)
         try:
             yield Opened(row.id, secret, row)
         except OwnkeyError as error:
             self._failed(owner, target, row, passed, error)
             raise
+        self._vault.notes.used(row)
         if self._vault.notes.refused(row) is not None:
             self._vault.found(row, None)
 
@@ -129,6 +129,8 @@ class Sender:
         return self._vault.first(owner, target.provider.id, target.origin, target.model, passed) is not None
 
     def _failed(self, owner: str, target: Target, row: KeyRow, passed: tuple[Version, ...], error: OwnkeyError) -> None:
+        if isinstance(error, ProviderError):
+            self._vault.notes.used(row)
         if not error.of_key:
             return
         if isinstance(error, ProviderError):
