@@ -5,11 +5,14 @@ from __future__ import annotations
 import sqlite3
 import stat
 import sys
+import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Literal
 
 from msgspec import Struct
 
+from ownkey.app.keys import DEFAULT
+from ownkey.app.standing import state_of
 from ownkey.engine.target import locate
 from ownkey.talk.errors import OwnkeyError
 
@@ -81,15 +84,18 @@ def _keys(house: House, owner: str) -> Iterator[Finding]:
     if not rows:
         yield Finding("keys", "look", "none stored yet: ownkey keys set PROVIDER")
     for row in rows:
+        about = f"key {row.provider}" if row.label == DEFAULT else f"key {row.provider}/{row.label}"
         try:
             provider = house.catalogue.get(row.provider)
             origin, _ = locate(provider, "models", house.store.choices.get(row.provider))
-            house.vault.open(owner, row.provider, origin)
+            house.vault.open_this(row, origin)
         except OwnkeyError as error:
-            yield Finding(f"key {row.provider}", "wrong", str(error))
+            yield Finding(about, "wrong", str(error))
         else:
             if house.private_hosts.refuse(origin):
                 place = f"{origin.bracketed}:{origin.port}"
-                yield Finding(f"key {row.provider}", "wrong", f"{place} is not in OWNKEY_ALLOW_PRIVATE_HOSTS")
+                yield Finding(about, "wrong", f"{place} is not in OWNKEY_ALLOW_PRIVATE_HOSTS")
                 continue
-            yield Finding(f"key {row.provider}", "ok", f"{row.masked} for {row.origin}")
+            state, why = state_of(house, row, time.time_ns() // 1_000_000)
+            says = f"{row.masked} for {row.origin}"
+            yield Finding(about, "ok", says) if state == "ready" else Finding(about, "look", f"{says}: {why or state}")
