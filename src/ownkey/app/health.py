@@ -5,12 +5,13 @@ from __future__ import annotations
 import sqlite3
 import stat
 import sys
-import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Literal
 
 from msgspec import Struct
 
+from ownkey.app import watching
+from ownkey.app.alerting import now_ms
 from ownkey.app.keys import DEFAULT
 from ownkey.app.standing import state_of
 from ownkey.engine.target import locate
@@ -26,6 +27,10 @@ ROOTS = {
     "keychain": "the system's keychain",
     "home": "root.key in the home folder",
 }
+
+
+PRICE_ALERTS = ("price_changed", "price_missing")
+MOST_MESSAGES = 5
 
 
 class Finding(Struct, frozen=True):
@@ -44,6 +49,7 @@ def examine(house: House, owner: str) -> Iterator[Finding]:
     yield from _database(house)
     yield _vault(house)
     yield from _provider_files(house)
+    yield from _prices(house, owner)
     yield from _keys(house, owner)
 
 
@@ -79,6 +85,29 @@ def _provider_files(house: House) -> Iterator[Finding]:
     yield Finding("providers", "ok", f"{count} known")
 
 
+def _prices(house: House, owner: str) -> Iterator[Finding]:
+    """Which catalogue is in use, and what has become of the prices of models in use."""
+    house.store.bring(house.prices)
+    last = house.store.catalogues.last()
+    if house.prices.problem is not None:
+        yield Finding("prices", "wrong", f"{house.prices.problem} Fetch them again: ownkey prices refresh")
+    elif last is None or not last.used:
+        yield Finding("prices", "ok", f"{house.prices.shipped.source}, as they came with Ownkey")
+    else:
+        taken = next((one for one in house.store.catalogues.listed() if one.number == last.used), last)
+        yield Finding("prices", "ok", f"of {taken.day}, from {taken.source}")
+        if taken.shipped != house.prices.shipped.source:
+            newer = f"since then Ownkey brought {house.prices.shipped.source} in place of {taken.shipped}"
+            yield Finding("prices", "look", f"{newer}: ownkey prices refresh, or ownkey prices revert --shipped")
+    untold = [alert.message for alert in watching.prices(house, now_ms())]
+    told = [alert.message for alert in house.store.alerts.listed(owner) if alert.kind in PRICE_ALERTS]
+    messages = list(dict.fromkeys((*untold, *told)))
+    for message in messages[:MOST_MESSAGES]:
+        yield Finding("prices", "look", message)
+    if len(messages) > MOST_MESSAGES:
+        yield Finding("prices", "look", f"{len(messages) - MOST_MESSAGES} more prices have changed: ownkey alerts")
+
+
 def _keys(house: House, owner: str) -> Iterator[Finding]:
     rows = house.vault.listed(owner)
     if not rows:
@@ -96,6 +125,6 @@ def _keys(house: House, owner: str) -> Iterator[Finding]:
                 place = f"{origin.bracketed}:{origin.port}"
                 yield Finding(about, "wrong", f"{place} is not in OWNKEY_ALLOW_PRIVATE_HOSTS")
                 continue
-            state, why = state_of(house, row, time.time_ns() // 1_000_000)
+            state, why = state_of(house, row, now_ms())
             says = f"{row.masked} for {row.origin}"
             yield Finding(about, "ok", says) if state == "ready" else Finding(about, "look", f"{says}: {why or state}")

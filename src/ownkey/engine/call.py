@@ -90,13 +90,26 @@ async def attempt(
     last: bool,
 ) -> Result:
     """One try at one target, with none of the keys that are `passed`; `last`: no other target is left to be asked."""
+    return await sender.as_budgets_are(lambda: _try(sender, prices, call, target, number, passed, last=last))
+
+
+async def _try(
+    sender: Sender,
+    prices: Prices,
+    call: Call[Result],
+    target: Target,
+    number: int,
+    passed: tuple[Version, ...],
+    *,
+    last: bool,
+) -> Result:
     with sender.key(call.owner, target, passed) as key:
         last = last and not sender.has_other(call.owner, target, key, passed)
-        return await _attempt(sender, prices, call, target, number, key, last=last)
+        return await _try_with(key, sender, prices, call, target, number, last=last)
 
 
-async def _attempt(
-    sender: Sender, prices: Prices, call: Call[Result], target: Target, number: int, key: Opened, *, last: bool
+async def _try_with(
+    key: Opened, sender: Sender, prices: Prices, call: Call[Result], target: Target, number: int, *, last: bool
 ) -> Result:
     work = call.work
     put = work.put(target)

@@ -7,7 +7,7 @@ from alembic import op
 from sqlalchemy import Column, Text
 
 revision = "0005"
-down_revision = "0002"
+down_revision = "0004"
 
 _Int = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
