@@ -34,6 +34,7 @@ class Keyed:
     silent: bool = False
     gone: bool = False
     waits_s: float = 0
+    heard: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
     def url(self) -> str:
@@ -44,6 +45,7 @@ class Keyed:
             request = await peer.request()
             key = (request.header("x-api-key") or request.header("authorization") or "").removeprefix("Bearer ")
             self.used.append(key)
+            self.heard.set()
             if self.gone:
                 return
             if self.silent:

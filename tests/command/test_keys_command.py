@@ -53,6 +53,7 @@ def test_keys_are_set_got_listed_paused_ordered_removed_and_cleared(env: Env) ->
     )
     (budget,) = json.loads(run(env, "budgets", "list", "--json").stdout)
     assert (budget["key_id"], budget["per"], budget["limit"]) == (second["id"], "month", 20 * 10**9)
+    assert "key openai/work\tkey openai/work\t$20.00 a month" in run(env, "budgets", "list").stdout
     shown = keys(env, "list").stdout
     assert "$0.00 of $20.00" in shown
     assert "gpt-4o*, o3" in shown

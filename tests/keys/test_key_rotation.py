@@ -96,8 +96,7 @@ def test_what_is_running_ends_with_the_key_that_it_began_with(tmp_path: Path) ->
         async with keyed() as provider, owning(tmp_path, provider, "a") as ownkey:
             provider.waits_s = 0.3
             running = asyncio.create_task(ownkey.chat("Hello", MODEL))
-            while not provider.used:  # noqa: ASYNC110  the provider is on another thread
-                await asyncio.sleep(0.01)
+            await provider.heard.wait()
             ownkey.keys.set("openai", B, "b")
             assert ownkey.keys.remove("openai", "a") == 1
             assert (await running).text == "Hi"

@@ -125,7 +125,7 @@ class Sender:
 
     def has_other(self, owner: str, target: Target, key: Opened, passed: tuple[Version, ...]) -> bool:
         """Whether there is one more key for this target, beside this one and those that are passed."""
-        if key.row is None:
+        if key.row is None or not self._vault.has_several(owner, target.provider.id):
             return False
         passed = (*passed, (key.row.id, key.row.version))
         return self._vault.first(owner, target.provider.id, target.origin, target.model, passed) is not None

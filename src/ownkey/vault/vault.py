@@ -229,6 +229,9 @@ class Vault:
         """Whether there is a key that is neither paused nor expired, opened or not; known to the second."""
         return any(in_service(row, _now_ms()) for row in self._stored(owner, provider))
 
+    def has_several(self, owner: str, provider: str) -> bool:
+        return len(self._stored(owner, provider)) > 1
+
     def listed(self, owner: str) -> list[KeyRow]:
         """The keys of an owner, masked: the stored ones, and those of the environment for providers without.
 
