@@ -201,7 +201,7 @@ def test_E20_a_command_that_asks_no_provider_opens_no_socket(lived_in: Path, arg
 def test_E20_the_watch_tells_of_what_is_asked_of_a_provider(lived_in: Path) -> None:
     env = environment(lived_in, OWNKEY_ALLOW_PRIVATE_HOSTS="127.0.0.1:9999")
     run(env, "providers", "set", "deepseek", "--endpoint", "http://127.0.0.1:9999/v1")
-    run(env, "keys", "set", "deepseek", given=KEYS["openai"])
+    run(env, "keys", "set", "deepseek", "--no-check", "--force", given=KEYS["openai"])
     command = [sys.executable, "-c", WATCHED, "keys", "test", "deepseek"]
     done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=60)
     assert "REACHED socket.connect ('127.0.0.1', 9999)" in done.stderr

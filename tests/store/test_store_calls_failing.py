@@ -133,7 +133,7 @@ class Lives:
         command = ["strace", "-f", "-qq", "-o", str(log), "-e", f"trace={','.join(CALLS)}", *inject, "-p", pid]
         with subprocess.Popen(command, stderr=subprocess.PIPE) as tracer:
             while not _traced(pid):
-                assert tracer.poll() is None, tracer.stderr and tracer.stderr.read()
+                assert tracer.poll() is None, (tracer.stderr and tracer.stderr.read(), self._cries.read_text())
             self._say("go")
             code, said = json.loads(self._line())
             tracer.wait(10)

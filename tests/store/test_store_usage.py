@@ -102,6 +102,15 @@ def test_what_is_not_known_is_counted_apart_and_never_as_nothing(store: Store) -
     assert total.p50_ms is None
 
 
+def test_a_run_costs_what_all_its_tries_cost(store: Store) -> None:
+    first, second = hold(automation="nightly"), hold(automation="nightly", attempt=2)
+    other = hold(automation="nightly")
+    ask(store, first, second, other)
+    settle(store, exact(first.id, 100, error="timeout"), exact(second.id, 500), exact(other.id, 200))
+    (total,) = store.usage.totals(("automation",))
+    assert (total.calls, total.runs, total.nano_a_run) == (3, 2, 400)
+
+
 def test_quantiles_are_within_a_bucket_of_the_truth() -> None:
     chance = random.Random(3)
     times = sorted(int(chance.lognormvariate(6.5, 1.0)) for _ in range(5_000))

@@ -174,7 +174,8 @@ def test_E05_the_command_opens_no_socket_either(family: str, home: Path, watch: 
 
     url = forms(family, watch)[0]
     was_set = told("providers", "set", "openai", "--endpoint", url)
-    if was_set is None and told("keys", "set", "openai", given=KEY) is None:
+    if was_set is None and told("keys", "set", "openai", "--no-check", given=KEY) is None:
+        assert isinstance(told("keys", "set", "openai", given=KEY), REFUSED)
         assert isinstance(told("keys", "test", "openai"), REFUSED)
         assert isinstance(told("chat", "Hello", "-m", "openai/gpt-4o"), REFUSED)
     else:

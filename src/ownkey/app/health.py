@@ -10,6 +10,10 @@ from typing import TYPE_CHECKING, Literal
 
 from msgspec import Struct
 
+from ownkey.app import watching
+from ownkey.app.alerting import now_ms
+from ownkey.app.keys import DEFAULT
+from ownkey.app.standing import state_of
 from ownkey.engine.target import locate
 from ownkey.talk.errors import OwnkeyError
 
@@ -23,6 +27,10 @@ ROOTS = {
     "keychain": "the system's keychain",
     "home": "root.key in the home folder",
 }
+
+
+PRICE_ALERTS = ("price_changed", "price_missing")
+MOST_MESSAGES = 5
 
 
 class Finding(Struct, frozen=True):
@@ -41,6 +49,7 @@ def examine(house: House, owner: str) -> Iterator[Finding]:
     yield from _database(house)
     yield _vault(house)
     yield from _provider_files(house)
+    yield from _prices(house, owner)
     yield from _keys(house, owner)
 
 
@@ -76,20 +85,46 @@ def _provider_files(house: House) -> Iterator[Finding]:
     yield Finding("providers", "ok", f"{count} known")
 
 
+def _prices(house: House, owner: str) -> Iterator[Finding]:
+    """Which catalogue is in use, and what has become of the prices of models in use."""
+    house.store.bring(house.prices)
+    last = house.store.catalogues.last()
+    if house.prices.problem is not None:
+        yield Finding("prices", "wrong", f"{house.prices.problem} Fetch them again: ownkey prices refresh")
+    elif last is None or not last.used:
+        yield Finding("prices", "ok", f"{house.prices.shipped.source}, as they came with Ownkey")
+    else:
+        taken = next((one for one in house.store.catalogues.listed() if one.number == last.used), last)
+        yield Finding("prices", "ok", f"of {taken.day}, from {taken.source}")
+        if taken.shipped != house.prices.shipped.source:
+            newer = f"since then Ownkey brought {house.prices.shipped.source} in place of {taken.shipped}"
+            yield Finding("prices", "look", f"{newer}: ownkey prices refresh, or ownkey prices revert --shipped")
+    untold = [alert.message for alert in watching.prices(house, now_ms())]
+    told = [alert.message for alert in house.store.alerts.listed(owner) if alert.kind in PRICE_ALERTS]
+    messages = list(dict.fromkeys((*untold, *told)))
+    for message in messages[:MOST_MESSAGES]:
+        yield Finding("prices", "look", message)
+    if len(messages) > MOST_MESSAGES:
+        yield Finding("prices", "look", f"{len(messages) - MOST_MESSAGES} more prices have changed: ownkey alerts")
+
+
 def _keys(house: House, owner: str) -> Iterator[Finding]:
     rows = house.vault.listed(owner)
     if not rows:
         yield Finding("keys", "look", "none stored yet: ownkey keys set PROVIDER")
     for row in rows:
+        about = f"key {row.provider}" if row.label == DEFAULT else f"key {row.provider}/{row.label}"
         try:
             provider = house.catalogue.get(row.provider)
             origin, _ = locate(provider, "models", house.store.choices.get(row.provider))
-            house.vault.open(owner, row.provider, origin)
+            house.vault.open_this(row, origin)
         except OwnkeyError as error:
-            yield Finding(f"key {row.provider}", "wrong", str(error))
+            yield Finding(about, "wrong", str(error))
         else:
             if house.private_hosts.refuse(origin):
                 place = f"{origin.bracketed}:{origin.port}"
-                yield Finding(f"key {row.provider}", "wrong", f"{place} is not in OWNKEY_ALLOW_PRIVATE_HOSTS")
+                yield Finding(about, "wrong", f"{place} is not in OWNKEY_ALLOW_PRIVATE_HOSTS")
                 continue
-            yield Finding(f"key {row.provider}", "ok", f"{row.masked} for {row.origin}")
+            state, why = state_of(house, row, now_ms())
+            says = f"{row.masked} for {row.origin}"
+            yield Finding(about, "ok", says) if state == "ready" else Finding(about, "look", f"{says}: {why or state}")

@@ -39,6 +39,7 @@ class Settings(Struct, frozen=True, eq=False, kw_only=True):
     encryption_password: Password | None
     encryption_salt: Password | None
     keychain: bool
+    environment_keys: bool
     allow_private_hosts: frozenset[tuple[str, int]]
     fallback: tuple[str, ...]
     order: tuple[str, ...]
@@ -51,6 +52,7 @@ class Settings(Struct, frozen=True, eq=False, kw_only=True):
     idle_timeout_s: float
     total_timeout_s: float
     budget_wait_s: float
+    prices_url: str
     alert_webhook_url: str | None
     alert_webhook_secret: Password | None
     smtp_url: str | None

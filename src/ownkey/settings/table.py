@@ -68,6 +68,14 @@ TABLE: tuple[Setting, ...] = (
         "Whether the root key may be kept in the keychain of the operating system.",
     ),
     Setting(
+        "environment_keys",
+        "OWNKEY_ENVIRONMENT_KEYS",
+        "switch",
+        True,
+        "Whether keys in the environment (`OPENAI_API_KEY` and the like) serve this machine's own person, where none "
+        "is stored.",
+    ),
+    Setting(
         "allow_private_hosts",
         "OWNKEY_ALLOW_PRIVATE_HOSTS",
         "hosts",
@@ -138,6 +146,13 @@ TABLE: tuple[Setting, ...] = (
         30.0,
         "How long a run waits for room in a budget that others have pending.",
         most=600,
+    ),
+    Setting(
+        "prices_url",
+        "OWNKEY_PRICES_URL",
+        "url",
+        "https://raw.githubusercontent.com/pydantic/genai-prices/refs/heads/main/prices/new_data/v2/data.json",
+        "Where `ownkey prices refresh` fetches the price catalogue: genai-prices' own, or a mirror of it.",
     ),
     Setting(
         "alert_webhook_url",

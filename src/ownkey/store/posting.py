@@ -49,13 +49,12 @@ class Wish(Struct, frozen=True):
 
 Verdict = Hold | Refused
 
-Ended = tuple[str, str, str, str, str | None, str | None, str | None, int, int, int, int]
-"""A row that has ended: id, owner, provider, model, key_id, token_id, automation, started_at_ms, held_nano,
-held_tokens, priced."""
+Ended = tuple[str, str, str, str, str | None, str | None, str | None, int, int, int, int, int]
+"""A row that has ended, by `COLUMNS_OF_ENDED`."""
 
 COLUMNS_OF_ENDED = (
     *("id", "owner", "provider", "model", "key_id", "token_id", "automation"),
-    *("started_at_ms", "held_nano", "held_tokens", "priced"),
+    *("started_at_ms", "held_nano", "held_tokens", "priced", "attempt"),
 )
 
 
@@ -79,7 +78,7 @@ Rollup = tuple[int, str, str, str, str, str, str]
 USD, TOKENS, REQUESTS = 0, 1, 2
 UNITS = {"usd": USD, "tokens": TOKENS, "requests": REQUESTS}
 
-_FIRST_COUNT = 12
+_FIRST_COUNT = 13
 _WIDTH = _FIRST_COUNT + 2 * BUCKETS
 
 
@@ -104,13 +103,14 @@ class Posting:
     def ended(self, row: Ended, ending: Ending) -> None:
         """That row was held until now, and ended so."""
         self._at_ms = max(self._at_ms, ending.ended_at_ms)
-        _, owner, provider, model, key_id, token_id, automation, started_at_ms, held_nano, held_tokens, priced = row
+        _, owner, provider, model, key_id, token_id, automation = row[:7]
+        started_at_ms, held_nano, held_tokens, priced, attempt = row[7:]
         hour_ms = started_at_ms - started_at_ms % HOUR_MS
         key = (hour_ms, owner, provider, model, key_id or "", token_id or "", automation or "")
         sums = self.hours.get(key)
         if sums is None:
             sums = self.hours[key] = [0] * _WIDTH
-        _add(sums, ending, bool(priced))
+        _add(sums, ending, bool(priced), attempt)
         falls = self.budgets.of((owner, provider, key_id, token_id, automation), started_at_ms)
         if falls.places:
             known = self._ended.get(id(falls))
@@ -208,7 +208,7 @@ class Posting:
         left = [NOWHERE.until_ms] * 3
         for budget, place in falls.places:
             unit = UNITS[budget.unit]
-            left[unit] = min(left[unit], room_in(budget, place, self.counts[place]))
+            left[unit] = min(left[unit], max(0, room_in(budget, place, self.counts[place])))
         return left
 
     def _put_down(self) -> None:
@@ -239,7 +239,9 @@ class Posting:
             if budget.exhausted == "ask" and wish.accepted:
                 continue
             count = self.counts[place]
-            room = room_in(budget, place, count)
+            best = room_in(budget, place, count) + count.pending
+            # What takes nothing fits even where a limit is passed.
+            room = max(0, best - count.pending)
             if budget.unit == "usd":
                 if not hold.priced:
                     return Refused(self._room(budget, hold.started_at_ms), 0, "price")
@@ -252,7 +254,6 @@ class Posting:
                 wants = least = 1
             if wants <= room:
                 continue
-            best = room + count.pending
             waits = wish.waits and count.pending > 0
             why: Literal["limit", "share"] = "share" if place[2] else "limit"
             refused = Refused(self._room(budget, hold.started_at_ms), least, why, waits and least <= best)
@@ -305,7 +306,7 @@ def scope_of(hold: Hold) -> Scope:
     return (hold.owner, hold.provider, hold.key_id, hold.token_id, hold.automation)
 
 
-def _add(sums: list[int], ending: Ending, priced: bool) -> None:
+def _add(sums: list[int], ending: Ending, priced: bool, attempt: int) -> None:
     """In the order of `SUMMED`."""
     sums[0] += 1
     sums[1] += ending.error is not None
@@ -318,8 +319,9 @@ def _add(sums: list[int], ending: Ending, priced: bool) -> None:
     sums[8] += ending.reasoning_tokens or 0
     sums[9] += ending.input_audio_tokens or 0
     sums[10] += ending.output_audio_tokens or 0
+    sums[11] += attempt == 1
     if ending.total_ms is not None:
-        sums[11] += ending.total_ms
+        sums[12] += ending.total_ms
         sums[_FIRST_COUNT + bucket(ending.total_ms)] += 1
     if ending.first_ms is not None:
         sums[_FIRST_COUNT + BUCKETS + bucket(ending.first_ms)] += 1

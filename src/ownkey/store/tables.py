@@ -68,6 +68,10 @@ keys = Table(
     _column("label", Text),
     _column("created_at_ms", _Int),
     Column("used_at_ms", _Int),
+    *(Column(name, _Int) for name in ("position", "expires_at_ms", "paused_at_ms")),
+    Column("models", Text),
+    Column("checked_at_ms", _Int),
+    Column("refused", Text),
     UniqueConstraint("owner", "provider", "label", name="keys_one_for_each_label"),
     sqlite_strict=True,
 )
@@ -206,14 +210,15 @@ counters = Table(
 SUMMED = (
     *("calls", "failed", "unpriced", "cost_nano"),
     *("input_tokens", "output_tokens", "cached_tokens", "cache_write_tokens", "reasoning_tokens"),
-    *("input_audio_tokens", "output_audio_tokens", "total_ms_sum"),
+    *("input_audio_tokens", "output_audio_tokens", "runs", "total_ms_sum"),
     *(f"{kind}_le_{bound}" for kind in ("total", "first") for bound in (*BOUNDS_MS, "more")),
 )
-"""The sums of a rollup; the last are counts by how long it took, to the end and to the first of the answer."""
+"""The sums of a rollup: `runs` counts first tries; the last are counts by how long it took, to the end and to the first
+of the answer."""
 
 
 # Columns that came later.
-_DEFAULTS: dict[str, str] = dict.fromkeys(SOUND_AND_CACHE, "0")
+_DEFAULTS: dict[str, str] = dict.fromkeys((*SOUND_AND_CACHE, "runs"), "0")
 
 
 def _rollup(name: str) -> Table:
@@ -272,6 +277,22 @@ prices = Table(
     Column("model", Text, primary_key=True),
     _column("facts", Text),
     _column("set_at_ms", _Int),
+    sqlite_strict=True,
+)
+
+# The price catalogues that were taken, in the order of their numbers; the last row says which is in use. Going back to
+# one is a row too, without data: `back_to` is its number, 0 for the shipped one.
+catalogues = Table(
+    "catalogues",
+    metadata,
+    Column("number", _Int, primary_key=True, autoincrement=False),
+    Column("back_to", _Int),
+    _column("source", Text),
+    _column("sha256", Text),
+    _column("shipped", Text),
+    _column("data", LargeBinary),
+    _column("data_sha256", Text),
+    _column("at_ms", _Int),
     sqlite_strict=True,
 )
 
