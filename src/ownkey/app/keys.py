@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from ownkey.catalog.manifest import Provider
 from ownkey.engine.request import Request, new_id
 from ownkey.engine.target import locate
 from ownkey.store.keys import KeyRow
 from ownkey.talk.chat import Chat, user
 from ownkey.talk.errors import InvalidRequest
-from ownkey.talk.secret import Secret
+from ownkey.talk.secret import REDACTED, Secret
 
 if TYPE_CHECKING:
     from ownkey.app.house import House
@@ -32,6 +33,8 @@ class Tested(Struct, frozen=True):
     models: int | None
     took_ms: int
 
+
+LABEL = "default"
 
 SHORTEST_TOKENS = 16
 """Fewer are refused by some models."""
@@ -54,7 +57,11 @@ class KeyRing:
                 f"This is not a key: {error}.", "Nothing was stored. Copy the whole key and try again."
             ) from None
         origin, _ = locate(manifest, "models", self._house.store.choices.get(manifest.id))
-        row = self._house.vault.put(self._owner, manifest.id, origin, secret)
+        old = next((row for row in self.listed() if (row.provider, row.label) == (manifest.id, LABEL)), None)
+        told = {"provider": manifest.id, "origin": str(origin), "label": LABEL, "key": secret}
+        action, target = ("key.replaced", old.id) if old else ("key.added", f"{manifest.id}/{LABEL}")
+        with self._house.audit.within(action, target, owner=self._owner, detail=told):
+            row = self._house.vault.put(self._owner, manifest.id, origin, secret, LABEL)
         pattern = manifest.keys.looks_like
         doubt = None
         if pattern and not re.search(pattern, key):
@@ -66,13 +73,25 @@ class KeyRing:
 
     def remove(self, provider: str) -> int:
         """How many were removed."""
-        return self._house.vault.remove(self._owner, provider)
+        there = [row for row in self.listed() if row.provider == provider]
+        if not there:
+            return 0
+        told = {"provider": provider, "label": [row.label for row in there], "key": REDACTED}
+        with self._house.audit.within("key.removed", ",".join(row.id for row in there), owner=self._owner, detail=told):
+            return self._house.vault.remove(self._owner, provider)
 
     async def test(self, provider: str) -> Tested:
         """Ask the provider with the stored key: for its models or, where those are shown to anybody, for the shortest
         answer of its default model, which is paid for. Raises what came of it."""
-        started_s = time.monotonic()
         manifest = self._house.catalogue.get(provider)
+        told = {"key": REDACTED}
+        with self._house.audit.around("key.tested", manifest.id, owner=self._owner, detail=told) as told:
+            tested = await self._tested(manifest)
+            told["models"] = tested.models
+        return tested
+
+    async def _tested(self, manifest: Provider) -> Tested:
+        started_s = time.monotonic()
         models: int | None = None
         if manifest.check == "chat" and manifest.default is not None:
             chat = Chat((user("Say yes."),), max_output_tokens=SHORTEST_TOKENS)

@@ -25,8 +25,9 @@ class Priced(Struct, frozen=True):
 
 
 class PriceBook:
-    def __init__(self, house: House, providers: Providers) -> None:
+    def __init__(self, house: House, providers: Providers, owner: str) -> None:
         self._house = house
+        self._owner = owner
         self._providers = providers
 
     def listed(self, provider: str | None = None, search: str = "") -> list[Priced]:
@@ -60,8 +61,10 @@ class PriceBook:
     def remove(self, name: str) -> None:
         """Raises InvalidRequest where nothing was set."""
         provider, model = self._named(name)
-        if not self._house.store.prices.remove(provider, model):
+        if (provider, model) not in self._house.store.prices.all():
             raise InvalidRequest(f"There is no price of your own for {name[:100]}.", "`ownkey prices own` lists them.")
+        with self._house.audit.within("price.removed", f"{provider}/{model}", owner=self._owner):
+            self._house.store.prices.remove(provider, model)
         self._house.prices.override(self._house.store.prices.all())
 
     def _named(self, name: str) -> tuple[str, str]:
@@ -72,5 +75,8 @@ class PriceBook:
         return manifest.id, listed.id if listed else model
 
     def _put(self, provider: str, model: str, override: Override) -> None:
-        self._house.store.prices.set(provider, model, checked(override))
+        override = checked(override)
+        told = {"rates": override.rates, "discount": override.discount, "note": override.note}
+        with self._house.audit.within("price.set", f"{provider}/{model}", owner=self._owner, detail=told):
+            self._house.store.prices.set(provider, model, override)
         self._house.prices.override(self._house.store.prices.all())

@@ -28,6 +28,7 @@ class Count(Struct):
     owner: str
     door: Door
     ask: Ask
+    token_id: str | None = None
 
 
 class Counted(Struct, frozen=True):
@@ -46,7 +47,7 @@ async def count(sender: Sender, asked: Count, target: Target, number: int) -> Co
     key = sender.key(asked.owner, target)
     try:
         sending = Sending(target, spoken, "count", body, number, spoken.name)
-        incoming = await sender.send(sending, key)
+        incoming = await sender.send(asked, sending, key)
         try:
             return Counted(spoken.read_count(await incoming.read(MAX_REPLY_BYTES)), receipt)
         finally:

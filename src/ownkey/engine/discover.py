@@ -7,6 +7,8 @@ from collections.abc import Mapping
 
 from ownkey.catalog.manifest import Model, Provider
 from ownkey.engine.target import headers, hide_key, key_header, locate
+from ownkey.engine.uses import KeyUses
+from ownkey.store.audit import Actor
 from ownkey.store.db import Store
 from ownkey.talk.errors import OwnkeyError, ProviderError
 from ownkey.talk.origin import Origin
@@ -25,10 +27,11 @@ DEADLINES = Deadlines(connect_s=4.0, headers_s=4.5, idle_s=4.0, total_s=5.0)
 class Discovery:
     """Asks providers for their models and keeps the answer."""
 
-    def __init__(self, *, store: Store, vault: Vault, transport: Transport) -> None:
+    def __init__(self, *, store: Store, vault: Vault, transport: Transport, uses: KeyUses) -> None:
         self._store = store
         self._vault = vault
         self._transport = transport
+        self._uses = uses
 
     async def refresh(self, owner: str, provider: Provider) -> list[Model]:
         """The provider's models, asked for now. Raises what the provider answers, KeyMissing, or BadConfiguration."""
@@ -36,6 +39,8 @@ class Discovery:
         choice = self._store.choices.get(provider.id)
         origin, _ = locate(provider, "models", choice)
         key_id, key = self._key(owner, provider, origin)
+        if key_id and self._uses.due(key_id):
+            await self._uses.note(key_id, Actor("owner", owner), provider.id, origin)
         sent = headers(provider, spoken, choice)
         shown = None if key is None else key_header(provider.auth, key.reveal())
         models: list[Model] = []

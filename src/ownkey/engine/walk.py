@@ -16,9 +16,13 @@ Result = TypeVar("Result")
 
 
 async def walk(
-    targets: Sequence[Target], policy: Policy, attempt: Callable[[Target, int], Awaitable[Result]]
+    targets: Sequence[Target],
+    policy: Policy,
+    attempt: Callable[[Target, int], Awaitable[Result]],
+    moved: Callable[[Target, Target, OwnkeyError], None],
 ) -> Result:
-    """What the first try gives that succeeds; `attempt` is told the number of the try, from 1.
+    """What the first try gives that succeeds; `attempt` is told the number of the try, from 1. `moved`: from which
+    target to which, and why.
 
     Raises one error that says why none did.
     """
@@ -35,6 +39,8 @@ async def walk(
             again = plan.failed(error, time.monotonic())
             if again is None:
                 raise _summed_up(plan, targets) from None
+            if again.target != step.target:
+                moved(target, targets[again.target], error)
         step = again
         if step.wait_s > 0:
             await asyncio.sleep(step.wait_s)

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
 from ownkey.store.alerts import Alerts
+from ownkey.store.audit import Audit, Sinks
+from ownkey.store.audit_chain import AuditKey
 from ownkey.store.book import Book
 from ownkey.store.budgets import BudgetTable
 from ownkey.store.choices import Choices
@@ -39,6 +44,7 @@ class Store:
         self.tokens = Tokens(database)
         self.models = Models(database)
         self.install = Install(database)
+        self._audit: Audit | None = None
 
     @classmethod
     def open(cls, url: str) -> Store:
@@ -55,6 +61,11 @@ class Store:
             raise
         return cls(database)
 
+    def audited(self, keys: Callable[[], Sequence[AuditKey]], home: Path, sinks: Sinks) -> Audit:
+        """The audit trail, sealed with these keys. What `home` remembers of it is for this install alone."""
+        self._audit = Audit(self._database, keys, home / f"audit-{self.install.get().id[:8]}.anchor", sinks)
+        return self._audit
+
     def problems(self) -> list[str]:
         """What is wrong with the database; nothing where it is whole. Reads all of a SQLite file.
 
@@ -69,6 +80,8 @@ class Store:
         return [line for line in said if line != "ok"]
 
     def close(self) -> None:
-        """Everything enqueued in the book is on disk when this returns, unless the database does not answer."""
+        """What was enqueued in book and audit trail is on disk when this returns, if the database answers."""
+        if self._audit is not None:
+            self._audit.close()
         self.book.close()
         self._database.close()
