@@ -21,6 +21,7 @@ from msgspec import Struct, structs
 from ownkey.store.audit_chain import Head, Row
 
 _LONGEST = 1 << 16
+_PLACE = 512
 
 
 class Line(Struct, frozen=True, omit_defaults=True):
@@ -133,29 +134,48 @@ class Anchor(Struct, frozen=True):
 
 
 class AnchorFile:
+    """Two places of one size, written in turn: a write that is cut off leaves the other. Nobody waits for the disk: after a
+    loss of power it may be an earlier head that is remembered, which is true as well."""
+
     def __init__(self, path: Path) -> None:
         self.path = path
 
     def read(self) -> Head | None:
-        """None where there is none. Raises ValueError where what is there is no anchor."""
-        try:
-            return msgspec.json.decode(self.path.read_bytes(), type=Anchor).head
-        except FileNotFoundError:
+        """The latest that is remembered; None where there is none. Raises ValueError where nothing there is one."""
+        places = self._places()
+        if places is None:
             return None
-        except msgspec.DecodeError as error:
-            raise ValueError(str(error)) from None
+        found = [head for head in places if head is not None]
+        if not found:
+            raise ValueError("this is no anchor")
+        return max(found, key=lambda head: head.count)
 
     def write(self, head: Head) -> None:
         """Raises OSError."""
-        beside = self.path.with_name(f".{self.path.name}.new")
+        first, second = self._places() or (None, None)
+        place = 0 if first is None or (second is not None and first.count < second.count) else 1
         told = Anchor(head.count, head.hash.hex(), head.kek_id.hex(), head.seal.hex())
-        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+        descriptor = os.open(self.path, flags, 0o600)
         try:
-            _write(descriptor, _encode(told) + b"\n")
-            os.fsync(descriptor)
+            os.lseek(descriptor, place * _PLACE, os.SEEK_SET)
+            _write(descriptor, _encode(told).ljust(_PLACE - 1) + b"\n")
         finally:
             os.close(descriptor)
-        beside.replace(self.path)
+
+    def _places(self) -> tuple[Head | None, Head | None] | None:
+        try:
+            data = self.path.read_bytes()
+        except FileNotFoundError:
+            return None
+        return _anchored(data[:_PLACE]), _anchored(data[_PLACE : 2 * _PLACE])
+
+
+def _anchored(data: bytes) -> Head | None:
+    try:
+        return msgspec.json.decode(data, type=Anchor).head
+    except (msgspec.DecodeError, ValueError):
+        return None
 
 
 class SystemLog:
