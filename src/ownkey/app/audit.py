@@ -73,4 +73,4 @@ class AuditTrail:
 
 def plain(row: Row) -> dict[str, Any]:
     """For JSON."""
-    return msgspec.to_builtins(Line.of(row)) | {"detail": msgspec.json.decode(row.detail)}
+    return msgspec.json.decode(msgspec.json.encode(Line.of(row)))

@@ -150,6 +150,7 @@ class _Beside:
         self._looked = looked
         self._spares = 0
         self._last = 0
+        self._unreadable: str | None = None
         self._lines = self._read()
         self._line = next(self._lines, None)
 
@@ -168,7 +169,7 @@ class _Beside:
             if self._audit.trail.hash_at(self._line.seq) != self._line.hash:
                 self._unknown(self._line)
             self._line = next(self._lines, None)
-        notes: list[str] = []
+        notes = [self._unreadable] if self._unreadable else []
         if self._spares:
             notes.append(f"{self._spares} lines of the file were written while the database took none.")
         if self._audit.sinks.file is not None and self._last < last:
@@ -180,11 +181,14 @@ class _Beside:
 
     def _read(self) -> Iterator[Row]:
         file = self._audit.sinks.file
-        for row in () if file is None else file.lines():
-            if row is None:
-                continue  # cut off when the disk was full; what stood there comes again
-            if row.seq == 0:
-                self._spares += 1
-            else:
-                self._last = max(self._last, row.seq)
-                yield row
+        try:
+            for row in () if file is None else file.lines():
+                if row is None:
+                    continue  # cut off when the disk was full; what stood there comes again
+                if row.seq == 0:
+                    self._spares += 1
+                else:
+                    self._last = max(self._last, row.seq)
+                    yield row
+        except OSError as error:
+            self._unreadable = f"The file cannot be read: {error.strerror or type(error).__name__}."
