@@ -46,7 +46,7 @@ class House:
         self.audit = self.store.audited(self.vault.audit_keys, settings.home, sinks)
         self.tokens = Tokens(self.store, self.audit)
         self.prices = Prices.load(settings.home / "cache")
-        self.prices.override(self.store.prices.all())
+        self.store.bring(self.prices)
         self.private_hosts = PrivateHosts(settings.allow_private_hosts, self.catalogue)
         self.transport = Transport(allow_private=self.private_hosts, inside={"demo": demo})
         self.uses = KeyUses(self.audit)

@@ -101,7 +101,8 @@ class Audit:
         actor: Actor | None = None,
         detail: Mapping[str, Any] | None = None,
     ) -> Generator[None]:
-        """The next transaction in here begins with this record: both are there, or neither is.
+        """The next transaction in here begins with this record: both are there, or neither is. Where there is none, it
+        is written at the end.
 
         Raises AuditUnavailable where it cannot be written, and VaultSealed.
         """
@@ -227,7 +228,7 @@ class Audit:
             finally:
                 if begun.done:
                     self._follow(rows, keys)
-        if not begun.done:
+        if not rows:
             self._write(records)
 
     def _keys_for(self, records: Sequence[Record]) -> Sequence[AuditKey]:

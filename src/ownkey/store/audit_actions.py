@@ -44,6 +44,8 @@ ACTIONS: Mapping[str, Action] = {
     "budget.mended": Action("counters that were wrong are counted anew", "budget"),
     "price.set": Action("a price or a discount of your own is set", "price", "rates or discount, note"),
     "price.removed": Action("a price of your own is let go", "price"),
+    "price.refreshed": Action("a newer price catalogue is put into use", "price", "source, sha256: its beginning"),
+    "price.reverted": Action("an earlier price catalogue is put into use again", "price", "back_to, source, sha256"),
     "fallback.triggered": Action(
         "a request goes on to another target; what is alike within a second is one record",
         "model",

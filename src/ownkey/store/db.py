@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from ownkey.spending.catalogue import Prices
 from ownkey.store.alerts import Alerts
 from ownkey.store.audit import Audit, Sinks
 from ownkey.store.audit_chain import AuditKey
 from ownkey.store.book import Book
 from ownkey.store.budgets import BudgetTable
+from ownkey.store.catalogues import Catalogues
 from ownkey.store.choices import Choices
 from ownkey.store.connect import Database
 from ownkey.store.history import History
@@ -35,6 +37,7 @@ class Store:
         self.book = Book(database)
         self.budgets = BudgetTable(database)
         self.prices = PriceTable(database)
+        self.catalogues = Catalogues(database)
         self.usage = Usage(database)
         self.history = History(database)
         self.alerts = Alerts(database)
@@ -65,6 +68,11 @@ class Store:
         """The audit trail, sealed with these keys. What `home` remembers of it is for this install alone."""
         self._audit = Audit(self._database, keys, home / f"audit-{self.install.get().id[:8]}.anchor", sinks)
         return self._audit
+
+    def bring(self, prices: Prices) -> None:
+        """Bring `prices` up to date: the catalogue in use, and the owner's own."""
+        self.catalogues.follow(prices)
+        prices.override(self.prices.all())
 
     def problems(self) -> list[str]:
         """What is wrong with the database; nothing where it is whole. Reads all of a SQLite file.

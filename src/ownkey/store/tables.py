@@ -109,6 +109,8 @@ models = Table(
     sqlite_strict=True,
 )
 
+SOUND_AND_CACHE = ("input_audio_tokens", "output_audio_tokens", "cached_audio_tokens", "cache_write_1h_tokens")
+
 book = Table(
     "book",
     metadata,
@@ -142,6 +144,8 @@ book = Table(
     Column("ended_at_ms", _Int),
     Column("automation", Text),
     _column("held_tokens", _Int),
+    *(Column(name, _Int, *_amounts("book", name)) for name in SOUND_AND_CACHE),
+    Column("tier", Text),
     CheckConstraint("state IN ('held', 'exact', 'counted', 'assumed', 'released')", name="book_state_known"),
     CheckConstraint("(state = 'held') = (ended_at_ms IS NULL)", name="book_ended_has_a_time"),
     *_amounts("book", "held_nano", "cost_nano", "held_tokens"),
@@ -201,10 +205,15 @@ counters = Table(
 
 SUMMED = (
     *("calls", "failed", "unpriced", "cost_nano"),
-    *("input_tokens", "output_tokens", "cached_tokens", "cache_write_tokens", "reasoning_tokens", "total_ms_sum"),
+    *("input_tokens", "output_tokens", "cached_tokens", "cache_write_tokens", "reasoning_tokens"),
+    *("input_audio_tokens", "output_audio_tokens", "total_ms_sum"),
     *(f"{kind}_le_{bound}" for kind in ("total", "first") for bound in (*BOUNDS_MS, "more")),
 )
 """The sums of a rollup; the last are counts by how long it took, to the end and to the first of the answer."""
+
+
+# Columns that came later.
+_DEFAULTS: dict[str, str] = dict.fromkeys(SOUND_AND_CACHE, "0")
 
 
 def _rollup(name: str) -> Table:
@@ -215,7 +224,7 @@ def _rollup(name: str) -> Table:
         metadata,
         Column("start_ms", _Int, primary_key=True, autoincrement=False),
         *(Column(dimension, Text, primary_key=True) for dimension in dimensions),
-        *(_column(column, _Int) for column in SUMMED),
+        *(Column(column, _Int, nullable=False, server_default=_DEFAULTS.get(column)) for column in SUMMED),
         sqlite_strict=True,
         sqlite_with_rowid=False,
     )
@@ -293,6 +302,22 @@ audit_head = Table(
     _column("kek_id", LargeBinary),
     _column("seal", LargeBinary),
     CheckConstraint("one = 1", name="audit_head_is_one_row"),
+    sqlite_strict=True,
+)
+
+# The price catalogues that were taken, in the order of their numbers; the last row says which is in use. Going back to
+# one is a row too, without data: `back_to` is its number, 0 for the shipped one.
+catalogues = Table(
+    "catalogues",
+    metadata,
+    Column("number", _Int, primary_key=True, autoincrement=False),
+    Column("back_to", _Int),
+    _column("source", Text),
+    _column("sha256", Text),
+    _column("shipped", Text),
+    _column("data", LargeBinary),
+    _column("data_sha256", Text),
+    _column("at_ms", _Int),
     sqlite_strict=True,
 )
 

@@ -40,6 +40,8 @@ class UsageTotal(Struct, frozen=True):
     cached_tokens: int
     cache_write_tokens: int
     reasoning_tokens: int
+    input_audio_tokens: int
+    output_audio_tokens: int
     p50_ms: int | None = None
     p95_ms: int | None = None
     first_p50_ms: int | None = None
