@@ -134,8 +134,8 @@ class Anchor(Struct, frozen=True):
 
 
 class AnchorFile:
-    """Two places of one size, written in turn: a write that is cut off leaves the other. Nobody waits for the disk: what
-    is remembered after a loss of power may be an earlier head, which is true as well."""
+    """Two places of one size, written in turn: a write that is cut off leaves the other. Nobody waits for the disk:
+    what is remembered after a loss of power may be an earlier head, which is true as well."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
