@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import logging
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from ownkey.simulate.demo import demo
 from ownkey.spending.catalogue import Prices
 from ownkey.store.audit import Sinks
 from ownkey.store.audit_file import SystemLog, TrailFile
+from ownkey.store.audit_verify import glance
 from ownkey.store.db import Store
 from ownkey.talk.errors import BadConfiguration, OwnkeyError
 from ownkey.talk.origin import Origin
@@ -26,6 +28,8 @@ from ownkey.transport.addresses import is_global, parse
 from ownkey.vault.tokens import Tokens
 from ownkey.vault.vault import Vault
 from ownkey.wires.wire import WIRE_NAMES
+
+_log = logging.getLogger("ownkey")
 
 
 class House:
@@ -92,6 +96,8 @@ class House:
         self.store.book.sweep()
         if self.vault.status == "open":
             self.audit.later("vault.opened", self.vault.root_source)
+            if (wrong := glance(self.audit)) is not None:
+                _log.error("%s See `ownkey audit verify`.", wrong)
 
     def close(self) -> None:
         """Write down what is still to be written, and let go of the store."""

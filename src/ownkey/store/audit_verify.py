@@ -92,6 +92,27 @@ def verify(audit: Audit, progress: Progress | None = None) -> Verdict:
     return Verdict(walk.seq, breaks, looked.accepted, notes, looked.digest.hexdigest())
 
 
+def glance(audit: Audit) -> str | None:
+    """What is wrong with the trail's end, without reading all of it; None where nothing is, or the vault is sealed.
+
+    Raises StorageUnavailable.
+    """
+    looked = _Looked()
+    anchor, head = _anchor(audit, looked), audit.trail.head()
+    _seal(audit, head, looked)
+    if anchor is not None and anchor.count > head.count:
+        return (
+            f"The audit trail ends with record {head.count}, and the data folder remembers record {anchor.count}: an "
+            "older copy of the database was put in its place."
+        )
+    if anchor is not None and audit.trail.hash_at(anchor.count) != anchor.hash:
+        return f"Record {anchor.count} of the audit trail is not the one that the data folder remembers."
+    if head.count and audit.trail.hash_at(head.count) != head.hash:
+        return f"Record {head.count} of the audit trail is not the one that was sealed."
+    found = [one.says for one in looked.breaks if one.kind != "unproven"]
+    return f"The audit trail was altered: {found[0]}." if found else None
+
+
 def _walk(
     audit: Audit, looked: _Looked, anchor: Head | None, beside: _Beside, progress: Progress | None
 ) -> tuple[Walk, Head]:
@@ -124,7 +145,11 @@ def _walk(
 def _anchor(audit: Audit, looked: _Looked) -> Head | None:
     try:
         anchor = audit.anchor.read()
-        if anchor is None or proven(anchor, audit.keys()):
+        keys = audit.keys()
+        if anchor is None or proven(anchor, keys):
+            return anchor
+        if anchor.kek_id not in [key.kek_id for key in keys]:
+            # Another root key took over since. What it says is compared all the same.
             return anchor
     except VaultSealed:
         return None
