@@ -1,4 +1,4 @@
-"""Writes the generated pages of `docs/`: settings, commands, errors."""
+"""Writes the generated pages of `docs/`: settings, commands, errors, the audit trail."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from ownkey.cli.main import app
 from ownkey.cli.problems import exit_code
 from ownkey.server.problems import WORTH_RETRYING, status_of
 from ownkey.settings import page as settings
+from ownkey.store.audit_actions import ACTIONS, OUTCOMES
+from ownkey.store.audit_chain import KINDS
 from ownkey.talk import errors
 from ownkey.talk.errors import OwnkeyError
 
@@ -42,12 +44,57 @@ The header `x-should-retry` tells clients whether to try again by themselves: `t
 """
 
 
+AUDIT = """# The audit trail
+
+Who did what, and when: `ownkey audit list`, and `Ownkey.audit` in the library. Nothing in it opens anything: where a
+key or a token stood, it says `REDACTED`.
+
+A record is written before the thing is done, or in the same transaction: what has no record did not happen. Where
+neither the database nor the file takes a record, keys are not used and nothing is changed: `audit_unavailable`, 503.
+Fallbacks, the ends of what was begun, and the opening of the vault are written within two seconds, and when a process
+ends.
+
+## What cannot be done to it unnoticed
+
+Each record has a hash (SHA-256) over all that it says and over the hash of the record before. How many there are, and
+the hash of the last, are sealed (HMAC-SHA-256) with a key that comes from the root key. Triggers in the database refuse
+changes. Whoever writes the database all the same, and has no root key, cannot make the seal anew. `ownkey audit verify`
+reads everything, names the first record that is not right, and exits 1:
+
+| kind | what was done |
+|---|---|
+{kinds}
+Not found is what somebody does who has the root key; and, without the file, the return of an older database together
+with the anchor of its time, or with none. So keep the file where those who write the database cannot, or let the
+system's log carry it away (`OWNKEY_AUDIT_SYSLOG`).
+
+Where the end of the trail is not the one that was sealed, nothing more is recorded, and so nothing is done, until you
+have looked: `ownkey audit accept` lets it go on. What is broken stays as it is and is told for ever, as accepted.
+
+While the vault is sealed only what takes rights away is possible: it is marked *sealed too* below.
+
+## Fields
+
+Number, time, actor (`owner`, `user`, `token` or `system`, and which), action, what it is about, outcome, the id of the
+request, detail, the hash before, the hash. The outcomes:
+
+{outcomes}
+## Actions
+
+| name | written when | about | detail |
+|---|---|---|---|
+{actions}
+*This page is made from the tables in the code: `make docs`.*
+"""
+
+
 def pages() -> dict[Path, str]:
     """Each generated page and what has to stand in it."""
     return {
         DOCS / "settings.md": settings.page(),
         DOCS / "commands.md": commands_page(),
         DOCS / "errors.md": errors_page(),
+        DOCS / "audit.md": audit_page(),
     }
 
 
@@ -68,6 +115,17 @@ def errors_page() -> str:
             text.append("|---|---|---|---|---|---|---|\n")
         text.append(_error_row(kind, says))
     return "".join(text)
+
+
+def audit_page() -> str:
+    """Every action that is recorded."""
+    outcomes = "".join(f"- `{name}`: {says}\n" for name, says in OUTCOMES.items())
+    actions = "".join(
+        f"| `{name}` | {one.when}{'; *sealed too*' if one.narrows else ''} | {one.target} | {one.detail} |\n"
+        for name, one in ACTIONS.items()
+    )
+    kinds = "".join(f"| `{name}` | {says} |\n" for name, says in KINDS.items())
+    return AUDIT.replace("{kinds}", kinds).replace("{outcomes}", outcomes).replace("{actions}", actions)
 
 
 def tree() -> dict[type[OwnkeyError], str]:

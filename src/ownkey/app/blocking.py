@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Any, TypeVar
 
 from ownkey.app.alerting import AlertBox
+from ownkey.app.audit import AuditTrail
 from ownkey.app.budgets import BudgetBook
 from ownkey.app.keys import DEFAULT, KeyRing, Stored, Tested
 from ownkey.app.ownkey import Messages, Ownkey
@@ -113,6 +114,10 @@ class Blocking:
     @property
     def alerts(self) -> AlertBox:
         return self._ownkey.alerts
+
+    @property
+    def audit(self) -> AuditTrail:
+        return self._ownkey.audit
 
     @property
     def providers(self) -> Providers:

@@ -8,6 +8,7 @@ import time
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any, get_args
 
+import msgspec
 from msgspec import Struct, structs
 
 from ownkey.spending.budget import Budget, Exhausted, Room, Unit
@@ -75,14 +76,16 @@ class BudgetBook:
         there = next((budget for budget in self.all() if budget.name == name), None)
         budget = self._changed(there or _new(name), given)
         _check(budget)
-        self._house.store.budgets.set(budget)
+        with self._house.audit.within("budget.set", budget.id, owner=self._owner, detail=_told(there, budget)):
+            self._house.store.budgets.set(budget)
         (room,) = self._house.store.budgets.rooms(time.time_ns() // 1_000_000, [budget.id])
         return Impact(room, room.left == 0)
 
     def remove(self, name: str) -> Budget:
         """Raises InvalidRequest where there is none."""
         budget = self.get(name)
-        self._house.store.budgets.remove(budget.id)
+        with self._house.audit.within("budget.removed", budget.id, owner=self._owner, detail=_told(budget, None)):
+            self._house.store.budgets.remove(budget.id)
         return budget
 
     def wrong(self) -> int:
@@ -90,7 +93,8 @@ class BudgetBook:
         return len(self._house.store.budgets.wrong_counters())
 
     def mend(self) -> int:
-        return self._house.store.budgets.mend()
+        with self._house.audit.within("budget.mended", "", owner=self._owner):
+            return self._house.store.budgets.mend()
 
     def _changed(self, budget: Budget, given: dict[str, Any]) -> Budget:
         changes: dict[str, Any] = {}
@@ -137,6 +141,20 @@ class BudgetBook:
                     return {"key_id": row.id}
             raise InvalidRequest("There is no such key.", "`ownkey keys list` shows them.", param=field)
         return {field: value}
+
+
+def _told(old: Budget | None, new: Budget | None) -> dict[str, Any]:
+    """For the audit trail: what is another than before."""
+    before: dict[str, Any] = {} if old is None else msgspec.to_builtins(old)
+    after: dict[str, Any] = {} if new is None else msgspec.to_builtins(new)
+    changed = [name for name in Budget.__struct_fields__ if before.get(name) != after.get(name)]
+    named = old or new
+    told = {"name": "" if named is None else named.name}
+    return (
+        told
+        | {"old": {name: before[name] for name in changed if name in before}}
+        | {"new": {name: after[name] for name in changed if name in after}}
+    )
 
 
 def _new(name: str) -> Budget:

@@ -30,6 +30,7 @@ def export(
     house: House,
     path: Path,
     *,
+    owner: str,
     since_ms: int,
     until_ms: int,
     rollups: bool = False,
@@ -47,6 +48,8 @@ def export(
     if write is None:
         raise InvalidRequest(f"{path.name} ends in none of: {', '.join(f'.{one}' for one in FORMATS)}.", param="path")
     fresh = path.with_name(f".{path.name}.new")
+    told = {"since_ms": since_ms, "until_ms": until_ms, "format": path.suffix.removeprefix("."), "rollups": rollups}
+    house.audit.record("usage.exported", path.name, owner=owner, detail=told, outcome="begun")
     try:
         if rollups:
             count = write(fresh, _DAY_COLUMNS, _days(house, since_ms, until_ms))

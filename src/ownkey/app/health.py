@@ -15,6 +15,7 @@ from ownkey.app.alerting import now_ms
 from ownkey.app.keys import DEFAULT
 from ownkey.app.standing import state_of
 from ownkey.engine.target import locate
+from ownkey.store.audit_verify import glance
 from ownkey.talk.errors import OwnkeyError
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ def examine(house: House, owner: str) -> Iterator[Finding]:
     yield _home(house)
     yield from _database(house)
     yield _vault(house)
+    yield _audit(house)
     yield from _provider_files(house)
     yield from _prices(house, owner)
     yield from _keys(house, owner)
@@ -76,6 +78,13 @@ def _vault(house: House) -> Finding:
     if reason:
         return Finding("vault", "wrong", reason)
     return Finding("vault", "ok", f"open; the root key comes from {ROOTS.get(house.vault.root_source, 'nowhere yet')}")
+
+
+def _audit(house: House) -> Finding:
+    wrong = glance(house.audit)
+    if wrong is not None:
+        return Finding("audit trail", "wrong", f"{wrong} See `ownkey audit verify`.")
+    return Finding("audit trail", "ok", f"{house.audit.trail.head().count} records; `ownkey audit verify` reads them")
 
 
 def _provider_files(house: House) -> Iterator[Finding]:

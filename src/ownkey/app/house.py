@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import logging
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
@@ -12,10 +13,14 @@ from ownkey.engine.discover import Discovery
 from ownkey.engine.engine import Engine
 from ownkey.engine.environment import EnvironmentKeys
 from ownkey.engine.targets import Targets
+from ownkey.engine.uses import KeyUses
 from ownkey.routing.plan import Policy
 from ownkey.settings import Settings
 from ownkey.simulate.demo import demo
 from ownkey.spending.catalogue import Prices
+from ownkey.store.audit import Sinks
+from ownkey.store.audit_file import SystemLog, TrailFile
+from ownkey.store.audit_verify import glance
 from ownkey.store.db import Store
 from ownkey.talk.errors import BadConfiguration, OwnkeyError
 from ownkey.talk.origin import Origin
@@ -27,6 +32,8 @@ from ownkey.wires.wire import WIRE_NAMES
 
 OWNER = "owner"
 """The person whose machine it is."""
+
+_log = logging.getLogger("ownkey")
 
 
 class House:
@@ -42,12 +49,18 @@ class House:
         environment = EnvironmentKeys(OWNER, self.catalogue, self.store.choices)
         self.vault = Vault(self.store, settings, environment if settings.environment_keys else None)
         atexit.register(self.vault.notes.close)
-        self.tokens = Tokens(self.store)
+        sinks = Sinks(
+            TrailFile(settings.audit_file) if settings.audit_file else None,
+            SystemLog(settings.audit_syslog) if settings.audit_syslog else None,
+        )
+        self.audit = self.store.audited(self.vault.audit_keys, settings.home, sinks)
+        self.tokens = Tokens(self.store, self.audit)
         self.prices = Prices.load(settings.home / "cache")
         self.store.bring(self.prices)
         self.private_hosts = PrivateHosts(settings.allow_private_hosts, self.catalogue)
         self.transport = Transport(allow_private=self.private_hosts, inside={"demo": demo})
-        self.discovery = Discovery(store=self.store, vault=self.vault, transport=self.transport)
+        self.uses = KeyUses(self.audit)
+        self.discovery = Discovery(store=self.store, vault=self.vault, transport=self.transport, uses=self.uses)
         self.targets = Targets(
             catalogue=self.catalogue,
             store=self.store,
@@ -62,6 +75,8 @@ class House:
             book=self.store.book,
             transport=self.transport,
             prices=self.prices,
+            audit=self.audit,
+            uses=self.uses,
             budgets=self.store.budgets,
             budget_wait_s=settings.budget_wait_s,
             policy=Policy(
@@ -85,7 +100,10 @@ class House:
         A sealed vault is no reason not to start: what needs no key works, and the rest says what is wrong.
         """
         self.store.book.sweep()
-        _ = self.vault.status
+        if self.vault.status == "open":
+            self.audit.later("vault.opened", self.vault.root_source)
+            if (wrong := glance(self.audit)) is not None:
+                _log.error("%s See `ownkey audit verify`.", wrong)
 
     def close(self) -> None:
         """Write down what is still to be written, and let go of the store."""

@@ -32,7 +32,8 @@ from ownkey.talk.errors import (
     RateLimitExceeded,
     VaultSealed,
 )
-from ownkey.talk.secret import Secret
+from ownkey.talk.origin import Origin
+from ownkey.talk.secret import REDACTED, Secret
 
 if TYPE_CHECKING:
     from ownkey.app.house import House
@@ -126,21 +127,18 @@ class KeyRing:
         given = _columns(expires=expires, models=models)
         if old is not None:
             self._limit(old, monthly_limit)
-            if given:
-                self._house.vault.change(old, given)
-            return Stored(self._house.vault.put(self._owner, manifest.id, origin, secret, label))
+            self._changed(old, given)
+            return Stored(self._put(manifest, origin, secret, label, old))
         if monthly_limit is UNSET or monthly_limit is None:
-            return Stored(self._house.vault.put(self._owner, manifest.id, origin, secret, label, **given))
+            return Stored(self._put(manifest, origin, secret, label, **given))
         # No run may come before its limit.
-        row = self._house.vault.put(
-            self._owner, manifest.id, origin, secret, label, paused_at_ms=time.time_ns() // 1_000_000, **given
-        )
+        row = self._put(manifest, origin, secret, label, paused_at_ms=time.time_ns() // 1_000_000, **given)
         try:
             self._limit(row, monthly_limit)
         except OwnkeyError:
-            self._house.vault.remove(self._owner, manifest.id, row.id)
+            self._removed(row)
             raise
-        self._house.vault.change(row, {"paused_at_ms": None})
+        self._changed(row, {"paused_at_ms": None})
         return Stored(replace(row, paused_at_ms=None))
 
     def change(
@@ -181,7 +179,9 @@ class KeyRing:
         """Try the provider's keys in this order; those that are not named come after. Raises InvalidRequest."""
         named = [self._one(provider, label) for label in dict.fromkeys(labels)]
         ids = {row.id for row in named}
-        self._house.vault.arrange([*named, *(row for row in self._stored(provider) if row.id not in ids)])
+        told = {"provider": provider, "order": [row.label for row in named]}
+        with self._house.audit.within("key.changed", provider, owner=self._owner, detail=told):
+            self._house.vault.arrange([*named, *(row for row in self._stored(provider) if row.id not in ids)])
         return self.all(provider)
 
     def all(self, provider: str | None = None) -> list[KeyView]:
@@ -205,7 +205,7 @@ class KeyRing:
         """
         rows = [row for row in self._stored(provider) if label in (None, row.label)]
         for row in rows:
-            self._house.vault.remove(self._owner, provider, row.id)
+            self._removed(row)
         ids = {row.id for row in rows}
         for budget in self._house.store.budgets.all() if rows else ():
             if budget.key_id in ids:
@@ -234,9 +234,16 @@ class KeyRing:
     async def test(self, provider: str, label: str | None = None) -> Tested:
         """Ask the provider with the stored key, or the first that fits: for its models or, where those are shown to
         anybody, for the shortest answer of its default model, which is paid for. Raises what came of it."""
-        started_s = time.monotonic()
         manifest = self._house.catalogue.get(provider)
         row = None if label is None else self._one(provider, label, stored=False)
+        told = {"key": REDACTED}
+        with self._house.audit.around("key.tested", manifest.id, owner=self._owner, detail=told) as told:
+            tested = await self._tested(manifest, row)
+            told["models"] = tested.models
+        return tested
+
+    async def _tested(self, manifest: Provider, row: KeyRow | None) -> Tested:
+        started_s = time.monotonic()
         if manifest.check == "chat" and manifest.default is not None:
             async with _in_time(manifest):
                 await self._house.engine.run(self._shortest(manifest, row))
@@ -326,10 +333,27 @@ class KeyRing:
             )
         return found[0]
 
+    def _put(
+        self, manifest: Provider, origin: Origin, secret: Secret, label: str, old: KeyRow | None = None, **given: Any
+    ) -> KeyRow:
+        told = {"provider": manifest.id, "origin": str(origin), "label": label, "key": REDACTED}
+        action, target = ("key.replaced", old.id) if old else ("key.added", f"{manifest.id}/{label}")
+        with self._house.audit.within(action, target, owner=self._owner, detail=told):
+            return self._house.vault.put(self._owner, manifest.id, origin, secret, label, **given)
+
+    def _removed(self, row: KeyRow) -> None:
+        told = {"provider": row.provider, "label": row.label, "key": REDACTED}
+        with self._house.audit.within("key.removed", row.id, owner=self._owner, detail=told):
+            self._house.vault.remove(self._owner, row.provider, row.id)
+
     def _changed(self, row: KeyRow, columns: dict[str, Any]) -> None:
+        if not columns:
+            return
+        told = {"provider": row.provider, "label": row.label, "changed": columns}
         try:
-            if columns and not self._house.vault.change(row, columns):
-                raise InvalidRequest(f"The key {row.label} for {row.provider} is gone.", param="label")
+            with self._house.audit.within("key.changed", row.id, owner=self._owner, detail=told):
+                if not self._house.vault.change(row, columns):
+                    raise InvalidRequest(f"The key {row.label} for {row.provider} is gone.", param="label")
         except IntegrityError:
             raise InvalidRequest(
                 f"There is a key {columns.get('label')!r} for {row.provider} already.", param="rename"

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from ownkey.app.alerting import AlertBox
+from ownkey.app.audit import AuditTrail
 from ownkey.app.budgets import BudgetBook
 from ownkey.app.choosing import Recommended, compare, recommend
 from ownkey.app.house import OWNER, House
@@ -73,7 +74,7 @@ class Ownkey:
 
     @cached_property
     def prices(self) -> PriceBook:
-        return PriceBook(self.house, self.providers)
+        return PriceBook(self.house, self.providers, self.owner)
 
     @cached_property
     def usage(self) -> UsageBook:
@@ -82,6 +83,10 @@ class Ownkey:
     @cached_property
     def alerts(self) -> AlertBox:
         return AlertBox(self.house, self.owner)
+
+    @cached_property
+    def audit(self) -> AuditTrail:
+        return AuditTrail(self.house, self.owner)
 
     @cached_property
     def providers(self) -> Providers:

@@ -37,8 +37,9 @@ class Priced(Struct, frozen=True):
 
 
 class PriceBook:
-    def __init__(self, house: House, providers: Providers) -> None:
+    def __init__(self, house: House, providers: Providers, owner: str) -> None:
         self._house = house
+        self._owner = owner
         self._providers = providers
 
     def listed(self, provider: str | None = None, search: str = "") -> list[Priced]:
@@ -74,7 +75,7 @@ class PriceBook:
                 "Look at it: `ownkey prices refresh` asks. `--accept-large-changes` takes all of them.",
                 param="accepted",
             )
-        return refreshing.take(self._house, proposal)
+        return refreshing.take(self._house, self._owner, proposal)
 
     def history(self) -> list[Edition]:
         """Every change of the catalogue, newest first."""
@@ -85,7 +86,7 @@ class PriceBook:
 
         With what that changes. Raises InvalidRequest.
         """
-        return refreshing.revert(self._house, number)
+        return refreshing.revert(self._house, self._owner, number)
 
     @property
     def shipped(self) -> str:
@@ -123,8 +124,10 @@ class PriceBook:
     def remove(self, name: str) -> None:
         """Raises InvalidRequest where nothing was set."""
         provider, model = self._named(name)
-        if not self._house.store.prices.remove(provider, model):
+        if (provider, model) not in self._house.store.prices.all():
             raise InvalidRequest(f"There is no price of your own for {name[:100]}.", "`ownkey prices own` lists them.")
+        with self._house.audit.within("price.removed", f"{provider}/{model}", owner=self._owner):
+            self._house.store.prices.remove(provider, model)
         self._house.store.bring(self._house.prices)
 
     def _named(self, name: str) -> tuple[str, str]:
@@ -135,7 +138,10 @@ class PriceBook:
         return manifest.id, listed.id if listed else model
 
     def _put(self, provider: str, model: str, override: Override) -> None:
-        self._house.store.prices.set(provider, model, checked(override))
+        override = checked(override)
+        told = {"rates": override.rates, "discount": override.discount, "note": override.note}
+        with self._house.audit.within("price.set", f"{provider}/{model}", owner=self._owner, detail=told):
+            self._house.store.prices.set(provider, model, override)
         self._house.store.bring(self._house.prices)
 
 

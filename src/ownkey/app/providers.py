@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
@@ -80,6 +80,8 @@ class Providers:
         if isinstance(found, Problem):
             raise InvalidRequest(str(found), "Nothing was added. docs/providers.md has every key.", param=found.key)
         place = self._house.catalogue.place(found.id)
+        told = {"base_url": found.base_url}
+        self._house.audit.record("provider.added", found.id, owner=self._owner, detail=told, outcome="begun")
         try:
             place.parent.mkdir(mode=0o700, exist_ok=True)
             beside = place.with_name(f".{place.name}.new")
@@ -105,6 +107,8 @@ class Providers:
         Raises InvalidRequest for a provider that comes with Ownkey, or one that is not there.
         """
         place = self._house.catalogue.place(provider)
+        if place.exists():
+            self._house.audit.record("provider.removed", provider, owner=self._owner, outcome="begun")
         try:
             place.unlink()
         except FileNotFoundError:
@@ -145,7 +149,8 @@ class Providers:
             default_model=old.default_model if default is None else default or None,
         )
         _check(manifest, new, given={name for name, value in (fields or {}).items() if value})
-        self._house.store.choices.set(new)
+        with self._house.audit.all_within(provider, _changes(old, new), owner=self._owner):
+            self._house.store.choices.set(new)
         return self.get(provider)
 
     def models(self, provider: str | None = None) -> list[ModelView]:
@@ -238,6 +243,21 @@ class Providers:
         if provider.kind == "cloud" and not any(in_service(row, time.time_ns() // 1_000_000) for row in here):
             return Lack("its key is paused or has expired", f"`ownkey keys list {provider.id}` says which it is.")
         return None
+
+
+def _changes(old: Choice, new: Choice) -> dict[str, dict[str, Any]]:
+    """For the audit trail: each thing that is another than before. Fields may hold what nobody else is to know."""
+    found: dict[str, dict[str, Any]] = {}
+    if old.enabled != new.enabled:
+        found["provider.enabled" if new.enabled else "provider.disabled"] = {}
+    if old.endpoint != new.endpoint:
+        found["provider.endpoint"] = {"old": old.endpoint, "new": new.endpoint}
+    if old.default_model != new.default_model:
+        found["provider.default_model"] = {"old": old.default_model, "new": new.default_model}
+    if old.fields != new.fields:
+        which = [name for name in new.fields if new.fields[name] != old.fields.get(name)]
+        found["provider.fields"] = {"fields": which}
+    return found
 
 
 def _told(provider: Provider) -> str:

@@ -70,13 +70,13 @@ def propose(house: House, source: str, data: bytes) -> Proposal:
     return Proposal(source, sha256(data).hexdigest(), house.prices.edition, found, file)
 
 
-def take(house: House, proposal: Proposal) -> Edition:
+def take(house: House, owner: str, proposal: Proposal) -> Edition:
     """Put them into use, in every process. Raises InvalidRequest where others were put into use since."""
     edition = Edition(proposal.after + 1, None, proposal.source, proposal.sha256, house.prices.shipped.source, now_ms())
-    return _add(house, edition, proposal.file)
+    return _add(house, owner, edition, proposal.file)
 
 
-def revert(house: House, number: int | None = None) -> tuple[Edition, list[Change]]:
+def revert(house: House, owner: str, number: int | None = None) -> tuple[Edition, list[Change]]:
     """Go back to the catalogue of that number, 0 for the shipped one; None: to the one before the one in use.
 
     Raises InvalidRequest where there is none.
@@ -106,14 +106,17 @@ def revert(house: House, number: int | None = None) -> tuple[Edition, list[Chang
         house.prices.shipped.source,
         now_ms(),
     )
-    return _add(house, edition, None), found
+    return _add(house, owner, edition, None), found
 
 
-def _add(house: House, edition: Edition, file: File | None) -> Edition:
-    if not house.store.catalogues.add(edition, file):
-        raise InvalidRequest(
-            "Other prices were put into use at this moment.", "Nothing was changed: look at them, and try again."
-        )
+def _add(house: House, owner: str, edition: Edition, file: File | None) -> Edition:
+    action = "price.refreshed" if edition.back_to is None else "price.reverted"
+    told = {"source": edition.source, "sha256": edition.sha256[:16], "back_to": edition.back_to}
+    with house.audit.within(action, str(edition.number), owner=owner, detail=told):
+        if not house.store.catalogues.add(edition, file):
+            raise InvalidRequest(
+                "Other prices were put into use at this moment.", "Nothing was changed: look at them, and try again."
+            )
     house.store.bring(house.prices)
     return edition
 

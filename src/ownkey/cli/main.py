@@ -12,6 +12,7 @@ import typer
 
 from ownkey.cli import (
     alerts,
+    audit,
     budgets,
     chat,
     check,
@@ -78,6 +79,7 @@ app.add_typer(usage.app, name="usage")
 usage.app.command("reprice")(reprice.reprice_usage)
 usage.app.command("reconcile")(reconcile.reconcile)
 app.add_typer(alerts.app, name="alerts")
+app.add_typer(audit.app, name="audit")
 app.add_typer(tokens.app, name="tokens")
 app.command()(simulate.simulate)
 app.command()(doctor.doctor)

@@ -121,13 +121,16 @@ def export_usage(
                 count = export(
                     ownkey.house,
                     path,
+                    owner=ownkey.owner,
                     since_ms=since_ms,
                     until_ms=until_ms,
                     rollups=rollups,
                     progress=lambda done: status.update(f"Exporting… {done:,} rows"),
                 )
         else:
-            count = export(ownkey.house, path, since_ms=since_ms, until_ms=until_ms, rollups=rollups)
+            count = export(
+                ownkey.house, path, owner=ownkey.owner, since_ms=since_ms, until_ms=until_ms, rollups=rollups
+            )
         typer.echo(f"{count:,} rows are in {path}.")
 
 

@@ -30,6 +30,7 @@ class Count(Struct):
     door: Door
     ask: Ask
     hops: int = 0
+    token_id: str | None = None
 
 
 class Counted(Struct, frozen=True):
@@ -48,7 +49,7 @@ async def count(sender: Sender, asked: Count, target: Target, number: int, passe
     with sender.key(asked.owner, target, passed) as key:
         try:
             sending = Sending(target, spoken, "count", body, number, spoken.name, hops=asked.hops)
-            incoming = await sender.send(sending, key)
+            incoming = await sender.send(asked, sending, key)
             try:
                 return Counted(spoken.read_count(await incoming.read(MAX_REPLY_BYTES)), receipt)
             finally:

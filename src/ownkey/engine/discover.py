@@ -9,6 +9,8 @@ from secrets import token_hex
 from ownkey.catalog.manifest import Model, Provider
 from ownkey.engine.sender import Opened
 from ownkey.engine.target import headers, hide_key, key_header, locate
+from ownkey.engine.uses import KeyUses
+from ownkey.store.audit import Actor
 from ownkey.store.db import Store
 from ownkey.talk.errors import OwnkeyError, ProviderError
 from ownkey.talk.secret import Secret
@@ -26,17 +28,21 @@ DEADLINES = Deadlines(connect_s=4.0, headers_s=4.5, idle_s=4.0, total_s=5.0)
 class Discovery:
     """Asks providers for their models and keeps the answer."""
 
-    def __init__(self, *, store: Store, vault: Vault, transport: Transport) -> None:
+    def __init__(self, *, store: Store, vault: Vault, transport: Transport, uses: KeyUses) -> None:
         self._store = store
         self._vault = vault
         self._transport = transport
+        self._uses = uses
 
     async def refresh(self, owner: str, provider: Provider, key: Opened | None = None) -> list[Model]:
         """The provider's models, asked for now, with this key or the first that fits, and kept.
 
         Raises what the provider answers, KeyMissing, or BadConfiguration.
         """
-        models = await self._ask(provider, self._key(owner, provider) if key is None else key, MAX_PAGES)
+        key = self._key(owner, provider) if key is None else key
+        if key.row is not None and self._uses.due(key.row.id):
+            await self._uses.note(key.row.id, Actor("owner", owner), provider.id, key.row.origin)
+        models = await self._ask(provider, key, MAX_PAGES)
         self._store.models.replace(provider.id, models, time.time_ns() // 1_000_000)
         return models
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TypeVar
 
 from msgspec import Struct
@@ -18,11 +19,13 @@ from ownkey.engine.request import Request
 from ownkey.engine.sender import Least, Opened, Sender, Sending
 from ownkey.engine.target import Target
 from ownkey.engine.targets import Targets
+from ownkey.engine.uses import KeyUses, Who, actor
 from ownkey.engine.walk import walk
 from ownkey.routing.plan import Policy
 from ownkey.routing.route import AUTO
 from ownkey.spending.budget import Falls
 from ownkey.spending.catalogue import Prices
+from ownkey.store.audit import Audit
 from ownkey.store.book import Book, Hold
 from ownkey.store.budgets import BudgetTable
 from ownkey.talk.errors import OwnkeyError, RequestError
@@ -58,6 +61,8 @@ class Engine:
         book: Book,
         transport: Transport,
         prices: Prices,
+        audit: Audit,
+        uses: KeyUses,
         budgets: BudgetTable,
         policy: Policy,
         deadlines: Deadlines,
@@ -68,11 +73,13 @@ class Engine:
             vault=vault,
             book=book,
             budgets=budgets,
+            uses=uses,
             transport=transport,
             deadlines=deadlines,
             budget_wait_s=budget_wait_s,
         )
         self._prices = prices
+        self._audit = audit
         self._policy = policy
 
     async def run(self, request: Request) -> Answer:
@@ -86,6 +93,7 @@ class Engine:
             targets,
             self._policy,
             lambda target, number, passed: self._attempt(request, target, number, passed, last=target is last),
+            self._moved(request),
         )
 
     async def call(self, call: Call[Result]) -> Result:
@@ -99,6 +107,7 @@ class Engine:
             lambda target, number, passed: attempt(
                 self._sender, self._prices, call, target, number, passed, last=target is last
             ),
+            self._moved(call),
         )
 
     async def count(self, asked: Count) -> Counted:
@@ -108,6 +117,7 @@ class Engine:
             targets,
             self._policy,
             lambda target, number, passed: count(self._sender, asked, target, number, passed),
+            self._moved(asked),
         )
 
     def sized(self, request: Request) -> Sized:
@@ -134,6 +144,15 @@ class Engine:
     def listed(self, owner: str, *, demo_only: bool) -> list[Model]:
         """The models that this caller can ask for, each with `provider/model` as its id."""
         return self._targets.listed(owner, demo_only=demo_only)
+
+    def _moved(self, who: Who) -> Callable[[Target, Target, OwnkeyError], None]:
+        """A fallback goes into the audit trail, without keeping the request waiting."""
+
+        def moved(left: Target, next: Target, error: OwnkeyError) -> None:
+            told = {"from": left.name, "to": next.name, "error": error.code}
+            self._audit.later("fallback.triggered", left.name, actor=actor(who), detail=told)
+
+        return moved
 
     async def _attempt(
         self, request: Request, target: Target, number: int, passed: tuple[Version, ...], *, last: bool

@@ -11,6 +11,7 @@ from msgspec import Struct, structs
 
 from ownkey.engine.attempt import Attempt, Made
 from ownkey.engine.target import HOPS, Target, key_header
+from ownkey.engine.uses import KeyUses, Who, actor
 from ownkey.spending.budget import Falls
 from ownkey.store.book import Book, Hold, Wish
 from ownkey.store.budgets import BudgetTable
@@ -40,15 +41,9 @@ class Opened(Struct, frozen=True):
     row: KeyRow | None = None
 
 
-class Asker(Protocol):
+class Asker(Who, Protocol):
     """Who wants it: any request."""
 
-    @property
-    def id(self) -> str: ...
-    @property
-    def owner(self) -> str: ...
-    @property
-    def token_id(self) -> str | None: ...
     @property
     def automation(self) -> str | None: ...
     @property
@@ -90,6 +85,7 @@ class Sender:
         vault: Vault,
         book: Book,
         budgets: BudgetTable,
+        uses: KeyUses,
         transport: Transport,
         deadlines: Deadlines,
         budget_wait_s: float,
@@ -97,6 +93,7 @@ class Sender:
         self._vault = vault
         self._book = book
         self._budgets = budgets
+        self._uses = uses
         self._budget_wait_s = budget_wait_s
         self._transport = transport
         self._deadlines = deadlines
@@ -184,7 +181,7 @@ class Sender:
         try:
             if least is not None and (hold.held_nano < wanted.held_nano or hold.held_tokens < wanted.held_tokens):
                 sending = structs.replace(sending, body=least.rewritten(hold))
-            return attempt, await self.send(sending, key)
+            return attempt, await self.send(asker, sending, key)
         except OwnkeyError as error:
             attempt.failed(error)
             raise
@@ -192,9 +189,11 @@ class Sender:
             attempt.abandoned()
             raise
 
-    async def send(self, sending: Sending, key: Opened) -> Incoming:
-        """The same where nothing is paid. Raises what the provider answers."""
+    async def send(self, who: Who, sending: Sending, key: Opened) -> Incoming:
+        """The same where nothing is paid. Raises what the provider answers, and AuditUnavailable."""
         target = sending.target
+        if key.id is not None and self._uses.due(key.id):
+            await self._uses.note(key.id, actor(who), target.provider.id, target.origin, target.model)
         headers = target.headers
         given = sending.headers
         if sending.hops:

@@ -20,9 +20,10 @@ async def walk(
     targets: Sequence[Target],
     policy: Policy,
     attempt: Callable[[Target, int, tuple[Version, ...]], Awaitable[Result]],
+    moved: Callable[[Target, Target, OwnkeyError], None],
 ) -> Result:
     """What the first try gives that succeeds; `attempt` is told the number of the try, from 1, and which keys have
-    failed at this target.
+    failed at this target. `moved`: from which target to which, and why.
 
     Raises one error that says why none did.
     """
@@ -42,8 +43,9 @@ async def walk(
                 raise _summed_up(plan, targets) from None
             if error.passes is not None:
                 passed = (*passed, error.passes)
-        if again.target != step.target:
-            passed = ()
+            if again.target != step.target:
+                passed = ()
+                moved(target, targets[again.target], error)
         step = again
         if step.wait_s > 0:
             await asyncio.sleep(step.wait_s)

@@ -85,7 +85,8 @@ class Operations:
             assert isinstance(door, Counter)
             ask = door.read_count_ask(exchange.body, named)
             owner = self._owner(caller, ask.model)
-            counted = await self._engine.count(Count(request_id, owner, door, ask, head.hops))
+            token_id = caller.token_id if caller else None
+            counted = await self._engine.count(Count(request_id, owner, door, ask, head.hops, token_id))
             exchange.answer(200, door.write_count_reply(counted.tokens), _headers(counted.receipt, counted.warnings))
 
         await self._answered(exchange, head, door, answer)

@@ -35,7 +35,7 @@ STATUS: dict[type[OwnkeyError], int] = {
 
 # Clients of OpenAI's retry 408, 409, 429 and 5xx by themselves and obey `x-should-retry`
 # (openai-python, `_should_retry`). Not worth it is what was tried here already, and what a person has to mend.
-WORTH_RETRYING = (errors.RateLimitExceeded, errors.Overloaded, errors.StorageUnavailable)
+WORTH_RETRYING = (errors.RateLimitExceeded, errors.Overloaded, errors.StorageUnavailable, errors.AuditUnavailable)
 
 
 def status_of(error: OwnkeyError) -> int:

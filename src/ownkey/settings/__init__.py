@@ -59,6 +59,8 @@ class Settings(Struct, frozen=True, eq=False, kw_only=True):
     smtp_password: Password | None
     alert_email_to: tuple[str, ...]
     alert_email_from: str | None
+    audit_file: Path | None
+    audit_syslog: Path | None
     log_level: str
 
     def __repr__(self) -> str:

@@ -192,6 +192,20 @@ TABLE: tuple[Setting, ...] = (
         "Whom those e-mails are from. Unset: from the one who gets it.",
     ),
     Setting(
+        "audit_file",
+        "OWNKEY_AUDIT_FILE",
+        "path",
+        None,
+        "A file that the audit trail is added to as well, as JSON lines; keep it where who writes the database cannot.",
+    ),
+    Setting(
+        "audit_syslog",
+        "OWNKEY_AUDIT_SYSLOG",
+        "path",
+        None,
+        "The socket of the system's log, such as `/dev/log`, that is told each record of the audit trail.",
+    ),
+    Setting(
         "log_level",
         "OWNKEY_LOG_LEVEL",
         "choice",

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import sqlite3
 import weakref
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import partial
 from pathlib import Path
 
@@ -21,6 +22,18 @@ BUSY_S = 10
 """How long a write waits for another process's before it gives up."""
 
 _HINT = "Use sqlite:///path/to/ownkey.db or postgresql+psycopg://user@host/database."
+
+
+class Begun:
+    """What the next transaction of this context begins with; `done` once it is committed."""
+
+    def __init__(self, database: Database, write: Callable[[Connection], None]) -> None:
+        self.database = database
+        self.write = write
+        self.done = False
+
+
+_begun: ContextVar[Begun | None] = ContextVar("begun", default=None)
 
 
 class Database:
@@ -42,11 +55,28 @@ class Database:
     @contextmanager
     def writing(self) -> Generator[Connection]:
         """One transaction, whole or not at all. Raises StorageUnavailable."""
+        begun = _begun.get()
+        if begun is not None and (begun.done or begun.database is not self):
+            begun = None
         with _as_unavailable(), self.engine.begin() as connection:
             if self.file is not None:
                 # A transaction that reads first and writes later cannot wait for another writer.
                 connection.exec_driver_sql("BEGIN IMMEDIATE")
+            if begun is not None:
+                begun.write(connection)
             yield connection
+        if begun is not None:
+            begun.done = True
+
+    @contextmanager
+    def begun_with(self, write: Callable[[Connection], None]) -> Generator[Begun]:
+        """In here the next transaction begins with what `write` writes: both are committed, or neither is."""
+        begun = Begun(self, write)
+        before = _begun.set(begun)
+        try:
+            yield begun
+        finally:
+            _begun.reset(before)
 
     def close(self) -> None:
         self.engine.dispose()

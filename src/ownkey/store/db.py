@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
 from ownkey.spending.catalogue import Prices
 from ownkey.store.alerts import Alerts
+from ownkey.store.audit import Audit, Sinks
+from ownkey.store.audit_chain import AuditKey
 from ownkey.store.book import Book
 from ownkey.store.budgets import BudgetTable
 from ownkey.store.catalogues import Catalogues
@@ -42,6 +47,7 @@ class Store:
         self.tokens = Tokens(database)
         self.models = Models(database)
         self.install = Install(database)
+        self._audit: Audit | None = None
 
     @classmethod
     def open(cls, url: str) -> Store:
@@ -57,6 +63,11 @@ class Store:
             database.close()
             raise
         return cls(database)
+
+    def audited(self, keys: Callable[[], Sequence[AuditKey]], home: Path, sinks: Sinks) -> Audit:
+        """The audit trail, sealed with these keys. What `home` remembers of it is for this install alone."""
+        self._audit = Audit(self._database, keys, home / f"audit-{self.install.get().id[:8]}.anchor", sinks)
+        return self._audit
 
     def bring(self, prices: Prices) -> None:
         """Bring `prices` up to date: the catalogue in use, and the owner's own."""
@@ -77,6 +88,8 @@ class Store:
         return [line for line in said if line != "ok"]
 
     def close(self) -> None:
-        """Everything enqueued in the book is on disk when this returns, unless the database does not answer."""
+        """What was enqueued in book and audit trail is on disk when this returns, if the database answers."""
+        if self._audit is not None:
+            self._audit.close()
         self.book.close()
         self._database.close()

@@ -280,6 +280,36 @@ prices = Table(
     sqlite_strict=True,
 )
 
+# A record's hash covers all its other columns, and with `previous` every record before it.
+audit = Table(
+    "audit",
+    metadata,
+    Column("seq", _Int, primary_key=True, autoincrement=False),
+    _column("at_ms", _Int),
+    *(_column(name, Text) for name in ("actor_kind", "actor", "action", "target_kind", "target", "outcome")),
+    Column("request_id", Text),
+    _column("detail", Text),
+    _column("previous", LargeBinary),
+    _column("hash", LargeBinary),
+    CheckConstraint("seq > 0", name="audit_begins_with_one"),
+    Index("audit_by_time", "at_ms"),
+    Index("audit_by_action", "action", "seq"),
+    sqlite_strict=True,
+)
+
+# One row: how many records there are and the hash of the last, sealed with what the root key gives.
+audit_head = Table(
+    "audit_head",
+    metadata,
+    Column("one", _Int, primary_key=True, autoincrement=False),
+    _column("count", _Int),
+    _column("hash", LargeBinary),
+    _column("kek_id", LargeBinary),
+    _column("seal", LargeBinary),
+    CheckConstraint("one = 1", name="audit_head_is_one_row"),
+    sqlite_strict=True,
+)
+
 # The price catalogues that were taken, in the order of their numbers; the last row says which is in use. Going back to
 # one is a row too, without data: `back_to` is its number, 0 for the shipped one.
 catalogues = Table(
@@ -317,6 +347,31 @@ GUARDS: dict[str, tuple[str, ...]] = {
         " EXECUTE FUNCTION book_refuses()",
     ),
 }
-for _dialect, _statements in GUARDS.items():
-    for _statement in _statements:
-        event.listen(book, "after_create", DDL(_statement).execute_if(dialect=_dialect))
+
+# Nothing is taken back from the audit trail, and its head only moves on.
+AUDIT_GUARDS: dict[str, tuple[str, ...]] = {
+    "sqlite": (
+        "CREATE TRIGGER audit_stays BEFORE UPDATE ON audit"
+        " BEGIN SELECT RAISE(ABORT, 'the audit trail is not rewritten'); END",
+        "CREATE TRIGGER audit_keeps BEFORE DELETE ON audit"
+        " BEGIN SELECT RAISE(ABORT, 'the audit trail is not rewritten'); END",
+        "CREATE TRIGGER audit_head_stays BEFORE UPDATE ON audit_head WHEN NEW.count < OLD.count"
+        " BEGIN SELECT RAISE(ABORT, 'the audit trail is not rewritten'); END",
+        "CREATE TRIGGER audit_head_keeps BEFORE DELETE ON audit_head"
+        " BEGIN SELECT RAISE(ABORT, 'the audit trail is not rewritten'); END",
+    ),
+    "postgresql": (
+        "CREATE FUNCTION audit_refuses() RETURNS trigger LANGUAGE plpgsql AS"
+        " $$ BEGIN RAISE EXCEPTION 'the audit trail is not rewritten'; END $$",
+        "CREATE TRIGGER audit_stays BEFORE UPDATE OR DELETE OR TRUNCATE ON audit FOR EACH STATEMENT"
+        " EXECUTE FUNCTION audit_refuses()",
+        "CREATE TRIGGER audit_head_stays BEFORE UPDATE ON audit_head FOR EACH ROW WHEN (NEW.count < OLD.count)"
+        " EXECUTE FUNCTION audit_refuses()",
+        "CREATE TRIGGER audit_head_keeps BEFORE DELETE OR TRUNCATE ON audit_head FOR EACH STATEMENT"
+        " EXECUTE FUNCTION audit_refuses()",
+    ),
+}
+for _table, _guards in ((book, GUARDS), (audit_head, AUDIT_GUARDS)):
+    for _dialect, _statements in _guards.items():
+        for _statement in _statements:
+            event.listen(_table, "after_create", DDL(_statement).execute_if(dialect=_dialect))

@@ -35,6 +35,7 @@ OwnkeyError
     ├── EndpointNotAllowed          an address that no key may go to
     ├── VaultSealed                 no root key, or the wrong one
     ├── StorageUnavailable          the database does not answer
+    ├── AuditUnavailable            nothing can be written into the audit trail
     ├── Overloaded                  too much at once
     └── BadConfiguration            a setting or a manifest that cannot be read
 """
@@ -279,6 +280,10 @@ class VaultSealed(HouseError):
 
 class StorageUnavailable(HouseError):
     code = "storage_unavailable"
+
+
+class AuditUnavailable(HouseError):
+    code = "audit_unavailable"
 
 
 class Overloaded(HouseError):

@@ -61,6 +61,10 @@ class Root:
         """32 bytes that tell this root key from any other, for this install, and do not give it away."""
         return _expand(self._raw, b"ownkey root check v1\0" + install_id.encode())
 
+    def audit_key(self) -> bytes:
+        """32 bytes, with which the head of the audit trail is sealed."""
+        return _expand(self._raw, b"ownkey audit v1")
+
 
 def seal(root: Root, bound: Bound, plain: bytes) -> bytes:
     """`plain` under a data key made for this call alone."""

@@ -5,14 +5,16 @@ from __future__ import annotations
 import re
 import secrets
 import time
+from contextlib import AbstractContextManager, nullcontext
 from hashlib import sha256
 
 from msgspec import Struct
 
+from ownkey.store.audit import Audit
 from ownkey.store.db import Store
 from ownkey.store.tokens import TokenRow
 from ownkey.talk.errors import InvalidRequest
-from ownkey.talk.secret import Secret
+from ownkey.talk.secret import REDACTED, Secret
 
 # A revoked token is refused within a second by every process; the margin is for the look-up itself.
 CACHE_S = 0.9
@@ -32,8 +34,9 @@ class Caller(Struct, frozen=True):
 class Tokens:
     """Makes, checks and revokes tokens. Safe to use from many threads."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, audit: Audit | None = None) -> None:
         self._store = store
+        self._audit = audit
         self._seen: dict[bytes, tuple[float, Caller]] = {}
 
     def create(self, owner: str, name: str) -> tuple[TokenRow, Secret]:
@@ -52,7 +55,8 @@ class Tokens:
             created_at_ms=time.time_ns() // 1_000_000,
             revoked_at_ms=None,
         )
-        self._store.tokens.add(row)
+        with self._recorded("token.created", row):
+            self._store.tokens.add(row)
         return row, token
 
     def caller(self, presented: bytes) -> Caller | None:
@@ -76,9 +80,18 @@ class Tokens:
 
     def revoke(self, id_or_name: str) -> bool:
         """Whether there was such a token. Here it is refused at once, by other processes within a second."""
-        revoked = self._store.tokens.revoke(id_or_name)
+        row = next((row for row in self.listed() if id_or_name in (row.id, row.name) and not row.revoked_at_ms), None)
+        if row is None:
+            return False
+        with self._recorded("token.revoked", row):
+            revoked = self._store.tokens.revoke(id_or_name)
         self._seen.clear()
         return revoked
 
     def listed(self) -> list[TokenRow]:
         return self._store.tokens.all()
+
+    def _recorded(self, action: str, row: TokenRow) -> AbstractContextManager[None]:
+        if self._audit is None:
+            return nullcontext()
+        return self._audit.within(action, row.id, owner=row.owner, detail={"name": row.name, "token": REDACTED})

@@ -11,6 +11,7 @@ from typing import Any, Literal, NoReturn, Protocol
 from msgspec.structs import replace
 
 from ownkey.settings import Settings
+from ownkey.store.audit_chain import AuditKey
 from ownkey.store.db import Store
 from ownkey.store.keys import KeyRow
 from ownkey.talk.errors import (
@@ -83,6 +84,11 @@ class Vault:
     def root_source(self) -> str:
         """Where the root key comes from: `file`, `password`, `keychain` or `home`; empty where there is none yet."""
         return (self._store.install.get().root_source or "").partition(" ")[0]
+
+    def audit_keys(self) -> list[AuditKey]:
+        """What heads of the audit trail are sealed with, the first for new ones. Raises VaultSealed."""
+        root, install_id = self._root()
+        return [AuditKey(install_id, root.kek_id, root.audit_key())]
 
     def unlock(self) -> None:
         """Find the root key now. Raises BadConfiguration where a setting is to be mended, else VaultSealed."""

@@ -1,0 +1,80 @@
+"""What is recorded in the audit trail: every action by its name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from msgspec import Struct
+
+
+class Action(Struct, frozen=True):
+    """When a record of it is written, what it is about, and what its detail holds.
+
+    `narrows`: it only takes away what somebody may do, and is possible while the vault is sealed.
+    """
+
+    when: str
+    target: str
+    detail: str = ""
+    narrows: bool = False
+
+
+ACTIONS: Mapping[str, Action] = {
+    "key.added": Action("a provider's key is stored", "key", "provider, origin, label, key: `REDACTED`"),
+    "key.replaced": Action(
+        "a key is stored in place of one that was there", "key", "provider, origin, label, key: `REDACTED`"
+    ),
+    "key.changed": Action(
+        "a key's label or terms are changed, it is paused or resumed, or keys are put into another order",
+        "key",
+        "provider, label, and what changed",
+    ),
+    "key.removed": Action("keys are removed", "key", "provider, label, key: `REDACTED`", narrows=True),
+    "key.tested": Action("a key is tried at its provider", "provider", "key: `REDACTED`; at the end error, or models"),
+    "key.used": Action(
+        "a key is about to be sent to its provider: at most once a minute for each key and process; the book has every "
+        "single use",
+        "key",
+        "provider, origin, model, key: `REDACTED`",
+    ),
+    "provider.added": Action("a provider's file is put into the folder", "provider", "origin"),
+    "provider.removed": Action("a provider's file is taken out", "provider", narrows=True),
+    "provider.enabled": Action("a provider is switched on", "provider"),
+    "provider.disabled": Action("a provider is switched off", "provider", narrows=True),
+    "provider.endpoint": Action("another endpoint is set", "provider", "old, new"),
+    "provider.fields": Action("a provider's own settings are changed", "provider", "which, without their values"),
+    "provider.default_model": Action("another default model is set", "provider", "old, new"),
+    "budget.set": Action("a budget is made or changed", "budget", "name, and what changed: old, new"),
+    "budget.removed": Action("a budget is removed", "budget", "name, and what it was"),
+    "budget.mended": Action("counters that were wrong are counted anew", "budget"),
+    "price.set": Action("a price or a discount of your own is set", "price", "rates or discount, note"),
+    "price.removed": Action("a price of your own is let go", "price"),
+    "price.refreshed": Action("a newer price catalogue is put into use", "price", "source, sha256: its beginning"),
+    "price.reverted": Action("an earlier price catalogue is put into use again", "price", "back_to, source, sha256"),
+    "fallback.triggered": Action(
+        "a request goes on to another target; what is alike within a second is one record",
+        "model",
+        "from, to, error, times",
+    ),
+    "token.created": Action("a token for the gateway is made", "token", "name, token: `REDACTED`"),
+    "token.revoked": Action("a token is revoked", "token", "name", narrows=True),
+    "vault.opened": Action("a process has opened the vault", "vault", "where the root key came from"),
+    "usage.exported": Action("the book is written to a file", "usage", "since_ms, until_ms, format"),
+    "audit.exported": Action("the trail is written to a file", "audit", "count"),
+    "audit.adopted": Action(
+        "records that were written while the vault was sealed are taken into the sealed trail", "audit", "first, last"
+    ),
+    "audit.accepted": Action(
+        "the owner has seen that the trail is broken, and lets it go on from there", "audit", "seq, kind, says, head"
+    ),
+}
+"""Names are never changed: they stand in records that stay."""
+
+ACCEPTED = "audit.accepted"
+
+OUTCOMES = {
+    "done": "it happened, in the same transaction as its record",
+    "begun": "it was about to happen when the record was written",
+    "succeeded": "what was begun came to a good end",
+    "failed": "what was begun came to nothing",
+}
