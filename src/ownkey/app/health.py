@@ -10,19 +10,12 @@ from typing import TYPE_CHECKING, Literal
 
 from msgspec import Struct
 
+from ownkey.app.safe import SOURCES
 from ownkey.engine.target import locate
 from ownkey.talk.errors import OwnkeyError
 
 if TYPE_CHECKING:
     from ownkey.app.house import House
-
-
-ROOTS = {
-    "file": "the file that OWNKEY_MASTER_KEY_FILE names",
-    "password": "the password in the environment",
-    "keychain": "the system's keychain",
-    "home": "root.key in the home folder",
-}
 
 
 class Finding(Struct, frozen=True):
@@ -66,7 +59,9 @@ def _vault(house: House) -> Finding:
     reason = house.vault.sealed_reason
     if reason:
         return Finding("vault", "wrong", reason)
-    return Finding("vault", "ok", f"open; the root key comes from {ROOTS.get(house.vault.root_source, 'nowhere yet')}")
+    return Finding(
+        "vault", "ok", f"open; the root key comes from {SOURCES.get(house.vault.root_source, 'nowhere yet')}"
+    )
 
 
 def _provider_files(house: House) -> Iterator[Finding]:

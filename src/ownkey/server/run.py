@@ -38,6 +38,7 @@ def run(settings: Settings, *, announce: Callable[[str], None], command: str = "
     listener = _listen(settings.host, settings.port)
     house = House(settings)
     house.open()
+    unwatch = house.vault.latch.watch()
     _spare_the_collector()
     config = uvicorn.Config(
         _no_asgi,
@@ -61,6 +62,7 @@ def run(settings: Settings, *, announce: Callable[[str], None], command: str = "
         try:
             server.run(sockets=[listener])
         finally:
+            unwatch()
             house.close()
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Callable
 from secrets import token_hex
-from threading import Lock
 from typing import Literal, NoReturn
 
 from msgspec.structs import replace
@@ -14,7 +14,6 @@ from ownkey.settings import Settings
 from ownkey.store.db import Store
 from ownkey.store.keys import KeyRow
 from ownkey.talk.errors import (
-    BadConfiguration,
     InvalidRequest,
     KeyMissing,
     KeyUnreadable,
@@ -23,8 +22,11 @@ from ownkey.talk.errors import (
 )
 from ownkey.talk.origin import Origin
 from ownkey.talk.secret import Secret
-from ownkey.vault.envelope import Bound, Root, seal, unseal
-from ownkey.vault.root import find
+from ownkey.vault.envelope import Bound
+from ownkey.vault.keychain import Keychain
+from ownkey.vault.latch import Latch
+from ownkey.vault.ring import Ring
+from ownkey.vault.root import kind
 
 CACHE_S = 0.9
 _CACHED = 4096
@@ -37,17 +39,14 @@ _MASK = re.compile(rb"\.{3}|\*{3}|REDACTED")
 class Vault:
     """Opens itself at the first use, which may take seconds: call `unlock` at the start. Safe to use from many threads.
 
-    Once sealed it stays so until `unlock` is called again: a keychain that hangs is not asked at every request.
+    `latch` says whether it is open.
     """
 
-    def __init__(self, store: Store, settings: Settings) -> None:
+    def __init__(self, store: Store, settings: Settings, keychain: Callable[[], Keychain] = Keychain) -> None:
+        self.latch = Latch(store, settings, keychain)
         self._store = store
-        self._settings = settings
-        self._unlocking = Lock()
-        self._open: tuple[Root, str] | None = None
-        self._sealed: BadConfiguration | VaultSealed | None = None
         self._rows: dict[tuple[str, str], tuple[float, list[KeyRow]]] = {}
-        self._opened_keys: dict[tuple[str, str, Origin], tuple[float, KeyRow, Secret]] = {}
+        self._opened_keys: dict[tuple[str, str, Origin], tuple[float, Ring, KeyRow, Secret]] = {}
         self._newest: dict[str, int] = {}
         self._changes = 0
 
@@ -59,36 +58,48 @@ class Vault:
     def sealed_reason(self) -> str | None:
         """Why it is sealed, and what to do; None where it is open."""
         try:
-            self._root()
+            self.latch.ring()
         except VaultSealed as sealed:
             return str(sealed)
         return None
 
     @property
     def root_source(self) -> str:
-        """Where the root key comes from: `file`, `password`, `keychain` or `home`; empty where there is none yet."""
-        return (self._store.install.get().root_source or "").partition(" ")[0]
+        """Where the root key comes from: `file`, `password`, `transit`, `keychain` or `home`; empty where there is none
+        yet."""
+        return kind(self._store.install.get().root_source)
 
     def unlock(self) -> None:
         """Find the root key now. Raises BadConfiguration where a setting is to be mended, else VaultSealed."""
-        with self._unlocking:
-            self._unlock()
-        if self._sealed is not None:
-            raise self._sealed
+        self._opened_keys.clear()
+        self.latch.unlock()
+
+    def seal(self) -> None:
+        """Give no key any more, here at once and in every other process within a second, until `unseal`."""
+        self._store.install.set_sealed(True)
+        self._opened_keys.clear()
+        self.latch.look()
+
+    def unseal(self) -> None:
+        """Give keys again. Raises as `unlock`."""
+        self._store.install.set_sealed(False)
+        self.unlock()
 
     def put(self, owner: str, provider: str, origin: Origin, secret: Secret, label: str = "default") -> KeyRow:
         """Seal and store a key, in place of the one with the same label. Raises VaultSealed, and InvalidRequest for a
         masked key."""
-        root, install_id = self._root()
+        self.latch.ring()
         if _MASK.search(secret.reveal()):
             raise InvalidRequest("This is a masked key.", "Enter the whole key, or leave it as it is.", param="key")
         for _ in range(_TRIES):
             row = self._next(owner, provider, str(origin), label, secret.masked())
-            row = replace(row, sealed=seal(root, _bound(install_id, row), secret.reveal()))
-            if self._store.keys.put(row):
+            ring = self.latch.ring()
+            row = replace(row, sealed=ring.seal(bound(ring.install_id, row), secret.reveal()))
+            if self._store.keys.put(row, under=ring.sealing.check(ring.install_id)):
                 self._forget(owner, provider)
                 self._newest[row.id] = max(row.version, self._newest.get(row.id, 0))
                 return row
+            self.latch.look()
         raise StorageUnavailable(f"The key for {provider} is being replaced by others all the time.", "Try again.")
 
     def open(self, owner: str, provider: str, origin: Origin) -> tuple[KeyRow, Secret]:
@@ -98,42 +109,52 @@ class Vault:
         constant use is opened once a second: between two openings it is in the memory of this process anyway.
         """
         known = self._opened_keys.get((owner, provider, origin))
-        if known is not None and time.monotonic() < known[0]:
-            return known[1], known[2]
+        if known is not None and time.monotonic() < known[0] and known[1] is self.latch.ring():
+            return known[2], known[3]
         for _ in range(_TRIES):
             before = self._changes
             try:
-                row, secret = self._open_stored(owner, provider, origin)
+                ring, rows = self._readable(owner, provider)
+                row, secret = self._open_stored(ring, rows, owner, provider, origin)
             except KeyUnreadable:
                 # Replaced between the look at its row and its opening: the new one is looked at.
                 if before != self._changes:
                     continue
                 raise
             if before == self._changes:
-                self._keep_opened((owner, provider, origin), row, secret)
+                self._keep_opened((owner, provider, origin), ring, row, secret)
             return row, secret
         raise KeyUnreadable(f"The stored key for {provider} is being replaced by others all the time.", "Try again.")
 
-    def _open_stored(self, owner: str, provider: str, origin: Origin) -> tuple[KeyRow, Secret]:
-        root, install_id = self._root()
-        rows = self._stored(owner, provider)
+    def _readable(self, owner: str, provider: str) -> tuple[Ring, list[KeyRow]]:
+        """The stored rows and the root keys for them; both anew where another root key took over meanwhile."""
+        ring, rows = self.latch.ring(), self._stored(owner, provider)
+        if not all(ring.has(row.sealed) for row in rows):
+            self._forget(owner, provider)
+            self.latch.look()
+            ring, rows = self.latch.ring(), self._stored(owner, provider)
+        return ring, rows
+
+    def _open_stored(
+        self, ring: Ring, rows: list[KeyRow], owner: str, provider: str, origin: Origin
+    ) -> tuple[KeyRow, Secret]:
         if not rows:
             raise KeyMissing(f"No key for {provider} is stored.", f"Add one: ownkey keys set {provider}")
         wanted = str(origin)
         for row in rows:
             if (row.owner, row.provider, row.origin) == (owner, provider, wanted):
-                return row, self._opened(root, install_id, row)
+                return row, self._opened(ring, row)
         raise KeyUnreadable(
             f"The stored key for {provider} was entered for {rows[0].origin} and does not go to {wanted}.",
             f"Enter it again for the new endpoint: `ownkey keys set {provider}`.",
         )
 
-    def _keep_opened(self, place: tuple[str, str, Origin], row: KeyRow, secret: Secret) -> None:
+    def _keep_opened(self, place: tuple[str, str, Origin], ring: Ring, row: KeyRow, secret: Secret) -> None:
         """Until its row is looked at again."""
         if len(self._opened_keys) >= _CACHED:
             self._opened_keys.clear()
         until, _ = self._rows.get(place[:2], (0.0, []))
-        self._opened_keys[place] = (until, row, secret)
+        self._opened_keys[place] = (until, ring, row, secret)
 
     def _forget(self, owner: str, provider: str) -> None:
         self._rows.pop((owner, provider), None)
@@ -168,11 +189,11 @@ class Vault:
         now_ms = time.time_ns() // 1_000_000
         return KeyRow(key_id, owner, provider, origin, version, b"", masked, label, now_ms)
 
-    def _opened(self, root: Root, install_id: str, row: KeyRow) -> Secret:
+    def _opened(self, ring: Ring, row: KeyRow) -> Secret:
         if row.version < self._newest.get(row.id, 0):
             _unreadable(row, "is an older version put back")
         try:
-            secret = Secret(unseal(root, _bound(install_id, row), row.sealed))
+            secret = Secret(ring.unseal(bound(ring.install_id, row), row.sealed))
         except KeyUnreadable as wrong:
             raise KeyUnreadable(f"{row.provider}: {wrong.message}", wrong.hint) from None
         except ValueError:
@@ -195,27 +216,9 @@ class Vault:
         self._rows[owner, provider] = (now + CACHE_S, rows)
         return rows
 
-    def _root(self) -> tuple[Root, str]:
-        if self._open is None:
-            with self._unlocking:
-                if self._open is None and self._sealed is None:
-                    self._unlock()
-        if self._open is None:
-            why = self._sealed or VaultSealed("The vault is sealed.")
-            raise VaultSealed(why.message, why.hint)
-        return self._open
 
-    def _unlock(self) -> None:
-        self._opened_keys.clear()
-        try:
-            root = find(self._settings, self._store.install)
-        except (BadConfiguration, VaultSealed) as sealed:
-            self._open, self._sealed = None, sealed
-        else:
-            self._open, self._sealed = (root, self._store.install.get().id), None
-
-
-def _bound(install_id: str, row: KeyRow) -> Bound:
+def bound(install_id: str, row: KeyRow) -> Bound:
+    """What a stored key is tied to."""
     return Bound(install_id, row.owner, row.provider, row.origin, row.id, row.version)
 
 
