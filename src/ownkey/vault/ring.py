@@ -8,6 +8,7 @@ from cryptography.exceptions import InvalidTag
 from msgspec import Struct
 
 from ownkey.store.install import Installed
+from ownkey.store.keys import KeyRow
 from ownkey.store.rotation import Rotation
 from ownkey.talk.errors import VaultSealed
 from ownkey.vault import transit
@@ -39,6 +40,11 @@ class Ring(Struct, frozen=True, eq=False):
     def _of(self, sealed: bytes) -> Kek | None:
         named = sealed_under(sealed)
         return next((kek for kek in (self.current, self.coming) if kek is not None and kek.kek_id == named), None)
+
+
+def bound(install_id: str, row: KeyRow) -> Bound:
+    """What a stored key is tied to."""
+    return Bound(install_id, row.owner, row.provider, row.origin, row.id, row.version)
 
 
 def fits(kek: Kek, install_id: str, check: bytes | None) -> bool:

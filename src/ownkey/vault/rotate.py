@@ -24,9 +24,8 @@ from ownkey.vault.envelope import Kek, Root, seal
 from ownkey.vault.keychain import Keychain
 from ownkey.vault.latch import SHARED_S, Latch
 from ownkey.vault.places import in_place, keep, leave
-from ownkey.vault.ring import Ring, hand_over
+from ownkey.vault.ring import Ring, bound, hand_over
 from ownkey.vault.root import FILE, KEYCHAIN, PASSWORD, TRANSIT, home_file, kind
-from ownkey.vault.vault import bound
 
 Source = Literal["home", "file", "password", "keychain", "transit"]
 
@@ -54,15 +53,25 @@ class Progress(Struct, frozen=True):
 
 
 class Turn:
-    """One taking-over; made for a store, its settings, and the latch of its vault."""
+    """One taking-over; made for a store, its settings, and the latch of its vault.
+
+    `shared_s`: how long other processes are given to learn of the new root key.
+    """
 
     def __init__(
-        self, store: Store, settings: Settings, latch: Latch, keychain: Callable[[], Keychain] = Keychain
+        self,
+        store: Store,
+        settings: Settings,
+        latch: Latch,
+        keychain: Callable[[], Keychain] = Keychain,
+        *,
+        shared_s: float = SHARED_S,
     ) -> None:
         self._store = store
         self._settings = settings
         self._latch = latch
         self._keychain = keychain
+        self._shared_s = shared_s
 
     def run(self, target: Target | None = None) -> Iterator[Progress]:
         """Begin one, or go on with the one that was begun, and whatever its target was; each `next` does some of it.
@@ -80,7 +89,7 @@ class Turn:
             if rotation.step == "making":
                 self._make(rotation)
             elif rotation.step == "sharing":
-                time.sleep(SHARED_S)
+                time.sleep(self._shared_s)
                 self._store.rotations.advance(rotation.to_check, "sharing", "wrapping")
             elif rotation.step == "wrapping":
                 yield from self._wrap(rotation)

@@ -29,7 +29,7 @@ from ownkey.vault.envelope import check_value, kek_id
 KEPT_S = 300.0
 _MOST_KEPT = 4096
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,199}")
-_MOUNT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*(?:/[A-Za-z0-9_.-]+){0,8}")
+_MOUNT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*(?:/[A-Za-z0-9][A-Za-z0-9_.-]*){0,8}")
 
 
 class Place(Struct, frozen=True):

@@ -22,15 +22,18 @@ from ownkey.talk.errors import (
 )
 from ownkey.talk.origin import Origin
 from ownkey.talk.secret import Secret
-from ownkey.vault.envelope import Bound
 from ownkey.vault.keychain import Keychain
 from ownkey.vault.latch import Latch
-from ownkey.vault.ring import Ring
-from ownkey.vault.root import kind
+from ownkey.vault.ring import Ring, bound
+from ownkey.vault.root import PASSWORD, TRANSIT, kind
+from ownkey.vault.rotate import Turn
 
 CACHE_S = 0.9
 _CACHED = 4096
 _TRIES = 8
+
+# NIST SP 800-38D, 8.3: a key is used with random nonces of 96 bits 2**32 times at most.
+MOST_WRAPS = 2**31
 
 # What a masked key looks like, which a form may send back in place of the key.
 _MASK = re.compile(rb"\.{3}|\*{3}|REDACTED")
@@ -39,12 +42,22 @@ _MASK = re.compile(rb"\.{3}|\*{3}|REDACTED")
 class Vault:
     """Opens itself at the first use, which may take seconds: call `unlock` at the start. Safe to use from many threads.
 
-    `latch` says whether it is open.
+    `latch` says whether it is open. `most_wraps`: so many keys are sealed under one root key, and then another is made.
     """
 
-    def __init__(self, store: Store, settings: Settings, keychain: Callable[[], Keychain] = Keychain) -> None:
+    def __init__(
+        self,
+        store: Store,
+        settings: Settings,
+        keychain: Callable[[], Keychain] = Keychain,
+        *,
+        most_wraps: int = MOST_WRAPS,
+    ) -> None:
         self.latch = Latch(store, settings, keychain)
         self._store = store
+        self._settings = settings
+        self._keychain = keychain
+        self._most_wraps = most_wraps
         self._rows: dict[tuple[str, str], tuple[float, list[KeyRow]]] = {}
         self._opened_keys: dict[tuple[str, str, Origin], tuple[float, Ring, KeyRow, Secret]] = {}
         self._newest: dict[str, int] = {}
@@ -88,7 +101,7 @@ class Vault:
     def put(self, owner: str, provider: str, origin: Origin, secret: Secret, label: str = "default") -> KeyRow:
         """Seal and store a key, in place of the one with the same label. Raises VaultSealed, and InvalidRequest for a
         masked key."""
-        self.latch.ring()
+        self._make_room()
         if _MASK.search(secret.reveal()):
             raise InvalidRequest("This is a masked key.", "Enter the whole key, or leave it as it is.", param="key")
         for _ in range(_TRIES):
@@ -181,6 +194,19 @@ class Vault:
         self._forget(owner, provider)
         return removed
 
+    def _make_room(self) -> None:
+        """Another root key, where this one has sealed its fill; that of a server is the server's to count."""
+        self.latch.ring()
+        noted = self._store.install.get()
+        if (noted.root_wraps or 0) < self._most_wraps or kind(noted.root_source) == TRANSIT:
+            return
+        if kind(noted.root_source) == PASSWORD:
+            raise VaultSealed(
+                "This root key has sealed as many keys as one may.", "Give another password: `ownkey vault rotate`."
+            )
+        for _ in Turn(self._store, self._settings, self.latch, self._keychain).run():
+            pass
+
     def _next(self, owner: str, provider: str, origin: str, label: str, masked: str) -> KeyRow:
         """The row to come, with nothing sealed in it yet: a version above every one that was seen."""
         old = next((row for row in self._store.keys.of(owner, provider) if row.label == label), None)
@@ -215,11 +241,6 @@ class Vault:
             self._rows.pop(next(iter(self._rows), ("", "")), None)
         self._rows[owner, provider] = (now + CACHE_S, rows)
         return rows
-
-
-def bound(install_id: str, row: KeyRow) -> Bound:
-    """What a stored key is tied to."""
-    return Bound(install_id, row.owner, row.provider, row.origin, row.id, row.version)
 
 
 def _unreadable(row: KeyRow, why: str) -> NoReturn:
