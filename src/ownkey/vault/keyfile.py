@@ -66,10 +66,16 @@ def beside(path: Path, check: bytes) -> Path:
 
 
 def replace(path: Path, fresh: Path) -> None:
-    """`fresh` takes the place of `path`, whose root key is gone then. Nothing where it has already."""
+    """`fresh` takes the place of `path`, whose root key is gone then, and so are drafts that a kill has left.
+
+    Nothing where all that is so already.
+    """
     if fresh.exists():
         fresh.replace(path)
-        _sync_folder(path.parent)
+    drafts = re.compile(re.escape(path.name) + r"(\.[0-9a-f]{16}){1,2}")
+    for left in [one for one in path.parent.iterdir() if drafts.fullmatch(one.name)]:
+        left.unlink(missing_ok=True)
+    _sync_folder(path.parent)
 
 
 def remove(path: Path) -> None:
