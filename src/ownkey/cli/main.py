@@ -16,6 +16,7 @@ from ownkey.cli import (
     chat,
     check,
     doctor,
+    fernet,
     gallery,
     keys,
     models,
@@ -61,6 +62,7 @@ def ownkey(
 
 app.command()(serve.serve)
 app.add_typer(keys.app, name="keys")
+keys.app.command("import-fernet")(fernet.import_fernet)
 app.add_typer(providers.app, name="providers")
 providers.app.command("add")(gallery.add_provider)
 providers.app.command("remove")(gallery.remove_provider)
