@@ -21,7 +21,7 @@ import secrets
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import ClassVar
 
@@ -183,15 +183,16 @@ class ProviderConformance:
 class KeychainConformance:
     """What a keychain keeps to whose care a root key is given; Ownkey's own run on a system that has it.
 
-    `choose` gives the backend, of keyring's form: without one of your own, the one that Ownkey takes on this system.
     What is written is removed again.
     """
 
-    choose: ClassVar[Callable[[], Backend | None]] = staticmethod(backend)
+    def choose(self) -> Backend | None:
+        """A backend of keyring's form: without one of your own, the one that Ownkey takes on this system."""
+        return backend()
 
     @pytest.fixture
     def chain(self) -> Keychain:
-        chain = Keychain(type(self).choose)
+        chain = Keychain(self.choose)
         if not chain.there:
             pytest.skip("this system has no keychain that can be used")
         return chain
@@ -206,7 +207,7 @@ class KeychainConformance:
     def test_a_root_key_comes_out_as_it_went_in(self, chain: Keychain, name: str) -> None:
         for raw in (bytes(32), bytes(range(32)), bytes(range(224, 256)), b"\xff" * 32, secrets.token_bytes(32)):
             chain.write(name, raw)
-            assert Keychain(type(self).choose).read(name) == raw
+            assert Keychain(self.choose).read(name) == raw
 
     def test_what_was_removed_is_gone_and_what_never_was_is_nothing(self, chain: Keychain, name: str) -> None:
         assert chain.read(name) is None
@@ -223,18 +224,13 @@ class KeychainConformance:
         assert chain.read(name) == b"1" * 32
 
     def test_it_is_one_that_encrypts_what_it_keeps(self, chain: Keychain) -> None:
-        found = type(self).choose()
-        kinds = {type(found), *(type(one) for one in getattr(found, "backends", ()))}
-        named = {(kind.__module__, kind.__qualname__) for kind in kinds}
-        assert not named & {
-            ("keyring.backends.null", "Keyring"),
-            ("keyring.backends.fail", "Keyring"),
-            ("keyring.backends.chainer", "ChainerBackend"),
-        }
+        kind = type(self.choose())
+        assert not kind.__module__.startswith(("keyring.backends.null", "keyring.backends.fail"))
+        assert not kind.__module__.startswith(("keyring.backends.chainer", "keyrings.alt"))
 
     def test_another_process_finds_what_this_one_wrote(self, chain: Keychain, name: str) -> None:
         chain.write(name, bytes(range(32)))
-        if type(self).choose is not backend:
+        if type(self).choose is not KeychainConformance.choose:
             pytest.skip("a backend of the test's own is known to this process only")
         script = "import sys; from ownkey.vault.keychain import Keychain; print(Keychain().read(sys.argv[1]).hex())"
         command = [sys.executable, "-c", script, name]

@@ -82,7 +82,7 @@ async def attempt(
     sender: Sender, prices: Prices, call: Call[Result], target: Target, number: int, *, last: bool
 ) -> Result:
     """One try at one target; `last`: no other is left to be asked."""
-    key = sender.key(call.owner, target)
+    key = await sender.key(call.owner, target)
     work = call.work
     put = work.put(target)
     falls = sender.budgets(call, target, key.id)

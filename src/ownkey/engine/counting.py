@@ -43,7 +43,7 @@ async def count(sender: Sender, asked: Count, target: Target, number: int) -> Co
     spoken = target.wire
     if body is None or not isinstance(spoken, Counter):
         return Counted(estimate(asked), receipt, (ESTIMATED,))
-    key = sender.key(asked.owner, target)
+    key = await sender.key(asked.owner, target)
     try:
         sending = Sending(target, spoken, "count", body, number, spoken.name)
         incoming = await sender.send(sending, key)

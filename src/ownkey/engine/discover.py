@@ -35,7 +35,7 @@ class Discovery:
         spoken = wire(provider.wire)
         choice = self._store.choices.get(provider.id)
         origin, _ = locate(provider, "models", choice)
-        key_id, key = self._key(owner, provider, origin)
+        key_id, key = await self._key(owner, provider, origin)
         sent = headers(provider, spoken, choice)
         shown = None if key is None else key_header(provider.auth, key.reveal())
         models: list[Model] = []
@@ -56,10 +56,10 @@ class Discovery:
         self._store.models.replace(provider.id, models, time.time_ns() // 1_000_000)
         return models
 
-    def _key(self, owner: str, provider: Provider, origin: Origin) -> tuple[str, Secret | None]:
+    async def _key(self, owner: str, provider: Provider, origin: Origin) -> tuple[str, Secret | None]:
         if provider.kind != "cloud" and not self._vault.has(owner, provider.id):
             return "", None
-        row, key = self._vault.open(owner, provider.id, origin)
+        row, key = await self._vault.opened(owner, provider.id, origin)
         return row.id, key
 
     async def _page(self, outgoing: Outgoing, spoken: Wire) -> Listed:

@@ -139,7 +139,7 @@ class Engine:
         return await self._try(request, target, number, last=last)
 
     async def _try(self, request: Request, target: Target, number: int, *, last: bool) -> Answer:
-        key = self._sender.key(request.owner, target)
+        key = await self._sender.key(request.owner, target)
         passes = _passes(request, target)
         falls = self._sender.budgets(request, target, key.id)
         made, least, written = in_dollars(falls, lambda: self._made(request, target, falls, passes=passes))

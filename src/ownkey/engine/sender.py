@@ -93,11 +93,11 @@ class Sender:
         self._transport = transport
         self._deadlines = deadlines
 
-    def key(self, owner: str, target: Target) -> Opened:
+    async def key(self, owner: str, target: Target) -> Opened:
         """Raises KeyMissing, KeyUnreadable or VaultSealed."""
         if target.provider.kind != "cloud" and not self._vault.has(owner, target.provider.id):
             return Opened(None, None)
-        row, secret = self._vault.open(owner, target.provider.id, target.origin)
+        row, secret = await self._vault.opened(owner, target.provider.id, target.origin)
         return Opened(row.id, secret)
 
     def key_id(self, owner: str, target: Target) -> str | None:
