@@ -18,8 +18,6 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -227,12 +225,3 @@ class KeychainConformance:
         kind = type(self.choose())
         assert not kind.__module__.startswith(("keyring.backends.null", "keyring.backends.fail"))
         assert not kind.__module__.startswith(("keyring.backends.chainer", "keyrings.alt"))
-
-    def test_another_process_finds_what_this_one_wrote(self, chain: Keychain, name: str) -> None:
-        chain.write(name, bytes(range(32)))
-        if type(self).choose is not KeychainConformance.choose:
-            pytest.skip("a backend of the test's own is known to this process only")
-        script = "import sys; from ownkey.vault.keychain import Keychain; print(Keychain().read(sys.argv[1]).hex())"
-        command = [sys.executable, "-c", script, name]
-        said = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603  our own
-        assert said.stdout.strip() == bytes(range(32)).hex()

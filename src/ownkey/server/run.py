@@ -22,6 +22,7 @@ from ownkey.server.connection import Connection
 from ownkey.server.site import Site
 from ownkey.settings import Settings
 from ownkey.talk.errors import BadConfiguration
+from ownkey.vault.memory import keep_private
 
 DRAIN_S = 10
 BACKLOG = 2048
@@ -36,6 +37,7 @@ def run(settings: Settings, *, announce: Callable[[str], None], command: str = "
     `command` is how `ownkey` is called in the shell that reads what is announced.
     """
     listener = _listen(settings.host, settings.port)
+    keep_private()
     house = House(settings)
     house.open()
     unwatch = house.vault.latch.watch()

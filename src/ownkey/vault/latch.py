@@ -36,12 +36,20 @@ class _State(Struct, frozen=True):
 class Latch:
     """Safe to use from many threads. Where the root key cannot be had it stays closed until `unlock`, or until
     somebody seals or unseals the vault or another root key takes over: a keychain that hangs is not asked at every
-    request."""
+    request. `forget` is called whenever it closes."""
 
-    def __init__(self, store: Store, settings: Settings, keychain: Callable[[], Keychain] = Keychain) -> None:
+    def __init__(
+        self,
+        store: Store,
+        settings: Settings,
+        keychain: Callable[[], Keychain] = Keychain,
+        *,
+        forget: Callable[[], None] = lambda: None,
+    ) -> None:
         self._store = store
         self._settings = settings
         self._keychain = keychain
+        self._forget = forget
         self._busy = Lock()
         self._until = 0.0
         self._state: _State | None = None
@@ -161,6 +169,7 @@ class Latch:
     def _close(self, state: _State, why: BadConfiguration | VaultSealed) -> None:
         self._ring, self._closed, self._state = None, why, state
         self._until = time.monotonic() + LOOK_S
+        self._forget()
 
 
 def _state(installed: Installed, rotation: Rotation | None) -> _State:

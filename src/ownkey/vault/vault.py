@@ -55,7 +55,6 @@ class Vault:
         *,
         most_wraps: int = MOST_WRAPS,
     ) -> None:
-        self.latch = Latch(store, settings, keychain)
         self._store = store
         self._settings = settings
         self._keychain = keychain
@@ -64,6 +63,7 @@ class Vault:
         self._opened_keys: dict[tuple[str, str, Origin], tuple[float, Ring, KeyRow, Secret]] = {}
         self._newest: dict[str, int] = {}
         self._changes = 0
+        self.latch = Latch(store, settings, keychain, forget=self._opened_keys.clear)
 
     @property
     def status(self) -> Literal["open", "sealed"]:
@@ -92,7 +92,6 @@ class Vault:
     def seal(self) -> None:
         """Give no key any more, here at once and in every other process within a second, until `unseal`."""
         self._store.install.set_sealed(True)
-        self._opened_keys.clear()
         self.latch.look()
 
     def unseal(self) -> None:
