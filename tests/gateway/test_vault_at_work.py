@@ -129,3 +129,35 @@ def test_V08_while_another_root_key_takes_over_no_request_is_lost(
 
 _now: dict[str, str] = {}
 """What the environment has to say by now for a process that starts anew."""
+
+
+def test_V15_a_transit_server_that_hangs_keeps_nobody_else_waiting(simulator: Simulator, tmp_path: Path) -> None:
+    with transit_server() as server:
+        settings = server.settings | {
+            "OWNKEY_ALLOW_PRIVATE_HOSTS": f"127.0.0.1:{simulator.port},127.0.0.1:{server.port}"
+        }
+        home = tmp_path / "home"
+        with gateway(home, simulator, **settings) as running:
+            endpoint = f"{simulator.url}/fault/name=hanging/v1"
+            assert run(running.env, "providers", "set", "openai", "--endpoint", endpoint).returncode == 0
+            assert run(running.env, "keys", "set", "openai", given=f"{PLAIN}\n").returncode == 0
+            server.fault = "slow"
+            found: list[tuple[int, float]] = []
+
+            def ask() -> None:
+                began = time.monotonic()
+                found.append((status(running), time.monotonic() - began))
+
+            asking = Thread(target=ask)
+            asking.start()
+            until(lambda: len(server.asked) > 4 or found)
+            began = time.monotonic()
+            assert running.ask("demo").status == 200
+            assert time.monotonic() - began < 2
+            assert found == [], "the one that needs the key is still waiting"
+            asking.join()
+            ((code, took_s),) = found
+            assert code == 503
+            assert took_s < 6
+            server.fault = ""
+            assert status(running) == 200

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from msgspec import Struct
@@ -24,12 +25,13 @@ SOURCES = {
 }
 
 _SET = {
-    "file": "Set OWNKEY_MASTER_KEY_FILE to {place} wherever Ownkey runs.",
+    "file": "Set OWNKEY_MASTER_KEY_FILE to {path} wherever Ownkey runs.",
     "password": "Set BYOK_ENCRYPTION_PASSWORD and BYOK_ENCRYPTION_SALT to the new ones wherever Ownkey runs.",
     "transit": "Set OWNKEY_TRANSIT_URL and what goes with it wherever Ownkey runs.",
 }
+_DESTROY = {"file": "Destroy the old file once backups that need it are gone.", "password": ""}
 _UNSET = {
-    "file": "Unset OWNKEY_MASTER_KEY_FILE, and destroy that file once backups that need it are gone.",
+    "file": f"Unset OWNKEY_MASTER_KEY_FILE. {_DESTROY['file']}",
     "password": "Unset BYOK_ENCRYPTION_PASSWORD and BYOK_ENCRYPTION_SALT.",
 }
 
@@ -43,11 +45,12 @@ class UnderRoot(Struct, frozen=True):
 
 
 class Turning(Struct, frozen=True):
-    """A root key that takes over: how far it has come."""
+    """A root key that takes over: how far it has come, and its file where it is kept in one."""
 
     step: Step
     from_source: str
     to_source: str
+    to_path: str | None
     started_at_ms: int
 
 
@@ -88,7 +91,7 @@ class Safe:
         ]
         turning = None
         if rotation is not None:
-            places = (kind(rotation.from_source), kind(rotation.to_source))
+            places = (kind(rotation.from_source), kind(rotation.to_source), rotation.to_place)
             turning = Turning(rotation.step, *places, rotation.started_at_ms)
         return SafeStatus(
             state="open" if sealed is None else "sealed",
@@ -116,13 +119,11 @@ class Safe:
         house = self._house
         return Turn(house.store, house.settings, house.vault.latch).run(target)
 
-    def to_do(self, was: str, target: Target | None = None) -> list[str]:
-        """What a person has to do once another root key took over from the one kept at `was`."""
-        now = kind(self._house.store.install.get().root_source)
-        place = (target and target.path) or self._house.settings.master_key_file
-        steps = [_SET[now].format(place=place)] if now in _SET and (now != was or now == "password") else []
-        if now == "file" == was and place != self._house.settings.master_key_file:
-            steps = [_SET[now].format(place=place)]
-        if now != was and was in _UNSET:
-            steps.append(_UNSET[was])
-        return steps
+    def to_do(self, was: str, path: str | None) -> list[str]:
+        """What a person has to do once another root key took over from the one kept at `was`; `path`: its file."""
+        now, known = kind(self._house.store.install.get().root_source), self._house.settings.master_key_file
+        moved = now != was or now == "password" or (now == "file" and Path(path or "") != known)
+        steps = [_SET[now].format(path=path)] if moved and now in _SET else []
+        if moved and was in _UNSET:
+            steps.append(_UNSET[was] if now != was else _DESTROY[was])
+        return [step for step in steps if step]

@@ -65,10 +65,11 @@ def rotate(
     """Make a new root key and seal every key under it, while gateways go on. One that was cut short goes on."""
     with opened() as ownkey:
         before = ownkey.vault.status()
-        under_way = before.rotation is not None
-        target = None if under_way else _target(to, path, before.source)
-        was = before.rotation.from_source if before.rotation is not None else before.source
-        if under_way and not as_json:
+        target, was, file = None, before.source, None if path is None else str(path.expanduser().absolute())
+        if before.rotation is None:
+            target = _target(to, path, before.source)
+        else:
+            was, file = before.rotation.from_source, before.rotation.to_path
             typer.echo("Another root key was taking over: this goes on with it.", err=True)
         _go_through(ownkey, target, quiet=as_json)
         after = ownkey.vault.status()
@@ -76,7 +77,7 @@ def rotate(
             print_json(after)
             return
         typer.echo(f"Root key {after.kek_id} has taken over; {_keys(sum(root.keys for root in after.keys))} under it.")
-        for step in ownkey.vault.to_do(was, target):
+        for step in ownkey.vault.to_do(was, file or _named(ownkey)):
             typer.echo(step)
 
 
@@ -96,6 +97,11 @@ def _target(to: Place | None, path: Path | None, source: str) -> Target:
     if not password or not salt.strip():
         raise InvalidRequest("A new password and a new salt are needed.", "On standard input: one line for each.")
     return Target(to, None, Password(password.rstrip("\r")), Password(salt.strip()))
+
+
+def _named(ownkey: Ownkey) -> str | None:
+    file = ownkey.settings.master_key_file
+    return None if file is None else str(file)
 
 
 def _go_through(ownkey: Ownkey, target: Target | None, *, quiet: bool) -> None:
