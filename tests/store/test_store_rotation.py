@@ -74,3 +74,23 @@ def test_sealed_stays_since_when_it_was_sealed_first(store: Store) -> None:
     assert store.install.get().sealed_at_ms == since
     store.install.set_sealed(False)
     assert store.install.get().sealed_at_ms is None
+
+
+def test_V09_nothing_takes_over_while_a_key_is_under_another_root_key(url: str, tmp_path: Path) -> None:
+    home = tmp_path / "roots"
+    home.mkdir(mode=0o700)
+    settings = load({}, home=home, keychain=False, database_url=url)
+    store = Store.open(url)
+    vault = Vault(store, settings)
+    for number in range(3):
+        vault.put("local", f"p{number}", OPENAI, Secret("sk-test-0123456789abcdef"))
+    noted = store.install.get()
+    for step in Turn(store, settings, vault.latch, shared_s=0).run():
+        if step.step == "wrapping":
+            break
+    rotation = store.rotations.get()
+    assert rotation is not None
+    (old,) = store.rotations.under()
+    assert store.rotations.promote(rotation, b"another!") == {old: 3}
+    assert (store.install.get(), store.rotations.get()) == (noted, rotation)
+    store.close()

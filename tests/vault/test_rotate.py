@@ -109,6 +109,17 @@ def test_the_old_root_key_opens_nothing_any_more(home: Path, store: Store, setti
         Vault(store, settings).unlock()
 
 
+def test_what_a_kill_has_left_of_root_keys_goes_with_the_next_one(
+    home: Path, store: Store, settings: Settings, openai: Origin
+) -> None:
+    vault = filled(store, settings, openai)
+    for name in (f"root.key.{'a1' * 8}", f"root.key.{'a1' * 8}.{'b2' * 8}", f"root.key.{'c3' * 8}"):
+        (home / name).write_bytes(os.urandom(32))
+    (home / "root.key.of-mine").write_text("mine")
+    turn(store, settings, vault)
+    assert sorted(path.name for path in home.glob("root*")) == ["root.key", "root.key.of-mine"]
+
+
 def test_what_takes_over_is_not_kept_under_the_old_one(
     home: Path, store: Store, settings: Settings, openai: Origin
 ) -> None:
