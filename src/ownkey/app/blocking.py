@@ -10,10 +10,10 @@ from typing import Any, TypeVar
 
 from ownkey.app.alerting import AlertBox
 from ownkey.app.budgets import BudgetBook
-from ownkey.app.keys import KeyRing, Tested
+from ownkey.app.keys import DEFAULT, KeyRing, Stored, Tested
 from ownkey.app.ownkey import Messages, Ownkey
 from ownkey.app.providers import ModelView, Providers
-from ownkey.spending.quote import Quote
+from ownkey.spending.quote import NoQuote, Quote
 from ownkey.talk.embed import Embedded
 from ownkey.talk.errors import InvalidRequest
 from ownkey.talk.money import Money
@@ -82,7 +82,7 @@ class Blocking:
         """As `Ownkey.embed`."""
         return self.run(self._ownkey.embed(texts, model, **options))
 
-    def quote(self, messages: Messages, models: str | Sequence[str], **options: Any) -> list[Quote]:
+    def quote(self, messages: Messages, models: str | Sequence[str], **options: Any) -> list[Quote | NoQuote]:
         """As `Ownkey.quote`."""
         return self._ownkey.quote(messages, models, **options)
 
@@ -90,9 +90,13 @@ class Blocking:
         """As `Ownkey.estimate_cost`."""
         return self._ownkey.estimate_cost(model, input_tokens, output_tokens)
 
-    def test_key(self, provider: str) -> Tested:
+    def add_key(self, provider: str, key: str, label: str = DEFAULT, **terms: Any) -> Stored:
+        """As `Ownkey.keys.add`."""
+        return self.run(self._ownkey.keys.add(provider, key, label, **terms))
+
+    def test_key(self, provider: str, label: str | None = None) -> Tested:
         """As `Ownkey.keys.test`."""
-        return self.run(self._ownkey.keys.test(provider))
+        return self.run(self._ownkey.keys.test(provider, label))
 
     def refresh_models(self, provider: str) -> list[ModelView]:
         """As `Ownkey.providers.refresh_models`."""

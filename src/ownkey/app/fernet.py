@@ -124,7 +124,7 @@ def import_fernet(
 
 def _store(house: House, owner: str, value: Value, secret: Secret, *, replace: bool) -> KeyRow | None:
     manifest = house.catalogue.get(value.provider)
-    there = any(row.provider == manifest.id and row.label == value.label for row in house.vault.listed(owner))
+    there = any(row.label == value.label for row in house.store.keys.of(owner, manifest.id))
     if there and not replace:
         return None
     if manifest.kind == "demo":

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from typing import Protocol
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Protocol, TypeVar
 
 from msgspec import Struct, structs
 
@@ -13,9 +14,11 @@ from ownkey.engine.target import Target, key_header
 from ownkey.spending.budget import Falls
 from ownkey.store.book import Book, Hold, Wish
 from ownkey.store.budgets import BudgetTable
-from ownkey.talk.errors import OwnkeyError
+from ownkey.store.keys import KeyRow
+from ownkey.talk.errors import BudgetExceeded, OverBudget, OwnkeyError, ProviderError
 from ownkey.talk.secret import Secret
 from ownkey.transport import Deadlines, Incoming, Outgoing, Transport
+from ownkey.vault.choice import Version
 from ownkey.vault.vault import Vault
 from ownkey.wires.wire import Spoken
 
@@ -26,12 +29,15 @@ _MOST_TOKENS = 2**53 - 1
 
 Header = tuple[bytes, bytes]
 
+Result = TypeVar("Result")
+
 
 class Opened(Struct, frozen=True):
-    """A key for one origin; both are None where none is needed."""
+    """A key for one origin; all are None where none is needed."""
 
-    id: str | None
-    secret: Secret | None
+    id: str | None = None
+    secret: Secret | None = None
+    row: KeyRow | None = None
 
 
 class Asker(Protocol):
@@ -93,25 +99,64 @@ class Sender:
         self._transport = transport
         self._deadlines = deadlines
 
-    async def key(self, owner: str, target: Target) -> Opened:
-        """Raises KeyMissing, KeyUnreadable or VaultSealed."""
+    @asynccontextmanager
+    async def key(self, owner: str, target: Target, passed: tuple[Version, ...] = ()) -> AsyncGenerator[Opened]:
+        """The key that a try is made with, but for those that are `passed`. What comes of the try is noted of it.
+
+        Raises KeyMissing, KeyUnreadable or VaultSealed. An error that leaves says whether there is another key.
+        """
         if target.provider.kind != "cloud" and not self._vault.has(owner, target.provider.id):
-            return Opened(None, None)
-        row, secret = await self._vault.opened(owner, target.provider.id, target.origin)
-        return Opened(row.id, secret)
+            yield Opened()
+            return
+        row, secret = await self._vault.opened(owner, target.provider.id, target.origin, target.model, passed)
+        try:
+            yield Opened(row.id, secret, row)
+        except OwnkeyError as error:
+            self._failed(owner, target, row, passed, error)
+            raise
+        self._vault.notes.used(row)
+        if self._vault.notes.refused(row) is not None:
+            self._vault.found(row, None)
 
     def key_id(self, owner: str, target: Target) -> str | None:
         """Of the key that would be used; None where there is none, or none is needed."""
-        return self._vault.first_id(owner, target.provider.id)
+        row = self._vault.first(owner, target.provider.id, target.origin, target.model)
+        return row.id if row else None
+
+    def has_other(self, owner: str, target: Target, key: Opened, passed: tuple[Version, ...]) -> bool:
+        """Whether there is one more key for this target, beside this one and those that are passed."""
+        if key.row is None:
+            return False
+        passed = (*passed, (key.row.id, key.row.version))
+        return self._vault.first(owner, target.provider.id, target.origin, target.model, passed) is not None
+
+    def _failed(self, owner: str, target: Target, row: KeyRow, passed: tuple[Version, ...], error: OwnkeyError) -> None:
+        if isinstance(error, ProviderError):
+            self._vault.notes.used(row)
+        if not error.of_key:
+            return
+        if isinstance(error, ProviderError):
+            # A key that was replaced meanwhile is another version, and is seen from now on.
+            self._vault.found(row, error.code)
+        used = (row.id, row.version)
+        if self._vault.first(owner, target.provider.id, target.origin, target.model, (*passed, used)):
+            error.passes = used
 
     def budgets(self, asker: Asker, target: Target, key_id: str | None) -> Falls:
         """The budgets that a try falls under now. They may be a second old: the book decides by what they are then."""
         scope = (asker.owner, target.provider.id, key_id, asker.token_id, asker.automation)
         return self._budgets.current().of(scope, time.time_ns() // 1_000_000)
 
-    def budgets_version(self, *, anew: bool = False) -> int:
-        """Which budgets are known, or, `anew`, which there are."""
-        return self._budgets.current(anew=anew).version
+    async def as_budgets_are(self, tried: Callable[[], Awaitable[Result]]) -> Result:
+        """What `tried` gives. Where a budget is in its way, and there are others now than were known, it is tried once
+        more: it was asked for without regard to one that has just come, changed or gone."""
+        known = self._budgets.current().version
+        try:
+            return await tried()
+        except (BudgetExceeded, OverBudget):
+            if self._budgets.current(anew=True).version == known:
+                raise
+        return await tried()
 
     async def begin(
         self,

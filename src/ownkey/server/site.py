@@ -13,7 +13,7 @@ from ownkey.server.gateway import NOBODY, Gateway
 from ownkey.server.guard import LOOPBACK, Head, caller_of, host_allowed, read_head
 from ownkey.server.operations import BATCHED, MEDIA, Operations
 from ownkey.server.problems import headers_of
-from ownkey.server.quoting import serve_quote
+from ownkey.server.quoting import Quoting
 from ownkey.talk.errors import InvalidRequest, OwnkeyError, UnknownModel
 from ownkey.talk.secret import clean
 from ownkey.wires.embedding import EmbeddingDoor, NamedEmbed
@@ -53,7 +53,7 @@ class Site:
         self._operations = Operations(house.engine, house.tokens)
         self._routes["POST", "/v1/embeddings"] = self._embed("openai-embeddings")
         self._routes |= {("POST", path): self._media(operation) for path, operation in MEDIA.items()}
-        self._routes["POST", "/api/byok/quote"] = lambda exchange, head: serve_quote(house, exchange, head)
+        self._routes["POST", "/api/byok/quote"] = Quoting(house).serve
         self._routes["POST", "/v1/messages/count_tokens"] = self._count(ANTHROPIC)
 
     async def serve(self, exchange: Exchange) -> None:

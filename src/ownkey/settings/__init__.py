@@ -46,6 +46,7 @@ class Settings(Struct, frozen=True, eq=False, kw_only=True):
     transit_token: Password | None
     transit_token_file: Path | None
     transit_ca_file: Path | None
+    environment_keys: bool
     allow_private_hosts: frozenset[tuple[str, int]]
     fallback: tuple[str, ...]
     order: tuple[str, ...]
@@ -58,6 +59,7 @@ class Settings(Struct, frozen=True, eq=False, kw_only=True):
     idle_timeout_s: float
     total_timeout_s: float
     budget_wait_s: float
+    prices_url: str
     alert_webhook_url: str | None
     alert_webhook_secret: Password | None
     smtp_url: str | None

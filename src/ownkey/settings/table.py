@@ -94,6 +94,14 @@ TABLE: tuple[Setting, ...] = (
         "A PEM file with the authority that signs that server's certificate, beside those of the system.",
     ),
     Setting(
+        "environment_keys",
+        "OWNKEY_ENVIRONMENT_KEYS",
+        "switch",
+        True,
+        "Whether keys in the environment (`OPENAI_API_KEY` and the like) serve this machine's own person, where none "
+        "is stored.",
+    ),
+    Setting(
         "allow_private_hosts",
         "OWNKEY_ALLOW_PRIVATE_HOSTS",
         "hosts",
@@ -163,6 +171,13 @@ TABLE: tuple[Setting, ...] = (
         30.0,
         "How long a run waits for room in a budget that others have pending.",
         most=600,
+    ),
+    Setting(
+        "prices_url",
+        "OWNKEY_PRICES_URL",
+        "url",
+        "https://raw.githubusercontent.com/pydantic/genai-prices/refs/heads/main/prices/new_data/v2/data.json",
+        "Where `ownkey prices refresh` fetches the price catalogue: genai-prices' own, or a mirror of it.",
     ),
     Setting(
         "alert_webhook_url",

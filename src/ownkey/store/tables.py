@@ -86,6 +86,10 @@ keys = Table(
     _column("label", Text),
     _column("created_at_ms", _Int),
     Column("used_at_ms", _Int),
+    *(Column(name, _Int) for name in ("position", "expires_at_ms", "paused_at_ms")),
+    Column("models", Text),
+    Column("checked_at_ms", _Int),
+    Column("refused", Text),
     UniqueConstraint("owner", "provider", "label", name="keys_one_for_each_label"),
     sqlite_strict=True,
 )
@@ -127,6 +131,8 @@ models = Table(
     sqlite_strict=True,
 )
 
+SOUND_AND_CACHE = ("input_audio_tokens", "output_audio_tokens", "cached_audio_tokens", "cache_write_1h_tokens")
+
 book = Table(
     "book",
     metadata,
@@ -160,6 +166,8 @@ book = Table(
     Column("ended_at_ms", _Int),
     Column("automation", Text),
     _column("held_tokens", _Int),
+    *(Column(name, _Int, *_amounts("book", name)) for name in SOUND_AND_CACHE),
+    Column("tier", Text),
     CheckConstraint("state IN ('held', 'exact', 'counted', 'assumed', 'released')", name="book_state_known"),
     CheckConstraint("(state = 'held') = (ended_at_ms IS NULL)", name="book_ended_has_a_time"),
     *_amounts("book", "held_nano", "cost_nano", "held_tokens"),
@@ -219,10 +227,16 @@ counters = Table(
 
 SUMMED = (
     *("calls", "failed", "unpriced", "cost_nano"),
-    *("input_tokens", "output_tokens", "cached_tokens", "cache_write_tokens", "reasoning_tokens", "total_ms_sum"),
+    *("input_tokens", "output_tokens", "cached_tokens", "cache_write_tokens", "reasoning_tokens"),
+    *("input_audio_tokens", "output_audio_tokens", "runs", "total_ms_sum"),
     *(f"{kind}_le_{bound}" for kind in ("total", "first") for bound in (*BOUNDS_MS, "more")),
 )
-"""The sums of a rollup; the last are counts by how long it took, to the end and to the first of the answer."""
+"""The sums of a rollup: `runs` counts first tries; the last are counts by how long it took, to the end and to the first
+of the answer."""
+
+
+# Columns that came later.
+_DEFAULTS: dict[str, str] = dict.fromkeys((*SOUND_AND_CACHE, "runs"), "0")
 
 
 def _rollup(name: str) -> Table:
@@ -233,7 +247,7 @@ def _rollup(name: str) -> Table:
         metadata,
         Column("start_ms", _Int, primary_key=True, autoincrement=False),
         *(Column(dimension, Text, primary_key=True) for dimension in dimensions),
-        *(_column(column, _Int) for column in SUMMED),
+        *(Column(column, _Int, nullable=False, server_default=_DEFAULTS.get(column)) for column in SUMMED),
         sqlite_strict=True,
         sqlite_with_rowid=False,
     )
@@ -281,6 +295,22 @@ prices = Table(
     Column("model", Text, primary_key=True),
     _column("facts", Text),
     _column("set_at_ms", _Int),
+    sqlite_strict=True,
+)
+
+# The price catalogues that were taken, in the order of their numbers; the last row says which is in use. Going back to
+# one is a row too, without data: `back_to` is its number, 0 for the shipped one.
+catalogues = Table(
+    "catalogues",
+    metadata,
+    Column("number", _Int, primary_key=True, autoincrement=False),
+    Column("back_to", _Int),
+    _column("source", Text),
+    _column("sha256", Text),
+    _column("shipped", Text),
+    _column("data", LargeBinary),
+    _column("data_sha256", Text),
+    _column("at_ms", _Int),
     sqlite_strict=True,
 )
 

@@ -59,13 +59,23 @@ class Latch:
 
     def ring(self) -> Ring:
         """Raises VaultSealed. Blocks while the root key is looked for, unless somebody watches who does that."""
-        if time.monotonic() >= self._until:
-            self._look(wait=self._watching is None)
-        ring = self._ring
+        ring = self.now()
         if ring is None:
             why = self._closed or VaultSealed("The vault is being opened.", "Try again in a moment.")
             raise VaultSealed(why.message, why.hint)
         return ring
+
+    def now(self) -> Ring | None:
+        """The same, and None where it is closed."""
+        if time.monotonic() >= self._until:
+            self._look(wait=self._watching is None)
+        return self._ring
+
+    def must_not_be_sealed(self) -> None:
+        """Raises VaultSealed where its owner has sealed it, for keys too that no root key is needed for."""
+        self.now()
+        if self._state is not None and self._state.sealed_at_ms is not None:
+            raise _by_owner()
 
     def look(self) -> None:
         """See now what has changed."""

@@ -6,8 +6,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy import CheckConstraint, Column, LargeBinary, Text
 
-revision = "0003_vault"
-down_revision = "0002"
+revision = "0006"
+down_revision = "0005"
 
 _Int = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
