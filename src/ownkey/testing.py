@@ -9,13 +9,17 @@ class TestAcme(WireConformance):
 class TestAcmeAtItsAddress(ProviderConformance):
     manifest = Path("acme.toml")
     key = os.environ["ACME_API_KEY"]
+
+class TestThisSystemsKeychain(KeychainConformance):
+    pass
 """
 
 from __future__ import annotations
 
 import asyncio
+import secrets
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import ClassVar
 
@@ -29,6 +33,7 @@ from ownkey.catalog.read import Problem, read_manifest
 from ownkey.talk.chat import Chat, Message, Text, Tool, ToolCall, ToolResult, system, user
 from ownkey.talk.errors import OwnkeyError, ProviderError
 from ownkey.talk.reply import Event, Reply, collect
+from ownkey.vault.keychain import Backend, Keychain, backend
 from ownkey.wires.wire import WIRE_NAMES, Wire, wire
 
 _TOOL = Tool("look", "Looks something up.", {"type": "object", "properties": {"what": {"type": "string"}}})
@@ -171,3 +176,52 @@ class ProviderConformance:
                     )
                 except OwnkeyError as error:
                     return Finding(name, "failed", str(error))
+
+
+class KeychainConformance:
+    """What a keychain keeps to whose care a root key is given; Ownkey's own run on a system that has it.
+
+    What is written is removed again.
+    """
+
+    def choose(self) -> Backend | None:
+        """A backend of keyring's form: without one of your own, the one that Ownkey takes on this system."""
+        return backend()
+
+    @pytest.fixture
+    def chain(self) -> Keychain:
+        chain = Keychain(self.choose)
+        if not chain.there:
+            pytest.skip("this system has no keychain that can be used")
+        return chain
+
+    @pytest.fixture
+    def name(self, chain: Keychain) -> Iterator[str]:
+        name = f"root/conformance/{secrets.token_hex(8)}"
+        yield name
+        if chain.read(name) is not None:
+            chain.remove(name)
+
+    def test_a_root_key_comes_out_as_it_went_in(self, chain: Keychain, name: str) -> None:
+        for raw in (bytes(32), bytes(range(32)), bytes(range(224, 256)), b"\xff" * 32, secrets.token_bytes(32)):
+            chain.write(name, raw)
+            assert Keychain(self.choose).read(name) == raw
+
+    def test_what_was_removed_is_gone_and_what_never_was_is_nothing(self, chain: Keychain, name: str) -> None:
+        assert chain.read(name) is None
+        chain.write(name, bytes(range(32)))
+        chain.remove(name)
+        assert chain.read(name) is None
+
+    def test_entries_beside_each_other_do_not_touch(self, chain: Keychain, name: str) -> None:
+        other = f"{name}0"
+        chain.write(name, b"1" * 32)
+        chain.write(other, b"2" * 32)
+        assert (chain.read(name), chain.read(other)) == (b"1" * 32, b"2" * 32)
+        chain.remove(other)
+        assert chain.read(name) == b"1" * 32
+
+    def test_it_is_one_that_encrypts_what_it_keeps(self, chain: Keychain) -> None:
+        kind = type(self.choose())
+        assert not kind.__module__.startswith(("keyring.backends.null", "keyring.backends.fail"))
+        assert not kind.__module__.startswith(("keyring.backends.chainer", "keyrings.alt"))

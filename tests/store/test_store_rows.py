@@ -18,18 +18,18 @@ TOKEN = TokenRow("t1", "ann", "laptop", bytes(range(32)), "ok-...9a", 5)
 
 
 def test_a_key_comes_back_as_it_was_put(store: Store) -> None:
-    assert store.keys.put(KEY)
+    assert store.keys.put(KEY, under=None)
     assert store.keys.get("k1") == KEY
     assert store.keys.of("ann", "openai") == [KEY]
     assert store.keys.get("k2") is None
 
 
 def test_a_key_of_the_same_label_replaces_and_a_lower_version_does_not(store: Store) -> None:
-    store.keys.put(KEY)
+    store.keys.put(KEY, under=None)
     newer = replace(KEY, version=2, sealed=b"other", origin="https://other.example:443")
-    assert store.keys.put(newer)
-    assert not store.keys.put(KEY)
-    assert not store.keys.put(replace(newer, sealed=b"late"))
+    assert store.keys.put(newer, under=None)
+    assert not store.keys.put(KEY, under=None)
+    assert not store.keys.put(replace(newer, sealed=b"late"), under=None)
     assert store.keys.all("ann") == [newer]
 
 
@@ -39,7 +39,7 @@ def test_keys_are_listed_oldest_first_and_only_their_owners(store: Store) -> Non
     foreign = replace(KEY, id="k4", owner="bob")
     other = replace(KEY, id="k5", provider="anthropic")
     for row in (KEY, second, first, foreign, other):
-        store.keys.put(row)
+        store.keys.put(row, under=None)
     assert [row.id for row in store.keys.of("ann", "openai")] == ["k3", "k1", "k2"]
     assert {row.id for row in store.keys.all("ann")} == {"k1", "k2", "k3", "k5"}
 
@@ -68,7 +68,7 @@ def test_keys_are_in_the_order_that_they_were_given(store: Store) -> None:
 
 def test_removing_keys_tells_how_many_there_were(store: Store) -> None:
     for row in (KEY, replace(KEY, id="k2", label="spare"), replace(KEY, id="k4", owner="bob")):
-        store.keys.put(row)
+        store.keys.put(row, under=None)
     assert store.keys.remove("nothing") == 0
     assert store.keys.remove("k4") == 1
     assert store.keys.remove_of("ann", "openai") == 2
@@ -130,5 +130,5 @@ def test_S14_a_root_key_is_noted_once_and_only_changed_by_who_knows_it(store: St
 @pytest.mark.parametrize("name", ["'; DROP TABLE keys; --", "имя", "a\nb", "𝔘"])
 def test_names_are_values_and_never_sql(store: Store, name: str) -> None:
     row = replace(KEY, owner=name, label=name)
-    store.keys.put(row)
+    store.keys.put(row, under=None)
     assert store.keys.of(name, "openai") == [row]

@@ -23,13 +23,14 @@ ROOT = Root(bytes(range(32)))
 BOUND = Bound("install-1", "local", "openai", "https://api.openai.com:443", "key_1", 1)
 PLAIN = b"sk-test-0123456789abcdef"
 
-# A record of ROOT, BOUND and PLAIN as this format is to be read for ever.
-RECORDED = bytes.fromhex(
+# A record of ROOT, BOUND and PLAIN in the first format, which is to be read for ever.
+RECORDED_V1 = bytes.fromhex(
     "4f4b45560101d2c1303470d7d5d2c5397bf94b3b89ea893ca84c040f9532b307bf9a13fce0020dda9ef824809a067a5ab770"
     "731cbe47cbcfab35922f8bc1a1de8d0fdb31992a31d0504478251e39e724a2f83c0422854c8b035ad58be477f5f3e0f71e54"
     "a7f73c8ffe9b215a16efebdab803933e3d1dcac1b92f48232baba471c231393f02d20edddbd6bd6bae5ad811ab64aeeb70e4"
     "4d90a1c175ed3e46"
 )
+HEAD, WRAPPED = 16, 60
 
 
 def refused(sealed: bytes, bound: Bound = BOUND, root: Root = ROOT) -> bool:
@@ -87,7 +88,7 @@ def test_V02_text_moved_from_one_field_to_its_neighbour_is_refused() -> None:
 
 def test_V02_parts_of_two_records_do_not_go_together() -> None:
     one, two = seal(ROOT, BOUND, PLAIN), seal(ROOT, BOUND, PLAIN)
-    cuts = (0, 14, 74, 86, len(one) - 48, len(one) - 32, len(one))
+    cuts = (0, HEAD, HEAD + WRAPPED, HEAD + WRAPPED + 12, len(one) - 48, len(one) - 32, len(one))
     for begin, end in itertools.pairwise(cuts):
         mixed = one[:begin] + two[begin:end] + one[end:]
         assert refused(mixed) == (begin != 0), "the heads of two records are the same, and nothing else of them is"
@@ -105,12 +106,22 @@ def test_V11_a_record_whose_commitment_names_another_data_key_is_refused() -> No
         unseal(ROOT, BOUND, one[:-32] + two[-32:])
 
 
-@pytest.mark.parametrize(("place", "value"), [(4, 0), (4, 2), (4, 255), (5, 0), (5, 2), (5, 255), (0, 0)])
-def test_V12_an_older_newer_or_unknown_format_is_refused(place: int, value: int) -> None:
+@pytest.mark.parametrize(("place", "value"), [(4, 0), (4, 3), (4, 255), (5, 0), (5, 2), (5, 255), (0, 0)])
+def test_V12_a_newer_or_unknown_format_is_refused(place: int, value: int) -> None:
     sealed = bytearray(seal(ROOT, BOUND, PLAIN))
     sealed[place] = value
     with pytest.raises(KeyUnreadable, match="format"):
         unseal(ROOT, BOUND, bytes(sealed))
+
+
+def test_V12_a_record_is_not_read_as_one_of_another_version() -> None:
+    newer, older = bytearray(seal(ROOT, BOUND, PLAIN)), bytearray(RECORDED_V1)
+    newer[4], older[4] = 1, 2
+    assert refused(bytes(newer))
+    assert refused(bytes(older))
+    # Nor where its layout is made to be that of the other.
+    moved = RECORDED_V1[:4] + b"\x02" + RECORDED_V1[5:14] + (WRAPPED).to_bytes(2, "big") + RECORDED_V1[14:]
+    assert refused(moved)
 
 
 @pytest.mark.row("C7")
@@ -124,7 +135,7 @@ child = os.fork() == 0
 for _ in range(20_000):
     s = seal(root, bound, b"x")
     # the nonce of the wrapped key, the nonce of the text, and what names the data key
-    os.write(1, s[14:26] + s[74:86] + s[-32:])
+    os.write(1, s[16:28] + s[76:88] + s[-32:])
 if not child:
     os.wait()
 """
@@ -141,15 +152,22 @@ def test_V05_a_record_made_by_hand_from_the_layout_opens() -> None:
     dek, wrap_nonce, nonce = os.urandom(32), os.urandom(12), os.urandom(12)
     kek_id = _expand(bytes(range(32)), b"ownkey kek id v1")[:8]
     fields = (b"install-1", b"local", b"openai", b"https://api.openai.com:443", b"key_1", b"1", b"provider key")
-    tied = b"".join(len(each).to_bytes(4, "big") + each for each in (*fields, b"\x01\x01", kek_id))
-    head = b"OKEV\x01\x01" + kek_id
+    tied = b"".join(len(each).to_bytes(4, "big") + each for each in (*fields, b"\x02\x01", kek_id))
+    head = b"OKEV\x02\x01" + kek_id + b"\x00\x3c"
     wrapped = wrap_nonce + _gcm(bytes(range(32)), wrap_nonce, dek, tied)
     sealed = head + wrapped + nonce + _gcm(dek, nonce, PLAIN, tied) + _expand(dek, b"ownkey commit v1")
     assert unseal(ROOT, BOUND, sealed) == PLAIN
 
 
-def test_V05_a_record_from_long_ago_opens() -> None:
-    assert unseal(ROOT, BOUND, RECORDED) == PLAIN
+def test_V05_a_record_of_the_first_format_opens() -> None:
+    assert unseal(ROOT, BOUND, RECORDED_V1) == PLAIN
+
+
+def test_V01_every_flipped_bit_of_a_record_of_the_first_format_is_refused() -> None:
+    for place, bit in itertools.product(range(len(RECORDED_V1)), range(8)):
+        altered = bytearray(RECORDED_V1)
+        altered[place] ^= 1 << bit
+        assert refused(bytes(altered)), (place, bit)
 
 
 def test_a_root_key_is_not_printed_and_not_pickled() -> None:

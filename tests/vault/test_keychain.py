@@ -17,6 +17,7 @@ from keyring.backend import KeyringBackend
 from ownkey.settings import Settings, load
 from ownkey.store.db import Store
 from ownkey.talk.errors import VaultSealed
+from ownkey.testing import KeychainConformance
 from ownkey.vault.keychain import ALLOWED, Keychain
 from ownkey.vault.root import find
 
@@ -141,3 +142,27 @@ def test_S14_of_two_keychains_that_start_at_once_one_root_key_stays(home: Path, 
     loser = find(with_chain(home), store.install, late)
     assert loser.kek_id == winner[0].kek_id
     assert len(entries.kept) == 1
+
+
+class TestEntriesInMemory(KeychainConformance):
+    entries = Entries()
+
+    def choose(self) -> Entries:
+        return self.entries
+
+
+@pytest.mark.parametrize("backend", ["null.Keyring", "fail.Keyring"])
+def test_V14_the_conformance_class_fails_a_keychain_that_keeps_nothing(tmp_path: Path, backend: str) -> None:
+    module, name = backend.split(".")
+    (tmp_path / "test_theirs.py").write_text(
+        "from ownkey.testing import KeychainConformance\n"
+        f"from keyring.backends.{module} import {name}\n"
+        "class TestTheirs(KeychainConformance):\n"
+        "    def choose(self):\n"
+        f"        return {name}()\n"
+    )
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_theirs.py"]
+    environ = {"PYTHONPATH": os.pathsep.join(sys.path), "PATH": os.environ["PATH"]}
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, env=environ)
+    assert done.returncode == 1
+    assert "4 failed" in done.stdout or "errors" in done.stdout

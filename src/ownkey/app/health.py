@@ -13,6 +13,7 @@ from msgspec import Struct
 from ownkey.app import watching
 from ownkey.app.alerting import now_ms
 from ownkey.app.keys import DEFAULT
+from ownkey.app.safe import SOURCES
 from ownkey.app.standing import state_of
 from ownkey.engine.target import locate
 from ownkey.store.audit_verify import glance
@@ -20,14 +21,6 @@ from ownkey.talk.errors import OwnkeyError
 
 if TYPE_CHECKING:
     from ownkey.app.house import House
-
-
-ROOTS = {
-    "file": "the file that OWNKEY_MASTER_KEY_FILE names",
-    "password": "the password in the environment",
-    "keychain": "the system's keychain",
-    "home": "root.key in the home folder",
-}
 
 
 PRICE_ALERTS = ("price_changed", "price_missing")
@@ -77,7 +70,9 @@ def _vault(house: House) -> Finding:
     reason = house.vault.sealed_reason
     if reason:
         return Finding("vault", "wrong", reason)
-    return Finding("vault", "ok", f"open; the root key comes from {ROOTS.get(house.vault.root_source, 'nowhere yet')}")
+    return Finding(
+        "vault", "ok", f"open; the root key comes from {SOURCES.get(house.vault.root_source, 'nowhere yet')}"
+    )
 
 
 def _audit(house: House) -> Finding:

@@ -20,6 +20,7 @@ from ownkey.app.house import OWNER, House
 from ownkey.app.keys import KeyRing
 from ownkey.app.pricing import PriceBook
 from ownkey.app.providers import ModelView, Providers
+from ownkey.app.safe import Safe
 from ownkey.app.usage import UsageBook
 from ownkey.engine.answer import Whole
 from ownkey.engine.call import Call
@@ -67,6 +68,10 @@ class Ownkey:
     @cached_property
     def keys(self) -> KeyRing:
         return KeyRing(self.house, self.owner)
+
+    @cached_property
+    def vault(self) -> Safe:
+        return Safe(self.house)
 
     @cached_property
     def budgets(self) -> BudgetBook:

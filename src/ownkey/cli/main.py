@@ -17,6 +17,7 @@ from ownkey.cli import (
     chat,
     check,
     doctor,
+    fernet,
     gallery,
     keys,
     models,
@@ -30,6 +31,7 @@ from ownkey.cli import (
     simulate,
     tokens,
     usage,
+    vault,
 )
 from ownkey.cli.problems import exit_code
 from ownkey.talk.errors import OwnkeyError
@@ -62,6 +64,7 @@ def ownkey(
 
 app.command()(serve.serve)
 app.add_typer(keys.app, name="keys")
+keys.app.command("import-fernet")(fernet.import_fernet)
 app.add_typer(providers.app, name="providers")
 providers.app.command("add")(gallery.add_provider)
 providers.app.command("remove")(gallery.remove_provider)
@@ -81,6 +84,7 @@ usage.app.command("reconcile")(reconcile.reconcile)
 app.add_typer(alerts.app, name="alerts")
 app.add_typer(audit.app, name="audit")
 app.add_typer(tokens.app, name="tokens")
+app.add_typer(vault.app, name="vault")
 app.command()(simulate.simulate)
 app.command()(doctor.doctor)
 

@@ -91,7 +91,7 @@ async def attempt(
     last: bool,
 ) -> Result:
     """One try at one target, with none of the keys that are `passed`; `last`: no other target is left to be asked."""
-    with sender.key(call.owner, target, passed) as key:
+    async with sender.key(call.owner, target, passed) as key:
         last = last and not sender.has_other(call.owner, target, key, passed)
         return await sender.as_budgets_are(lambda: _try(sender, prices, call, target, number, key, last=last))
 

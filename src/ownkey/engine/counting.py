@@ -46,7 +46,7 @@ async def count(sender: Sender, asked: Count, target: Target, number: int, passe
     spoken = target.wire
     if body is None or not isinstance(spoken, Counter):
         return Counted(estimate(asked), receipt, (ESTIMATED,))
-    with sender.key(asked.owner, target, passed) as key:
+    async with sender.key(asked.owner, target, passed) as key:
         try:
             sending = Sending(target, spoken, "count", body, number, spoken.name, hops=asked.hops)
             incoming = await sender.send(asked, sending, key)

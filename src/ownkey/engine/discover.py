@@ -39,7 +39,7 @@ class Discovery:
 
         Raises what the provider answers, KeyMissing, or BadConfiguration.
         """
-        key = self._key(owner, provider) if key is None else key
+        key = await self._key(owner, provider) if key is None else key
         if key.row is not None and self._uses.due(key.row.id):
             await self._uses.note(key.row.id, Actor("owner", owner), provider.id, key.row.origin)
         models = await self._ask(provider, key, MAX_PAGES)
@@ -75,11 +75,11 @@ class Discovery:
                 break
         return models
 
-    def _key(self, owner: str, provider: Provider) -> Opened:
+    async def _key(self, owner: str, provider: Provider) -> Opened:
         if provider.kind != "cloud" and not self._vault.has(owner, provider.id):
             return Opened()
         origin, _ = locate(provider, "models", self._store.choices.get(provider.id))
-        row, secret = self._vault.open(owner, provider.id, origin)
+        row, secret = await self._vault.opened(owner, provider.id, origin)
         return Opened(row.id, secret, row)
 
     async def _page(self, outgoing: Outgoing, spoken: Wire) -> Listed:

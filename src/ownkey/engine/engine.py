@@ -158,7 +158,7 @@ class Engine:
         self, request: Request, target: Target, number: int, passed: tuple[Version, ...], *, last: bool
     ) -> Answer:
         passed += request.passed
-        with self._sender.key(request.owner, target, passed) as key:
+        async with self._sender.key(request.owner, target, passed) as key:
             last = last and not self._sender.has_other(request.owner, target, key, passed)
             return await self._sender.as_budgets_are(lambda: self._try(key, request, target, number, last=last))
 

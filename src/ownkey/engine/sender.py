@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, Generator
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import Protocol, TypeVar
 
 from msgspec import Struct, structs
@@ -98,8 +98,8 @@ class Sender:
         self._transport = transport
         self._deadlines = deadlines
 
-    @contextmanager
-    def key(self, owner: str, target: Target, passed: tuple[Version, ...] = ()) -> Generator[Opened]:
+    @asynccontextmanager
+    async def key(self, owner: str, target: Target, passed: tuple[Version, ...] = ()) -> AsyncGenerator[Opened]:
         """The key that a try is made with, but for those that are `passed`. What comes of the try is noted of it.
 
         Raises KeyMissing, KeyUnreadable or VaultSealed. An error that leaves says whether there is another key.
@@ -107,7 +107,7 @@ class Sender:
         if target.provider.kind != "cloud" and not self._vault.has(owner, target.provider.id):
             yield Opened()
             return
-        row, secret = self._vault.open(owner, target.provider.id, target.origin, target.model, passed)
+        row, secret = await self._vault.opened(owner, target.provider.id, target.origin, target.model, passed)
         try:
             yield Opened(row.id, secret, row)
         except OwnkeyError as error:

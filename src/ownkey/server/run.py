@@ -24,6 +24,7 @@ from ownkey.server.refusal import Limits
 from ownkey.server.site import Site
 from ownkey.settings import Settings
 from ownkey.talk.errors import BadConfiguration
+from ownkey.vault.memory import keep_private
 
 DRAIN_S = 10
 BACKLOG = 2048
@@ -42,8 +43,10 @@ def run(settings: Settings, *, announce: Callable[[str], None], command: str = "
     `command` is how `ownkey` is called in the shell that reads what is announced.
     """
     listener = _listen(settings.host, settings.port)
+    keep_private()
     house = House(settings)
     house.open()
+    unwatch = house.vault.latch.watch()
     _spare_the_collector()
     config = uvicorn.Config(
         _no_asgi,
@@ -67,6 +70,7 @@ def run(settings: Settings, *, announce: Callable[[str], None], command: str = "
         try:
             server.run(sockets=[listener])
         finally:
+            unwatch()
             house.close()
 
 

@@ -39,6 +39,13 @@ class Settings(Struct, frozen=True, eq=False, kw_only=True):
     encryption_password: Password | None
     encryption_salt: Password | None
     keychain: bool
+    transit_url: str | None
+    transit_key: str
+    transit_mount: str
+    transit_namespace: str | None
+    transit_token: Password | None
+    transit_token_file: Path | None
+    transit_ca_file: Path | None
     environment_keys: bool
     allow_private_hosts: frozenset[tuple[str, int]]
     fallback: tuple[str, ...]

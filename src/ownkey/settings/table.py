@@ -68,6 +68,32 @@ TABLE: tuple[Setting, ...] = (
         "Whether the root key may be kept in the keychain of the operating system.",
     ),
     Setting(
+        "transit_url",
+        "OWNKEY_TRANSIT_URL",
+        "url",
+        None,
+        "A HashiCorp Vault or OpenBao whose transit engine keeps the root key. Without TLS its `host:port` must be in "
+        "`allow_private_hosts`.",
+    ),
+    Setting("transit_key", "OWNKEY_TRANSIT_KEY", "text", "ownkey", "The name of the key in that transit engine."),
+    Setting("transit_mount", "OWNKEY_TRANSIT_MOUNT", "text", "transit", "Where the engine is mounted."),
+    Setting("transit_namespace", "OWNKEY_TRANSIT_NAMESPACE", "text", None, "The namespace there, where there is one."),
+    Setting("transit_token", "OWNKEY_TRANSIT_TOKEN", "password", None, "The token that server asks for.", True),
+    Setting(
+        "transit_token_file",
+        "OWNKEY_TRANSIT_TOKEN_FILE",
+        "path",
+        None,
+        "A file with the token, read anew for each request: an agent may renew it.",
+    ),
+    Setting(
+        "transit_ca_file",
+        "OWNKEY_TRANSIT_CA_FILE",
+        "path",
+        None,
+        "A PEM file with the authority that signs that server's certificate, beside those of the system.",
+    ),
+    Setting(
         "environment_keys",
         "OWNKEY_ENVIRONMENT_KEYS",
         "switch",

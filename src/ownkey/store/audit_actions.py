@@ -59,6 +59,9 @@ ACTIONS: Mapping[str, Action] = {
     "token.created": Action("a token for the gateway is made", "token", "name, token: `REDACTED`"),
     "token.revoked": Action("a token is revoked", "token", "name", narrows=True),
     "vault.opened": Action("a process has opened the vault", "vault", "where the root key came from"),
+    "vault.rotated": Action("another root key takes over", "vault", "from, to: where they are kept; kek: its id"),
+    "vault.sealed": Action("its owner seals the vault", "vault", narrows=True),
+    "vault.unsealed": Action("its owner opens the vault again", "vault", narrows=True),
     "usage.exported": Action("the book is written to a file", "usage", "since_ms, until_ms, format"),
     "audit.exported": Action("the trail is written to a file", "audit", "count"),
     "audit.adopted": Action(

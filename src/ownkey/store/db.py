@@ -19,6 +19,7 @@ from ownkey.store.install import Install
 from ownkey.store.keys import Keys
 from ownkey.store.models import Models
 from ownkey.store.prices import PriceTable
+from ownkey.store.rotation import Rotations
 from ownkey.store.schema import make_ready
 from ownkey.store.signs import Signs
 from ownkey.store.tokens import Tokens
@@ -47,6 +48,7 @@ class Store:
         self.tokens = Tokens(database)
         self.models = Models(database)
         self.install = Install(database)
+        self.rotations = Rotations(database)
         self._audit: Audit | None = None
 
     @classmethod

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from msgspec import Struct, structs
-from sqlalchemy import Row, delete, func, select, text, update
+from sqlalchemy import Connection, Row, delete, func, select, text, update
 
 from ownkey.store import tables
 from ownkey.store.connect import Database
@@ -59,13 +59,14 @@ class Keys:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def put(self, row: KeyRow) -> bool:
+    def put(self, row: KeyRow, *, under: bytes | None) -> bool:
         """Keep this key in place of the one of the same owner, provider and label, whose place and terms stay.
 
-        False, and nothing changed, where that one's version is not lower: somebody else replaced it meanwhile.
+        `under`: the check value of the root key that it was sealed with. False, and nothing changed, where that one's
+        version is not lower, for somebody else replaced it meanwhile, or where that root key is no longer in use.
         """
         with self._database.writing() as connection:
-            return connection.execute(_PUT, structs.asdict(row)).rowcount == 1
+            return _counted(connection, under) and connection.execute(_PUT, structs.asdict(row)).rowcount == 1
 
     def get(self, id: str) -> KeyRow | None:
         with self._database.reading() as connection:
@@ -145,6 +146,21 @@ _PUT = text(
     " ON CONFLICT (owner, provider, label) DO UPDATE SET "
     f"{', '.join(f'{name} = excluded.{name}' for name in _OF_THE_SECRET)} WHERE excluded.version > keys.version"
 )
+
+
+def _counted(connection: Connection, under: bytes | None) -> bool:
+    """Whether that root key is in use, or the one that takes over from it; what is sealed with either is counted."""
+    if under is None:
+        return True
+    current, coming = tables.install.c, tables.rotation.c
+    if connection.execute(
+        update(tables.install)
+        .where(current.root_check == under)
+        .values(root_wraps=func.coalesce(current.root_wraps, 0) + 1)
+    ).rowcount:
+        return True
+    here = (coming.to_check == under) & (coming.step == "wrapping")
+    return connection.execute(update(tables.rotation).where(here).values(wraps=coming.wraps + 1)).rowcount == 1
 
 
 def _key(row: Row[tuple[object, ...]]) -> KeyRow:

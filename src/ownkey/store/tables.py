@@ -51,7 +51,25 @@ install = Table(
     Column("root_source", Text),
     Column("root_check", LargeBinary),
     _column("created_at_ms", _Int),
+    Column("root_probe", LargeBinary),
+    *(Column(name, _Int) for name in ("root_since_ms", "root_wraps", "sealed_at_ms")),
     CheckConstraint("one = 1", name="install_is_one_row"),
+    sqlite_strict=True,
+)
+
+# A root key that takes over from another; no row where none does.
+rotation = Table(
+    "rotation",
+    metadata,
+    Column("one", _Int, primary_key=True, autoincrement=False),
+    *(_column(name, Text) for name in ("step", "from_source", "to_source")),
+    *(_column(name, LargeBinary) for name in ("from_check", "to_check")),
+    Column("to_probe", LargeBinary),
+    Column("to_place", Text),
+    *(Column(name, LargeBinary) for name in ("forward", "backward")),
+    *(_column(name, _Int) for name in ("wraps", "started_at_ms")),
+    CheckConstraint("one = 1", name="rotation_is_one_row"),
+    CheckConstraint("step IN ('making', 'sharing', 'wrapping', 'leaving')", name="rotation_step_known"),
     sqlite_strict=True,
 )
 

@@ -47,17 +47,49 @@ def read_or_make(path: Path) -> Root:
     try:
         return read(path)
     except FileNotFoundError:
-        _make(path)
+        _make(path, os.urandom(32))
     return read(path)
 
 
-def _make(path: Path) -> None:
+def keep(path: Path, raw: bytes) -> None:
+    """These 32 bytes in that file. Raises BadConfiguration where it cannot be made, or holds others already."""
+    _private_folder(path.parent)
+    if not path.exists():
+        _make(path, raw)
+    if read(path).handover() != raw:
+        raise BadConfiguration(f"There is another root key in {path} already.", "Name a file that is not there yet.")
+
+
+def beside(path: Path, check: bytes) -> Path:
+    """Where the root key with that check value waits until it takes over the place of the one in `path`."""
+    return path.with_name(f"{path.name}.{check[:8].hex()}")
+
+
+def replace(path: Path, fresh: Path) -> None:
+    """`fresh` takes the place of `path`, whose root key is gone then, and so are drafts that a kill has left.
+
+    Nothing where all that is so already.
+    """
+    if fresh.exists():
+        fresh.replace(path)
+    drafts = re.compile(re.escape(path.name) + r"(\.[0-9a-f]{16}){1,2}")
+    for left in [one for one in path.parent.iterdir() if drafts.fullmatch(one.name)]:
+        left.unlink(missing_ok=True)
+    _sync_folder(path.parent)
+
+
+def remove(path: Path) -> None:
+    path.unlink(missing_ok=True)
+    _sync_folder(path.parent)
+
+
+def _make(path: Path, raw: bytes) -> None:
     # A link appears whole or not at all, and never over another file; so no reader meets half a key.
     draft = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NO_LINK, 0o600)
     try:
         with os.fdopen(descriptor, "wb") as file:
-            file.write(base64.b64encode(os.urandom(32)) + b"\n")
+            file.write(base64.b64encode(raw) + b"\n")
             file.flush()
             os.fsync(descriptor)
         os.link(draft, path)
@@ -67,10 +99,14 @@ def _make(path: Path) -> None:
         raise BadConfiguration(f"The root key file {path} cannot be made ({wrong.strerror}).") from None
     finally:
         draft.unlink()
+    _sync_folder(path.parent)
+
+
+def _sync_folder(folder: Path) -> None:
     if os.name == "posix":
-        folder = os.open(path.parent, os.O_RDONLY)
-        os.fsync(folder)
-        os.close(folder)
+        descriptor = os.open(folder, os.O_RDONLY)
+        os.fsync(descriptor)
+        os.close(descriptor)
 
 
 def _private_folder(folder: Path) -> None:

@@ -56,10 +56,13 @@ def derive(password: Password | None, salt: Password | None, cost: Cost) -> Root
     _must_be_strong(_SALT, salt, least=8)
     if password.reveal() == salt.reveal():
         raise BadConfiguration(f"{_SALT} is the same as {_PASSWORD}.", "Take another random text.")
-    maker = Argon2id(
-        salt=salt.reveal(), length=32, iterations=cost.passes, lanes=cost.lanes, memory_cost=cost.memory_kib
-    )
-    return Root(maker.derive(password.reveal()))
+    return Root(stretch(password.reveal(), salt.reveal(), cost))
+
+
+def stretch(password: bytes, salt: bytes, cost: Cost, length: int = 32) -> bytes:
+    """Argon2id (RFC 9106), version 0x13, without secret and associated data."""
+    maker = Argon2id(salt=salt, length=length, iterations=cost.passes, lanes=cost.lanes, memory_cost=cost.memory_kib)
+    return maker.derive(password)
 
 
 def _must_be_strong(variable: str, value: Password, least: int) -> None:

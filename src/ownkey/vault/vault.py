@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import time
+from collections.abc import Callable
 from secrets import token_hex
-from threading import Lock
 from typing import Any, Literal, NoReturn, Protocol
 
 from msgspec.structs import replace
@@ -15,7 +16,6 @@ from ownkey.store.audit_chain import AuditKey
 from ownkey.store.db import Store
 from ownkey.store.keys import KeyRow
 from ownkey.talk.errors import (
-    BadConfiguration,
     InvalidRequest,
     KeyMissing,
     KeyUnreadable,
@@ -25,13 +25,20 @@ from ownkey.talk.errors import (
 from ownkey.talk.origin import Origin
 from ownkey.talk.secret import Secret
 from ownkey.vault.choice import Version, fitting, in_service, none_fits
-from ownkey.vault.envelope import Bound, Root, seal, unseal
+from ownkey.vault.envelope import Root
+from ownkey.vault.keychain import Keychain
+from ownkey.vault.latch import Latch
 from ownkey.vault.notes import KeyNotes
-from ownkey.vault.root import find
+from ownkey.vault.ring import Ring, bound
+from ownkey.vault.root import PASSWORD, TRANSIT, kind
+from ownkey.vault.rotate import Turn
 
 CACHE_S = 0.9
 _CACHED = 4096
 _TRIES = 8
+
+# NIST SP 800-38D, 8.3: a key is used with random nonces of 96 bits 2**32 times at most.
+MOST_WRAPS = 2**31
 
 # What a masked key looks like, which a form may send back in place of the key.
 _MASK = re.compile(rb"\.{3}|\*{3}|REDACTED")
@@ -51,21 +58,29 @@ class Environment(Protocol):
 class Vault:
     """Opens itself at the first use, which may take seconds: call `unlock` at the start. Safe to use from many threads.
 
-    Once sealed it stays so until `unlock` is called again: a keychain that hangs is not asked at every request.
+    `latch` says whether it is open. `most_wraps`: so many keys are sealed under one root key, and then another is made.
     """
 
-    def __init__(self, store: Store, settings: Settings, environment: Environment | None = None) -> None:
+    def __init__(
+        self,
+        store: Store,
+        settings: Settings,
+        environment: Environment | None = None,
+        *,
+        keychain: Callable[[], Keychain] = Keychain,
+        most_wraps: int = MOST_WRAPS,
+    ) -> None:
         self.notes = KeyNotes(store)
         self._environment = environment
         self._store = store
         self._settings = settings
-        self._unlocking = Lock()
-        self._open: tuple[Root, str] | None = None
-        self._sealed: BadConfiguration | VaultSealed | None = None
+        self._keychain = keychain
+        self._most_wraps = most_wraps
         self._rows: dict[tuple[str, str], tuple[float, list[KeyRow]]] = {}
-        self._opened_keys: dict[Place, tuple[float, KeyRow, Secret]] = {}
+        self._opened_keys: dict[Place, tuple[float, Ring | None, KeyRow, Secret]] = {}
         self._newest: dict[str, int] = {}
         self._changes = 0
+        self.latch = Latch(store, settings, keychain, forget=self._opened_keys.clear)
 
     @property
     def status(self) -> Literal["open", "sealed"]:
@@ -75,27 +90,39 @@ class Vault:
     def sealed_reason(self) -> str | None:
         """Why it is sealed, and what to do; None where it is open."""
         try:
-            self._root()
+            self.latch.ring()
         except VaultSealed as sealed:
             return str(sealed)
         return None
 
     @property
     def root_source(self) -> str:
-        """Where the root key comes from: `file`, `password`, `keychain` or `home`; empty where there is none yet."""
-        return (self._store.install.get().root_source or "").partition(" ")[0]
+        """Where the root key comes from, as `root.kind` has it; empty where there is none yet."""
+        return kind(self._store.install.get().root_source)
 
     def audit_keys(self) -> list[AuditKey]:
         """What heads of the audit trail are sealed with, the first for new ones. Raises VaultSealed."""
-        root, install_id = self._root()
-        return [AuditKey(install_id, root.kek_id, root.audit_key())]
+        ring = self.latch.ring()
+        keks = [
+            ring.sealing,
+            *(kek for kek in (ring.current, ring.coming) if kek is not None and kek is not ring.sealing),
+        ]
+        return [AuditKey(ring.install_id, kek.kek_id, kek.audit_key()) for kek in keks]
 
     def unlock(self) -> None:
         """Find the root key now. Raises BadConfiguration where a setting is to be mended, else VaultSealed."""
-        with self._unlocking:
-            self._unlock()
-        if self._sealed is not None:
-            raise self._sealed
+        self._opened_keys.clear()
+        self.latch.unlock()
+
+    def seal(self) -> None:
+        """Give no key any more, here at once and in every other process within a second, until `unseal`."""
+        self._store.install.set_sealed(True)
+        self.latch.look()
+
+    def unseal(self) -> None:
+        """Give keys again. Raises as `unlock`."""
+        self._store.install.set_sealed(False)
+        self.unlock()
 
     def put(
         self, owner: str, provider: str, origin: Origin, secret: Secret, label: str = "default", **fields: Any
@@ -105,21 +132,37 @@ class Vault:
         `fields` are those of a new key's row, or what is known of the secret. Raises VaultSealed, and InvalidRequest
         for a masked key.
         """
-        root, install_id = self._root()
+        self._make_room()
         self.refuse_masked(secret)
         for _ in range(_TRIES):
             row = replace(self._next(owner, provider, str(origin), label, secret.masked()), **fields)
-            row = replace(row, sealed=seal(root, _bound(install_id, row), secret.reveal()))
-            if self._store.keys.put(row):
+            ring = self.latch.ring()
+            row = replace(row, sealed=ring.seal(bound(ring.install_id, row), secret.reveal()))
+            if self._store.keys.put(row, under=ring.sealing.check(ring.install_id)):
                 self._forget(owner, provider)
                 self._newest[row.id] = max(row.version, self._newest.get(row.id, 0))
                 return row
+            self.latch.look()
         raise StorageUnavailable(f"The key for {provider} is being replaced by others all the time.", "Try again.")
 
     def refuse_masked(self, secret: Secret) -> None:
         """Raises InvalidRequest for what a form shows in place of a key."""
         if _MASK.search(secret.reveal()):
             raise InvalidRequest("This is a masked key.", "Enter the whole key, or leave it as it is.", param="key")
+
+    async def opened(
+        self,
+        owner: str,
+        provider: str,
+        origin: Origin,
+        model: str | None = None,
+        passed: tuple[Version, ...] = (),
+    ) -> tuple[KeyRow, Secret]:
+        """As `open`, without keeping the event loop from anything where a server has the root key."""
+        ring = self.latch.now()
+        if ring is None or isinstance(ring.current, Root):
+            return self.open(owner, provider, origin, model, passed)
+        return await asyncio.to_thread(self.open, owner, provider, origin, model, passed)
 
     def open(
         self,
@@ -137,8 +180,8 @@ class Vault:
         """
         place = (owner, provider, origin, model, passed)
         known = self._opened_keys.get(place)
-        if known is not None and time.monotonic() < known[0]:
-            return known[1], known[2]
+        if known is not None and time.monotonic() < known[0] and known[1] is self.latch.now():
+            return known[2], known[3]
         for _ in range(_TRIES):
             before = self._changes
             try:
@@ -174,9 +217,7 @@ class Vault:
     def _open_stored(
         self, owner: str, provider: str, origin: Origin, model: str | None, passed: tuple[Version, ...]
     ) -> tuple[KeyRow, Secret]:
-        rows = self._stored(owner, provider)
-        if not any(row.from_environment for row in rows):
-            self._root()
+        rows = self._readable(owner, provider)
         if not rows:
             raise KeyMissing(f"No key for {provider} is stored.", f"Add one: ownkey keys set {provider}")
         unreadable: KeyUnreadable | None = None
@@ -187,12 +228,26 @@ class Vault:
                 unreadable = unreadable or error
         raise unreadable or none_fits(rows, str(origin), model, _now_ms())
 
+    def _readable(self, owner: str, provider: str) -> list[KeyRow]:
+        """The rows; they and the root keys anew where another root key took over meanwhile."""
+        self.latch.must_not_be_sealed()
+        rows = self._stored(owner, provider)
+        if any(row.from_environment for row in rows):
+            return rows
+        ring = self.latch.ring()
+        if all(ring.has(row.sealed) for row in rows):
+            return rows
+        self._forget(owner, provider)
+        self.latch.look()
+        return self._stored(owner, provider)
+
     def _fitting(self, rows: list[KeyRow], origin: str, model: str | None, passed: tuple[Version, ...]) -> list[KeyRow]:
         return fitting(rows, origin, model, _now_ms(), passed=passed, resting=self.notes.resting)
 
     def _opened_row(self, row: KeyRow) -> Secret:
         if not row.from_environment:
-            return self._opened(*self._root(), row)
+            return self._opened(self.latch.ring(), row)
+        self.latch.must_not_be_sealed()
         found = self._environment.find(row.owner, row.provider) if self._environment else None
         if found is None or found[0].id != row.id:
             raise KeyMissing(f"The key for {row.provider} is no longer in the environment.", "Store one.")
@@ -203,7 +258,7 @@ class Vault:
         if len(self._opened_keys) >= _CACHED:
             self._opened_keys.clear()
         until, _ = self._rows.get(place[:2], (0.0, []))
-        self._opened_keys[place] = (until, row, secret)
+        self._opened_keys[place] = (until, self.latch.now(), row, secret)
 
     def _forget(self, owner: str, provider: str) -> None:
         self._rows.pop((owner, provider), None)
@@ -254,6 +309,19 @@ class Vault:
         self._forget(owner, provider)
         return removed
 
+    def _make_room(self) -> None:
+        """Another root key, where this one has sealed its fill; that of a server is the server's to count."""
+        self.latch.ring()
+        noted = self._store.install.get()
+        if (noted.root_wraps or 0) < self._most_wraps or kind(noted.root_source) == TRANSIT:
+            return
+        if kind(noted.root_source) == PASSWORD:
+            raise VaultSealed(
+                "This root key has sealed as many keys as one may.", "Give another password: `ownkey vault rotate`."
+            )
+        for _ in Turn(self._store, self._settings, self.latch, self._keychain).run():
+            pass
+
     def _next(self, owner: str, provider: str, origin: str, label: str, masked: str) -> KeyRow:
         """The row to come, with nothing sealed in it yet: a version above every one that was seen."""
         rows = self._store.keys.of(owner, provider)
@@ -266,11 +334,11 @@ class Vault:
         terms = ("position", "expires_at_ms", "paused_at_ms", "models")
         return replace(new, **{name: getattr(old, name) for name in terms})
 
-    def _opened(self, root: Root, install_id: str, row: KeyRow) -> Secret:
+    def _opened(self, ring: Ring, row: KeyRow) -> Secret:
         if row.version < self._newest.get(row.id, 0):
             _unreadable(row, "is an older version put back")
         try:
-            secret = Secret(unseal(root, _bound(install_id, row), row.sealed))
+            secret = Secret(ring.unseal(bound(ring.install_id, row), row.sealed))
         except KeyUnreadable as wrong:
             raise KeyUnreadable(f"{row.provider}: {wrong.message}", wrong.hint) from None
         except ValueError:
@@ -298,32 +366,9 @@ class Vault:
         found = self._environment.find(owner, provider) if self._environment else None
         return [found[0]] if found else []
 
-    def _root(self) -> tuple[Root, str]:
-        if self._open is None:
-            with self._unlocking:
-                if self._open is None and self._sealed is None:
-                    self._unlock()
-        if self._open is None:
-            why = self._sealed or VaultSealed("The vault is sealed.")
-            raise VaultSealed(why.message, why.hint)
-        return self._open
-
-    def _unlock(self) -> None:
-        self._opened_keys.clear()
-        try:
-            root = find(self._settings, self._store.install)
-        except (BadConfiguration, VaultSealed) as sealed:
-            self._open, self._sealed = None, sealed
-        else:
-            self._open, self._sealed = (root, self._store.install.get().id), None
-
 
 def _now_ms() -> int:
     return time.time_ns() // 1_000_000
-
-
-def _bound(install_id: str, row: KeyRow) -> Bound:
-    return Bound(install_id, row.owner, row.provider, row.origin, row.id, row.version)
 
 
 def _unreadable(row: KeyRow, why: str) -> NoReturn:
