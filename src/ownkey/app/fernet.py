@@ -130,7 +130,10 @@ def _store(house: House, owner: str, value: Value, secret: Secret, *, replace: b
     if manifest.kind == "demo":
         raise InvalidRequest(f"{manifest.name} takes no key.")
     origin, _ = locate(manifest, "models", house.store.choices.get(manifest.id))
-    return house.vault.put(owner, manifest.id, origin, secret, value.label)
+    told = {"provider": manifest.id, "origin": str(origin), "label": value.label, "key": REDACTED}
+    action = "key.replaced" if there else "key.added"
+    with house.audit.within(action, f"{manifest.id}/{value.label}", owner=owner, detail=told):
+        return house.vault.put(owner, manifest.id, origin, secret, value.label)
 
 
 def _json(text: str) -> Iterator[Value]:
