@@ -28,6 +28,7 @@ from ownkey.cli import (
     simulate,
     tokens,
     usage,
+    users,
 )
 from ownkey.cli.problems import exit_code
 from ownkey.talk.errors import OwnkeyError
@@ -75,6 +76,7 @@ usage.app.command("reprice")(reprice.reprice_usage)
 usage.app.command("reconcile")(reconcile.reconcile)
 app.add_typer(alerts.app, name="alerts")
 app.add_typer(tokens.app, name="tokens")
+app.add_typer(users.app, name="users")
 app.command()(simulate.simulate)
 app.command()(doctor.doctor)
 

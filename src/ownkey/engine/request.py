@@ -8,6 +8,7 @@ import time
 
 from msgspec import Struct
 
+from ownkey.routing.scope import Scope
 from ownkey.talk.chat import Chat, File, Image, Opaque, ToolResult
 from ownkey.wires.wire import Ask, Door
 
@@ -26,7 +27,7 @@ class Request(Struct):
 
     `price_accepted`: the caller goes on where the price is not known; `over_accepted`: where a budget that asks is
     passed. `automation`: which of them it is a run of. `headers` go to a provider of the client's own
-    wire: they belong to the body.
+    wire: they belong to the body. `scope` is what the caller's token is limited to.
     """
 
     id: str
@@ -41,6 +42,7 @@ class Request(Struct):
     over_accepted: bool = False
     automation: str | None = None
     headers: tuple[tuple[bytes, bytes], ...] = ()
+    scope: Scope | None = None
 
     def as_chat(self) -> Chat:
         """The whole request in words; raises InvalidRequest or Unsupported where the client's cannot be read."""

@@ -37,7 +37,7 @@ class Gateway:
         door's own form."""
         request_id = new_id()
         try:
-            caller = caller_of(head, self._tokens)
+            caller = caller_of(exchange, head, self._tokens)
             check_body_is_json(head)
             ask = self._door.read_ask(exchange.body, named)
             request = self._request(request_id, caller, ask, head)
@@ -75,6 +75,7 @@ class Gateway:
             over_accepted=head.over_accepted,
             automation=head.automation,
             headers=head.passed,
+            scope=caller.scope if caller else None,
         )
 
     def _ids(self, request_id: str) -> list[Header]:

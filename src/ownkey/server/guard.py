@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
-from ownkey.server.exchange import Header
-from ownkey.talk.errors import InvalidRequest, InvalidToken
+from ownkey.server.exchange import Exchange, Header
+from ownkey.talk.errors import InvalidRequest, InvalidToken, PermissionDenied
 from ownkey.vault.tokens import Caller, Tokens
 
 LOOPBACK = frozenset({b"localhost", b"127.0.0.1", b"[::1]"})
 ACCEPT_PRICE = b"x-ownkey-accept-unknown-price"
 ACCEPT_OVER = b"x-ownkey-accept-over-budget"
 AUTOMATION = b"x-ownkey-automation"
+USER = b"x-ownkey-user"
 MOST_AUTOMATION_BYTES = 128
 
 # What a body's fields depend on (Anthropic, Beta headers): without it the provider would refuse them.
@@ -21,9 +23,10 @@ PASSED = frozenset({b"anthropic-beta"})
 MOST_PASSED_BYTES = 2048
 
 _TOKENS = frozenset({b"x-api-key", b"x-goog-api-key"})
+_USER = re.compile(rb"[A-Za-z0-9._@+:-]{1,128}")
 _READ = (
     frozenset({b"host", b"authorization", b"content-type", b"content-encoding", b"anthropic-version"})
-    | {ACCEPT_PRICE, ACCEPT_OVER, AUTOMATION}
+    | {ACCEPT_PRICE, ACCEPT_OVER, AUTOMATION, USER}
     | _TOKENS
     | PASSED
 )
@@ -32,8 +35,8 @@ _READ = (
 class Head(Struct):
     """What is read of a request's headers; None where one did not come. `host` is None too where several came.
 
-    `automation` is the name of the one that it is a run of. `anthropic`: a client of Anthropic's. `passed`: what goes
-    on to a provider of the client's own wire.
+    `automation` is the name of the one that it is a run of; `user` whom of its users an application asks for.
+    `anthropic`: a client of Anthropic's. `passed`: what goes on to a provider of the client's own wire.
     """
 
     host: bytes | None = None
@@ -43,13 +46,14 @@ class Head(Struct):
     price_accepted: bool = False
     over_accepted: bool = False
     automation: str | None = None
+    user: str | None = None
     anthropic: bool = False
     passed: tuple[Header, ...] = ()
 
 
 def read_head(headers: Iterable[Header]) -> Head:
     """Raises InvalidToken where two different tokens came, or one of a kind that is not understood, and InvalidRequest
-    for an automation without a proper name."""
+    for an automation or a user without a proper name."""
     head = Head()
     hosts = 0
     for name, value in headers:
@@ -73,6 +77,8 @@ def read_head(headers: Iterable[Header]) -> Head:
             head.over_accepted = value.lower() == b"yes"
         elif name == AUTOMATION:
             head.automation = _automation(value)
+        elif name == USER:
+            head.user = _user(value, head.user)
         else:
             token = _bearer(value) if name == b"authorization" else value
             if head.token is not None and head.token != token:
@@ -92,6 +98,15 @@ def _automation(value: bytes) -> str:
     return name.decode("ascii")
 
 
+def _user(value: bytes, before: str | None) -> str:
+    name = value.strip()
+    if not _USER.fullmatch(name) or before is not None:
+        raise InvalidRequest(
+            "A user is named once, by 1 to 128 letters, digits and any of . _ @ + : -", param=USER.decode()
+        )
+    return name.decode("ascii")
+
+
 def host_allowed(host: bytes | None, allowed: frozenset[bytes]) -> bool:
     """Whether the one Host header names this machine: a name that was rebound to it by DNS does not."""
     if host is None:
@@ -100,14 +115,28 @@ def host_allowed(host: bytes | None, allowed: frozenset[bytes]) -> bool:
     return (name if name and port.isdigit() else host.lower()) in allowed
 
 
-def caller_of(head: Head, tokens: Tokens) -> Caller | None:
-    """The caller, or None where no token came. Raises InvalidToken for one that is not good."""
+def caller_of(exchange: Exchange, head: Head, tokens: Tokens) -> Caller | None:
+    """The caller, or None where no token came. Raises InvalidToken for one that is not good, and PermissionDenied for
+    one that is good for something else."""
     if head.token is None:
         return None
     caller = tokens.caller(head.token)
     if caller is None:
         raise InvalidToken("This token is not known here.", "Make one with `ownkey tokens create NAME`.")
+    if caller.scope is not None and not caller.scope.admits(exchange.peer):
+        raise PermissionDenied("This token is not for your address.", "Ask from where it was made for.")
+    if caller.service or head.user is not None:
+        return _for_user(caller, head.user)
     return caller
+
+
+def _for_user(caller: Caller, user: str | None) -> Caller:
+    """An application's user owns what is his: no slash stands in an account's own id."""
+    if not caller.service:
+        raise PermissionDenied("This token asks for nobody but its owner.", f"Leave {USER.decode()} out.")
+    if user is None:
+        raise InvalidRequest("Whom of your users this is for is not said.", f"Send {USER.decode()}.", param="user")
+    return structs.replace(caller, owner=f"{caller.owner}/{user}")
 
 
 def check_body_is_plain(head: Head) -> None:

@@ -85,7 +85,7 @@ class Operations:
             assert isinstance(door, Counter)
             ask = door.read_count_ask(exchange.body, named)
             owner = self._owner(caller, ask.model)
-            counted = await self._engine.count(Count(request_id, owner, door, ask))
+            counted = await self._engine.count(Count(request_id, owner, door, ask, caller.scope if caller else None))
             exchange.answer(200, door.write_count_reply(counted.tokens), _headers(counted.receipt, counted.warnings))
 
         await self._answered(exchange, head, door, answer)
@@ -99,7 +99,7 @@ class Operations:
     ) -> None:
         request_id = new_id()
         try:
-            await answer(request_id, caller_of(head, self._tokens))
+            await answer(request_id, caller_of(exchange, head, self._tokens))
         except OwnkeyError as error:
             _refuse(exchange, form, error, request_id)
         except asyncio.CancelledError:
@@ -118,6 +118,7 @@ class Operations:
             price_accepted=head.price_accepted,
             over_accepted=head.over_accepted,
             automation=head.automation,
+            scope=caller.scope if caller else None,
         )
 
     def _owner(self, caller: Caller | None, model: str) -> str:

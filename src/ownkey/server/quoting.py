@@ -31,7 +31,7 @@ class QuoteAsk(Struct, forbid_unknown_fields=True):
 
 async def serve_quote(house: House, exchange: Exchange, head: Head) -> None:
     """Raises what the door raises, and InvalidRequest, naming the field."""
-    caller = caller_of(head, house.tokens)
+    caller = caller_of(exchange, head, house.tokens)
     if caller is None:
         raise no_token()
     check_body_is_json(head)
@@ -54,6 +54,7 @@ async def serve_quote(house: House, exchange: Exchange, head: Head) -> None:
         door=door,
         ask=ask,
         automation=asked.automation,
+        scope=caller.scope,
     )
     told: dict[str, Any] = {"quotes": [plain(one) for one in quotes(house, request, models, asked.current)]}
     exchange.answer_json(200, told, [])

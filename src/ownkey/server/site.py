@@ -116,8 +116,9 @@ class Site:
         return None
 
     async def _models(self, exchange: Exchange, head: Head, form: str | None, model: str) -> None:
-        caller = caller_of(head, self._house.tokens)
-        listed = self._house.engine.listed(caller.owner if caller else NOBODY, demo_only=caller is None)
+        caller = caller_of(exchange, head, self._house.tokens)
+        owner, scope = (caller.owner, caller.scope) if caller else (NOBODY, None)
+        listed = self._house.engine.listed(owner, demo_only=caller is None, scope=scope)
         many, one = FORMS[form or (ANTHROPIC if head.anthropic else OPENAI)]
         if not model:
             exchange.answer_json(200, many(listed), [])

@@ -266,6 +266,81 @@ prices = Table(
     sqlite_strict=True,
 )
 
+# Who may sign in. `owner` is there from the beginning, and in one-person mode nobody else. `totp_step`: the last step
+# of a one-time code that was taken; without one, no second factor is asked for.
+users = Table(
+    "users",
+    metadata,
+    Column("id", Text, primary_key=True),
+    _column("name", Text),
+    Column("email", Text),
+    _column("role", Text),
+    _column("status", Text),
+    Column("password", Text),
+    Column("totp_step", _Int),
+    _column("created_at_ms", _Int),
+    UniqueConstraint("email", name="users_email_once"),
+    CheckConstraint("role IN ('owner', 'admin', 'member', 'viewer')", name="users_role_known"),
+    CheckConstraint("status IN ('active', 'suspended')", name="users_status_known"),
+    sqlite_strict=True,
+)
+
+# What a token is for, where it is not for everything of its owner's.
+token_terms = Table(
+    "token_terms",
+    metadata,
+    Column("token_id", Text, primary_key=True),
+    _column("kind", Text),
+    Column("scope", Text),
+    Column("expires_at_ms", _Int),
+    CheckConstraint("kind IN ('use', 'service')", name="token_terms_kind_known"),
+    sqlite_strict=True,
+)
+
+# Of browsers. `proved_at_ms`: when whoever it is last showed more than the cookie.
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("id", Text, primary_key=True),
+    _column("user_id", Text),
+    _column("digest", LargeBinary),
+    _column("created_at_ms", _Int),
+    _column("seen_at_ms", _Int),
+    _column("until_ms", _Int),
+    _column("proved_at_ms", _Int),
+    _column("agent", Text),
+    _column("address", Text),
+    UniqueConstraint("digest", name="sessions_digest_once"),
+    CheckConstraint("length(digest) = 32", name="sessions_digest_of_32_bytes"),
+    Index("sessions_by_user", "user_id"),
+    sqlite_strict=True,
+)
+
+# Whatever is good once: sign-in links, invitations, the step between password and code, recovery codes.
+tickets = Table(
+    "tickets",
+    metadata,
+    Column("digest", LargeBinary, primary_key=True),
+    _column("purpose", Text),
+    Column("user_id", Text),
+    _column("facts", Text),
+    _column("created_at_ms", _Int),
+    _column("until_ms", _Int),
+    Column("used_at_ms", _Int),
+    Index("tickets_by_user", "user_id", "purpose"),
+    sqlite_strict=True,
+)
+
+# Failed sign-ins since a time, by the name that was tried or the address it was tried from; digests of both.
+sign_ins = Table(
+    "sign_ins",
+    metadata,
+    Column("who", LargeBinary, primary_key=True),
+    _column("failures", _Int),
+    _column("since_ms", _Int),
+    sqlite_strict=True,
+)
+
 # What a row says of its beginning stays, and a row that has ended stays whole, whoever writes the SQL.
 _ENDED_OR_FORGED = (
     "OLD.state <> 'held' OR NEW.id <> OLD.id OR NEW.owner <> OLD.owner OR NEW.held_nano <> OLD.held_nano"
