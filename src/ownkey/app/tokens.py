@@ -60,8 +60,11 @@ class TokenBook:
         scope = scope_of([self._house.catalogue.get(one).id for one in providers], models, addresses)
         row, secret = self._house.tokens.create(self._owner, name, kind=kind, scope=scope, expires_at_ms=expires_at_ms)
         if budget is not None:
+            # What an application's users ask is theirs: it would not fall under a budget of the token's owner.
+            only = None if kind == "service" else self._owner
+            book = BudgetBook(self._house, self._owner, only=only)
             try:
-                BudgetBook(self._house, self._owner).set(f"token {name}"[:100], limit=budget, per=per, token=row.id)
+                book.set(f"token {name}"[:100], limit=budget, per=per, token=row.id)
             except OwnkeyError:
                 self._house.tokens.revoke(row.id)
                 raise

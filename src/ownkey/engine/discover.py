@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from secrets import token_hex
 
 from ownkey.catalog.manifest import Model, Provider
 from ownkey.engine.target import headers, hide_key, key_header, locate
@@ -30,12 +31,16 @@ class Discovery:
         self._vault = vault
         self._transport = transport
 
-    async def refresh(self, owner: str, provider: Provider) -> list[Model]:
-        """The provider's models, asked for now. Raises what the provider answers, KeyMissing, or BadConfiguration."""
+    async def refresh(self, owner: str, provider: Provider, key: Secret | None = None) -> list[Model]:
+        """The provider's models, asked for now, with this key or else with the stored one.
+
+        Raises what the provider answers, KeyMissing, or BadConfiguration.
+        """
         spoken = wire(provider.wire)
         choice = self._store.choices.get(provider.id)
         origin, _ = locate(provider, "models", choice)
-        key_id, key = self._key(owner, provider, origin)
+        # Of no stored key there is no id: its connections are shared with nobody's.
+        key_id, key = self._key(owner, provider, origin) if key is None else (token_hex(8), key)
         sent = headers(provider, spoken, choice)
         shown = None if key is None else key_header(provider.auth, key.reveal())
         models: list[Model] = []

@@ -55,8 +55,15 @@ class Gateway:
         assert isinstance(answer, Whole)
         self._whole(exchange, answer)
 
-    def refuse(self, exchange: Exchange, error: OwnkeyError, request_id: str, status: int | None = None) -> None:
-        headers = [*self._ids(request_id), *headers_of(error)]
+    def refuse(
+        self,
+        exchange: Exchange,
+        error: OwnkeyError,
+        request_id: str,
+        status: int | None = None,
+        more: Iterable[Header] = (),
+    ) -> None:
+        headers = [*self._ids(request_id), *headers_of(error), *more]
         status = status or status_of(error)
         exchange.answer_json(status, self._door.write_error(error, status), headers)
 

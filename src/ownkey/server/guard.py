@@ -16,6 +16,7 @@ ACCEPT_PRICE = b"x-ownkey-accept-unknown-price"
 ACCEPT_OVER = b"x-ownkey-accept-over-budget"
 AUTOMATION = b"x-ownkey-automation"
 USER = b"x-ownkey-user"
+CSRF = b"x-ownkey-csrf"
 MOST_AUTOMATION_BYTES = 128
 
 # What a body's fields depend on (Anthropic, Beta headers): without it the provider would refuse them.
@@ -23,10 +24,13 @@ PASSED = frozenset({b"anthropic-beta"})
 MOST_PASSED_BYTES = 2048
 
 _TOKENS = frozenset({b"x-api-key", b"x-goog-api-key"})
+# What a browser says of a request, by itself or for the page; a program sends none of it but the agent.
+_BROWSERS = {b"cookie": "cookie", b"origin": "origin", b"sec-fetch-site": "fetch_site", CSRF: "csrf"}
 _USER = re.compile(rb"[A-Za-z0-9._@+:-]{1,128}")
 _READ = (
     frozenset({b"host", b"authorization", b"content-type", b"content-encoding", b"anthropic-version"})
     | {ACCEPT_PRICE, ACCEPT_OVER, AUTOMATION, USER}
+    | {b"cookie", b"origin", b"sec-fetch-site", CSRF}
     | _TOKENS
     | PASSED
 )
@@ -36,7 +40,8 @@ class Head(Struct):
     """What is read of a request's headers; None where one did not come. `host` is None too where several came.
 
     `automation` is the name of the one that it is a run of; `user` whom of its users an application asks for.
-    `anthropic`: a client of Anthropic's. `passed`: what goes on to a provider of the client's own wire.
+    `cookie`, `origin`, `fetch_site` and `csrf` come from browsers. `anthropic`: a client of Anthropic's. `passed`: what
+    goes on to a provider of the client's own wire.
     """
 
     host: bytes | None = None
@@ -47,6 +52,10 @@ class Head(Struct):
     over_accepted: bool = False
     automation: str | None = None
     user: str | None = None
+    cookie: bytes | None = None
+    origin: bytes | None = None
+    fetch_site: bytes | None = None
+    csrf: bytes | None = None
     anthropic: bool = False
     passed: tuple[Header, ...] = ()
 
@@ -79,6 +88,8 @@ def read_head(headers: Iterable[Header]) -> Head:
             head.automation = _automation(value)
         elif name == USER:
             head.user = _user(value, head.user)
+        elif name in _BROWSERS:
+            setattr(head, _BROWSERS[name], value)
         else:
             token = _bearer(value) if name == b"authorization" else value
             if head.token is not None and head.token != token:

@@ -11,9 +11,9 @@ from ownkey.app.house import House
 from ownkey.app.quoting import plain, quotes
 from ownkey.engine.request import Request, new_id
 from ownkey.server.exchange import Exchange
-from ownkey.server.gateway import no_token
-from ownkey.server.guard import Head, caller_of, check_body_is_json
+from ownkey.server.guard import Head, check_body_is_json
 from ownkey.talk.errors import InvalidRequest
+from ownkey.vault.tokens import Caller
 from ownkey.wires.wire import WIRE_NAMES, Door, Named, wire
 
 DEFAULT = "openai-chat"
@@ -29,11 +29,8 @@ class QuoteAsk(Struct, forbid_unknown_fields=True):
     automation: str | None = None
 
 
-async def serve_quote(house: House, exchange: Exchange, head: Head) -> None:
+def serve_quote(house: House, exchange: Exchange, head: Head, caller: Caller) -> None:
     """Raises what the door raises, and InvalidRequest, naming the field."""
-    caller = caller_of(exchange, head, house.tokens)
-    if caller is None:
-        raise no_token()
     check_body_is_json(head)
     try:
         asked = msgspec.json.decode(exchange.body, type=QuoteAsk)

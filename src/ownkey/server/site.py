@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from urllib.parse import unquote
 
 from ownkey.app.house import House
 from ownkey.engine.request import new_id
+from ownkey.server.apis import Api
+from ownkey.server.doors import API_HEADERS, Doors
 from ownkey.server.exchange import Exchange, Header
-from ownkey.server.gateway import NOBODY, Gateway
+from ownkey.server.gateway import NOBODY, Gateway, no_token
 from ownkey.server.guard import LOOPBACK, Head, caller_of, host_allowed, read_head
 from ownkey.server.operations import BATCHED, MEDIA, Operations
 from ownkey.server.problems import headers_of
 from ownkey.server.quoting import serve_quote
 from ownkey.talk.errors import InvalidRequest, OwnkeyError, UnknownModel
 from ownkey.talk.secret import clean
+from ownkey.vault.tokens import Caller
 from ownkey.wires.embedding import EmbeddingDoor, NamedEmbed
 from ownkey.wires.models import FORMS
 from ownkey.wires.wire import Door, Named, spoken, wire
@@ -44,7 +48,9 @@ class Site:
 
     def __init__(self, house: House) -> None:
         self._house = house
-        self._hosts = _allowed_hosts(house.settings.host)
+        self.doors = Doors(house, house.settings.public_origin)
+        self._hosts = _allowed_hosts(house.settings.host) | self.doors.hosts
+        self._api = Api(house, self.doors)
         self._gateways: dict[str, Gateway] = {}
         self._routes: dict[tuple[str, str], Handler] = {
             ("POST", path): self._gateway(name).serve for path, name in DOORS.items()
@@ -53,7 +59,7 @@ class Site:
         self._operations = Operations(house.engine, house.tokens)
         self._routes["POST", "/v1/embeddings"] = self._embed("openai-embeddings")
         self._routes |= {("POST", path): self._media(operation) for path, operation in MEDIA.items()}
-        self._routes["POST", "/api/byok/quote"] = lambda exchange, head: serve_quote(house, exchange, head)
+        self._routes["POST", "/api/byok/quote"] = self._quote
         self._routes["POST", "/v1/messages/count_tokens"] = self._count(ANTHROPIC)
 
     async def serve(self, exchange: Exchange) -> None:
@@ -61,8 +67,10 @@ class Site:
         try:
             head = read_head(exchange.headers)
             handler = self._routes.get((exchange.method, exchange.path)) or self._with_name(exchange)
-            if self._hosts is not None and not host_allowed(head.host, self._hosts):
+            if not host_allowed(head.host, self._hosts):
                 self._no_route(exchange, 421, "This server does not answer for that host.", "Ask for 127.0.0.1.")
+            elif handler is None and exchange.path.startswith("/api/"):
+                await self._api.serve(exchange, head)
             elif handler is None:
                 self._not_found(exchange)
             else:
@@ -71,7 +79,8 @@ class Site:
             self.refuse(exchange, error)
 
     def refuse(self, exchange: Exchange, error: OwnkeyError, status: int | None = None) -> None:
-        self._gateway(spoken_at(exchange.path)).refuse(exchange, error, new_id(), status)
+        more = API_HEADERS if exchange.path.startswith("/api/") else ()
+        self._gateway(spoken_at(exchange.path)).refuse(exchange, error, new_id(), status, more)
 
     def _gateway(self, name: str) -> Gateway:
         if name not in self._gateways:
@@ -94,6 +103,13 @@ class Site:
         door = wire(name)
         assert isinstance(door, Door)
         return lambda exchange, head: self._operations.count(exchange, head, door, named)
+
+    async def _quote(self, exchange: Exchange, head: Head) -> None:
+        principal = await asyncio.to_thread(self.doors.known, exchange, head) if head.token is None else None
+        caller = caller_of(exchange, head, self._house.tokens) if principal is None else Caller(principal.owner, None)
+        if caller is None:
+            raise no_token()
+        serve_quote(self._house, exchange, head, caller)
 
     def _with_name(self, exchange: Exchange) -> Handler | None:
         """The handler of a path that names a model."""
@@ -145,7 +161,8 @@ class Site:
         error = InvalidRequest(message, hint)
         door = wire(spoken_at(exchange.path))
         assert isinstance(door, Door)
-        exchange.answer_json(status, door.write_error(error, status), [*headers_of(error), *headers])
+        more = API_HEADERS if exchange.path.startswith("/api/") else ()
+        exchange.answer_json(status, door.write_error(error, status), [*headers_of(error), *headers, *more])
 
 
 def spoken_at(path: str) -> str:
@@ -159,8 +176,10 @@ async def _health(exchange: Exchange, head: Head) -> None:
     exchange.answer_json(200, {"status": "ok"}, [])
 
 
-def _allowed_hosts(host: str) -> frozenset[bytes] | None:
+def _allowed_hosts(host: str) -> frozenset[bytes]:
+    """The names by which a server at this address may be asked. One that listens everywhere is known by no more than
+    the others: what it is called elsewhere stands in the settings."""
     if host in ANY_ADDRESS:
-        return None
+        return LOOPBACK
     name = f"[{host}]" if ":" in host else host
     return LOOPBACK | {name.lower().encode("ascii", "ignore")}

@@ -8,7 +8,18 @@ from typing import Any, Literal
 from msgspec import Struct
 
 Kind = Literal[
-    "path", "text", "url", "integer", "number", "switch", "choice", "hosts", "targets", "addresses", "password"
+    "path",
+    "text",
+    "url",
+    "integer",
+    "number",
+    "switch",
+    "choice",
+    "hosts",
+    "targets",
+    "addresses",
+    "password",
+    "origin",
 ]
 
 
@@ -37,6 +48,14 @@ TABLE: tuple[Setting, ...] = (
     ),
     Setting("host", "OWNKEY_HOST", "text", "127.0.0.1", "The address that `ownkey serve` listens at."),
     Setting("port", "OWNKEY_PORT", "integer", 3010, "The port it listens at; 0 takes any free one.", most=65535),
+    Setting(
+        "public_url",
+        "OWNKEY_PUBLIC_URL",
+        "origin",
+        None,
+        "Where browsers and programs on other machines find this Ownkey, such as https://ownkey.example.com: what ends "
+        "TLS there passes on to `host` and `port`. Without it nothing but this machine is listened to.",
+    ),
     Setting(
         "master_key_file",
         "OWNKEY_MASTER_KEY_FILE",
