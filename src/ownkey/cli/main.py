@@ -18,6 +18,7 @@ from ownkey.cli import (
     doctor,
     gallery,
     keys,
+    links,
     models,
     prices,
     providers,
@@ -77,6 +78,7 @@ usage.app.command("reconcile")(reconcile.reconcile)
 app.add_typer(alerts.app, name="alerts")
 app.add_typer(tokens.app, name="tokens")
 app.add_typer(users.app, name="users")
+users.app.command("link")(links.sign_in_link)
 app.command()(simulate.simulate)
 app.command()(doctor.doctor)
 

@@ -10,6 +10,7 @@ from msgspec import Raw, Struct
 from ownkey.app.house import House
 from ownkey.app.quoting import plain, quotes
 from ownkey.engine.request import Request, new_id
+from ownkey.server.doors import API_HEADERS
 from ownkey.server.exchange import Exchange
 from ownkey.server.guard import Head, check_body_is_json
 from ownkey.talk.errors import InvalidRequest
@@ -54,7 +55,7 @@ def serve_quote(house: House, exchange: Exchange, head: Head, caller: Caller) ->
         scope=caller.scope,
     )
     told: dict[str, Any] = {"quotes": [plain(one) for one in quotes(house, request, models, asked.current)]}
-    exchange.answer_json(200, told, [])
+    exchange.answer_json(200, told, [*API_HEADERS])
 
 
 _FORM = 'Send {"request": {…}, "models": ["provider/model", …]}; `wire`, `current` and `automation` may be added.'

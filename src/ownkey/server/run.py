@@ -145,8 +145,8 @@ def _check_reach(settings: Settings) -> None:
 
 
 def _welcome(settings: Settings, port: int, command: str, link: str) -> str:
-    root = settings.public_url or f"http://{_bracketed(settings.host)}:{port}"
-    base = f"{root}/v1"
+    here = f"http://{_bracketed(settings.host)}:{port}"
+    root, base = settings.public_url or here, f"{here}/v1"
     return f"""Ownkey answers at {base}
 
 Open it in a browser; the link is good once, for 15 minutes:
