@@ -12,6 +12,7 @@ from ownkey.engine.request import Request, new_id
 from ownkey.server.exchange import JSON, Exchange, Header
 from ownkey.server.guard import Head, caller_of, check_body_is_json
 from ownkey.server.problems import headers_of, status_of
+from ownkey.server.streams import Streams, ended
 from ownkey.talk.errors import InvalidToken, Overloaded, OwnkeyError
 from ownkey.talk.money import show_usd
 from ownkey.talk.reply import Receipt
@@ -26,9 +27,12 @@ _EVENTS = (b"content-type", b"text/event-stream; charset=utf-8")
 class Gateway:
     """Serves one door. `id_header` is where its clients look for the id of a request, beside `x-request-id`."""
 
-    def __init__(self, engine: Engine, tokens: Tokens, door: Door, id_header: bytes | None = None) -> None:
+    def __init__(
+        self, engine: Engine, tokens: Tokens, streams: Streams, door: Door, id_header: bytes | None = None
+    ) -> None:
         self._engine = engine
         self._tokens = tokens
+        self._streams = streams
         self._door = door
         self._id_header = id_header
 
@@ -109,6 +113,7 @@ class Gateway:
         assert task is not None
         exchange.on_gone = task.cancel
         stream: ByteStream | EventStream | None = None
+        watched = self._streams.begin(request.token_id, task) if request.token_id is not None else None
         try:
             answer = await self._engine.run(request)
             assert not isinstance(answer, Whole)
@@ -117,11 +122,17 @@ class Gateway:
         except asyncio.CancelledError:
             if exchange.gone:
                 return
-            if stream is None:
+            cut = watched is not None and watched.cut
+            why = ended() if cut else stopping()
+            if stream is not None:
+                exchange.end(self._door.writer(ask, stream.target.model).fail(why, status_of(why)))
+            elif cut:
+                self.refuse(exchange, why, request.id)
+            if not cut:
                 raise
-            exchange.end(self._door.writer(ask, stream.target.model).fail(stopping(), status_of(stopping())))
-            raise
         finally:
+            if watched is not None:
+                self._streams.end(watched)
             if stream is not None:
                 stream.close()
 

@@ -17,6 +17,7 @@ from ownkey.server.guard import LOOPBACK, Head, caller_of, host_allowed, read_he
 from ownkey.server.operations import BATCHED, MEDIA, Operations
 from ownkey.server.problems import headers_of
 from ownkey.server.quoting import serve_quote
+from ownkey.server.streams import Streams
 from ownkey.talk.errors import InvalidRequest, OwnkeyError, UnknownModel
 from ownkey.talk.secret import clean
 from ownkey.vault.tokens import Caller
@@ -51,6 +52,7 @@ class Site:
         self.doors = Doors(house, house.settings.public_origin)
         self._hosts = _allowed_hosts(house.settings.host) | self.doors.hosts
         self._api = Api(house, self.doors)
+        self._streams = Streams(house.tokens)
         self._gateways: dict[str, Gateway] = {}
         self._routes: dict[tuple[str, str], Handler] = {
             ("POST", path): self._gateway(name).serve for path, name in DOORS.items()
@@ -86,7 +88,9 @@ class Site:
         if name not in self._gateways:
             door = wire(name)
             assert isinstance(door, Door)
-            self._gateways[name] = Gateway(self._house.engine, self._house.tokens, door, _ID_HEADERS.get(name))
+            self._gateways[name] = Gateway(
+                self._house.engine, self._house.tokens, self._streams, door, _ID_HEADERS.get(name)
+            )
         return self._gateways[name]
 
     def _embed(self, name: str, named: NamedEmbed | None = None) -> Handler:

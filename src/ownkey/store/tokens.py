@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from typing import Any, Literal
 
 from msgspec import Struct, structs
@@ -80,6 +81,16 @@ class Tokens:
                 update(tables.tokens).where(named, _T.revoked_at_ms.is_(None)).values(revoked_at_ms=now_ms)
             )
             return revoked.rowcount > 0
+
+    def live(self, ids: Iterable[str], now_ms: int) -> set[str]:
+        """Those of these that are neither revoked nor expired, and whose owner may ask."""
+        with self._database.reading() as connection:
+            found = connection.execute(_PRESENTED.where(_T.id.in_(list(ids)), _T.revoked_at_ms.is_(None))).all()
+        return {
+            row.id
+            for row in found
+            if (row.expires_at_ms is None or row.expires_at_ms > now_ms) and row[-1] == "active" and row[-2] != "viewer"
+        }
 
     def any(self) -> bool:
         """Whether a token was ever made here."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import secrets
 import time
+from collections.abc import Iterable
 from hashlib import sha256
 
 import msgspec
@@ -113,6 +114,10 @@ class Tokens:
         revoked = self._store.tokens.revoke(id_or_name, owner)
         self.forget()
         return revoked
+
+    def live(self, ids: Iterable[str]) -> set[str]:
+        """Those of these that are good now, whatever was known before."""
+        return self._store.tokens.live(ids, time.time_ns() // 1_000_000)
 
     def forget(self) -> None:
         """Look at every token anew: what its owner may do has changed."""
