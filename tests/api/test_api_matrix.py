@@ -93,6 +93,9 @@ CELLS: dict[str, str] = {
     "POST /api/byok/sign-in/password": PUBLIC_401,
     "POST /api/byok/sign-in/code": PUBLIC_404,
     "POST /api/byok/sign-in/invitation": PUBLIC_404,
+    "GET /api/byok/sign-in": " ".join(["200"] * 9),
+    "GET /api/byok/sign-in/oidc": " ".join(["403"] * 9),
+    "GET /api/byok/sign-in/oidc/callback": " ".join(["303"] * 9),
     "GET /api/openapi.json": KNOWN,
     "POST /api/byok/quote": KNOWN,
 }

@@ -12,7 +12,15 @@ from msgspec import Struct, structs
 from ownkey.app.people import INVITATION, folded, nobody
 from ownkey.store.people import User
 from ownkey.store.sessions import Session, Ticket
-from ownkey.talk.errors import Conflict, InvalidRequest, InvalidToken, NotFound, ProofRequired, TooManyAttempts
+from ownkey.talk.errors import (
+    Conflict,
+    InvalidRequest,
+    InvalidToken,
+    NotFound,
+    PermissionDenied,
+    ProofRequired,
+    TooManyAttempts,
+)
 from ownkey.talk.origin import Origin
 from ownkey.talk.secret import Secret, clean
 from ownkey.vault.login import (
@@ -117,6 +125,20 @@ class SignIn:
             raise _not_good()
         self._store.sessions.end_all(user.id)
         return self._after_password(self._changed(user, password=hashed), browser)
+
+    def by_issuer(self, issuer: str, subject: str, email: str | None, browser: Browser) -> Entered:
+        """Whoever an issuer says it is. The first time they are found by `email`, which it has to have verified.
+
+        Raises PermissionDenied for who is not here.
+        """
+        user = self._store.people.known_as(issuer, subject)
+        if user is None and email is not None:
+            user = self._store.people.by_email(folded(email))
+            if user is not None:
+                self._store.people.know_as(user.id, issuer, subject, _now_ms())
+        if user is None:
+            raise PermissionDenied("You have no account here.", "Ask an admin to add you, by your e-mail address.")
+        return self._enter(user, browser)
 
     def who(self, cookie: bytes) -> tuple[Session, User] | None:
         """Whose session this is; None where it is none, or is over. Raises PermissionDenied for who is suspended."""

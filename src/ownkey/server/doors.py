@@ -10,6 +10,7 @@ from typing import Literal
 from msgspec import Struct
 
 from ownkey.app.house import House
+from ownkey.app.oidc import Oidc
 from ownkey.app.signing import LONGEST_MS, Browser, SignIn, check_fresh
 from ownkey.server.exchange import Exchange, Header
 from ownkey.server.guard import CSRF, LOOPBACK, Head, caller_of
@@ -107,9 +108,10 @@ class Doors:
         self._house = house
         self._public = public
         self.sign_in = SignIn(house)
-        self._secure = public is not None and public.scheme == "https"
+        self.oidc = Oidc(house.settings, house.transport)
+        self.secure = public is not None and public.scheme == "https"
         # A browser keeps a cookie of this prefix only for this very host, over TLS (RFC 6265bis section 4.1.3.2).
-        self._cookie = b"__Host-ownkey" if self._secure else b"ownkey"
+        self._cookie = b"__Host-ownkey" if self.secure else b"ownkey"
 
     @property
     def hosts(self) -> frozenset[bytes]:
@@ -137,21 +139,33 @@ class Doors:
         if head.origin is None:
             if said and head.fetch_site is None:
                 raise _elsewhere()
-        elif head.origin != self._origin(head):
+        elif head.origin != self.origin(head):
             raise _elsewhere()
 
     def cookie(self, head: Head) -> bytes | None:
         """The session's, where one came, and one only."""
+        return self.cookie_named(head, self._cookie)
+
+    def cookie_named(self, head: Head, wanted: bytes) -> bytes | None:
         found = [
             value.strip()
             for name, _, value in (part.partition(b"=") for part in (head.cookie or b"").split(b";"))
-            if name.strip() == self._cookie
+            if name.strip() == wanted
         ]
         return found[0] if len(found) == 1 else None
 
     def browser(self, exchange: Exchange, head: Head) -> Browser:
         agent = next((value for name, value in exchange.headers if name == b"user-agent"), b"")
         return Browser(agent.decode("latin-1"), exchange.peer, self.cookie(head))
+
+    def origin(self, head: Head) -> bytes:
+        """What a page of ours says that it is from, at the host that it was asked at."""
+        host = (head.host or b"").lower()
+        public = self._public
+        if public is not None and host.rpartition(b":")[0] not in LOOPBACK and host not in LOOPBACK:
+            port = "" if public.port == DEFAULT_PORTS[public.scheme] else f":{public.port}"
+            return f"{public.scheme}://{public.bracketed}{port}".encode("ascii")
+        return b"http://" + host
 
     def set_cookie(self, cookie: Secret) -> Header:
         return self._set(cookie.reveal(), LONGEST_MS // 1000)
@@ -160,7 +174,7 @@ class Doors:
         return self._set(b"", 0)
 
     def _set(self, value: bytes, age_s: int) -> Header:
-        secure = b"; Secure" if self._secure else b""
+        secure = b"; Secure" if self.secure else b""
         flags = b"Path=/; HttpOnly; SameSite=Strict%b" % secure
         return b"set-cookie", b"%b=%b; Max-Age=%d; %b" % (self._cookie, value, age_s, flags)
 
@@ -170,15 +184,6 @@ class Doors:
         if caller.service:
             return Principal(caller.owner, caller.owner.partition("/")[2], "member", "service")
         return Principal(caller.owner, caller.owner, "member", "token")
-
-    def _origin(self, head: Head) -> bytes:
-        """What a page of ours says that it is from, at the host that it was asked at."""
-        host = (head.host or b"").lower()
-        public = self._public
-        if public is not None and host.rpartition(b":")[0] not in LOOPBACK and host not in LOOPBACK:
-            port = "" if public.port == DEFAULT_PORTS[public.scheme] else f":{public.port}"
-            return f"{public.scheme}://{public.bracketed}{port}".encode("ascii")
-        return b"http://" + host
 
 
 def csrf(cookie: bytes) -> bytes:

@@ -59,6 +59,9 @@ class Settings(Struct, frozen=True, eq=False, kw_only=True):
     smtp_password: Password | None
     alert_email_to: tuple[str, ...]
     alert_email_from: str | None
+    oidc_issuer: str | None
+    oidc_client_id: str | None
+    oidc_client_secret: Password | None
     log_level: str
 
     @property

@@ -195,6 +195,22 @@ TABLE: tuple[Setting, ...] = (
         "Whom those e-mails are from. Unset: from the one who gets it.",
     ),
     Setting(
+        "oidc_issuer",
+        "OWNKEY_OIDC_ISSUER",
+        "url",
+        None,
+        "Who signs people in beside Ownkey, by OpenID Connect: the issuer's own address, such as "
+        "https://login.example.com. On a private network its `host:port` must be in `allow_private_hosts`.",
+    ),
+    Setting("oidc_client_id", "OWNKEY_OIDC_CLIENT_ID", "text", None, "The name that the issuer knows this Ownkey by."),
+    Setting(
+        "oidc_client_secret",
+        "OWNKEY_OIDC_CLIENT_SECRET",
+        "password",
+        None,
+        "What the issuer gave out with that name; unset for a public client.",
+    ),
+    Setting(
         "log_level",
         "OWNKEY_LOG_LEVEL",
         "choice",

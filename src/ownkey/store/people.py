@@ -84,6 +84,19 @@ class People:
             taken = update(tables.users).where(_T.id == id, _T.totp_step < step).values(totp_step=step)
             return connection.execute(taken).rowcount == 1
 
+    def known_as(self, issuer: str, subject: str) -> User | None:
+        """Whom an issuer calls so."""
+        mine = select(_I.user_id).where(_I.issuer == issuer, _I.subject == subject).scalar_subquery()
+        with self._database.reading() as connection:
+            row = connection.execute(_ALL.where(_T.id == mine)).one_or_none()
+        return None if row is None else User(*row)
+
+    def know_as(self, id: str, issuer: str, subject: str, now_ms: int) -> None:
+        """From now on it is they whom the issuer calls so; who was there before stays."""
+        values = {"issuer": issuer, "subject": subject, "user_id": id, "now_ms": now_ms}
+        with self._database.writing() as connection:
+            connection.execute(_KNOWN_AS, values)
+
     def remove(self, id: str) -> bool:
         """The person, with keys, tokens, sessions and whatever else opens something. What the book says of them stays.
 
@@ -98,11 +111,16 @@ class People:
         return found
 
 
-_T = tables.users.c
+_T, _I = tables.users.c, tables.identities.c
+_KNOWN_AS = text(
+    "INSERT INTO identities (issuer, subject, user_id, created_at_ms) VALUES (:issuer, :subject, :user_id, :now_ms)"
+    " ON CONFLICT DO NOTHING"
+)
 _ALL = select(*(_T[name] for name in User.__struct_fields__))
 _REMOVED = (
     "DELETE FROM sessions WHERE user_id = :id",
     "DELETE FROM tickets WHERE user_id = :id",
+    "DELETE FROM identities WHERE user_id = :id",
     "DELETE FROM keys WHERE owner IN (:id, :totp) OR substr(owner, 1, length(:users)) = :users",
     "DELETE FROM token_terms WHERE token_id IN (SELECT id FROM tokens WHERE owner = :id)",
     "DELETE FROM tokens WHERE owner = :id",

@@ -331,6 +331,17 @@ tickets = Table(
     sqlite_strict=True,
 )
 
+# Who somebody is for an issuer that signs people in (OpenID Connect).
+identities = Table(
+    "identities",
+    metadata,
+    Column("issuer", Text, primary_key=True),
+    Column("subject", Text, primary_key=True),
+    _column("user_id", Text),
+    _column("created_at_ms", _Int),
+    sqlite_strict=True,
+)
+
 # Failed sign-ins since a time, by the name that was tried or the address it was tried from; digests of both.
 sign_ins = Table(
     "sign_ins",

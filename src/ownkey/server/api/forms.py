@@ -46,6 +46,11 @@ def anybody(came: Annotated[Came, Depends(came)]) -> Came:
     return came
 
 
+def arriving(came: Annotated[Came, Depends(came)]) -> Came:
+    """Nobody has to be known, and another site may send them: nothing is changed for who came by themselves."""
+    return came
+
+
 def known(came: Annotated[Came, Depends(came)]) -> Principal:
     """Who has signed in, or a good token."""
     return came.doors.known(came.exchange, came.head)
@@ -75,7 +80,7 @@ def sure_keeper(principal: Annotated[Principal, Depends(keeper)]) -> Principal:
     return principal.fresh()
 
 
-GUARDS = (anybody, known, signed_in, owner, keeper, sure_owner, sure_keeper)
+GUARDS = (anybody, arriving, known, signed_in, owner, keeper, sure_owner, sure_keeper)
 """Every route has one of these."""
 
 
@@ -85,6 +90,7 @@ def house_of(came: Annotated[Came, Depends(came)]) -> House:
 
 TheHouse = Annotated[House, Depends(house_of)]
 Anybody = Annotated[Came, Depends(anybody)]
+Arriving = Annotated[Came, Depends(arriving)]
 Known = Annotated[Principal, Depends(known)]
 SignedIn = Annotated[Principal, Depends(signed_in)]
 Owner = Annotated[Principal, Depends(owner)]

@@ -72,6 +72,14 @@ def _sessions() -> None:
     )
     op.create_index("tickets_by_user", "tickets", ["user_id", "purpose"])
     op.create_table(
+        "identities",
+        Column("issuer", Text, primary_key=True),
+        Column("subject", Text, primary_key=True),
+        Column("user_id", Text, nullable=False),
+        Column("created_at_ms", _Int, nullable=False),
+        sqlite_strict=True,
+    )
+    op.create_table(
         "sign_ins",
         Column("who", LargeBinary, primary_key=True),
         Column("failures", _Int, nullable=False),
