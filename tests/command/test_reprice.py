@@ -53,6 +53,10 @@ def test_B15_every_exact_charge_of_a_gateway_comes_out_of_its_row_again(served: 
             cached_tokens=row.cached_tokens,
             cache_write_tokens=row.cache_write_tokens,
             reasoning_tokens=row.reasoning_tokens,
+            input_audio_tokens=row.input_audio_tokens,
+            output_audio_tokens=row.output_audio_tokens,
+            cached_audio_tokens=row.cached_audio_tokens,
+            cache_write_1h_tokens=row.cache_write_1h_tokens,
         )
         assert row.cost_nano > 0
         assert charged_tier(row.price, usage, row.cost_nano) == "default"
@@ -90,6 +94,23 @@ def test_a_try_in_a_dearer_tier_is_priced_anew_in_that_tier(env: Env) -> None:
         settle(store, exact(tried[0].id, cost(plain, USAGE), **TOKENS), exact(tried[1].id, cost(dear, USAGE), **TOKENS))
     found = told(env)["openai/gpt-5"]
     assert (found["calls"], found["unknown"], found["difference"]) == (2, 0, 0)
+
+
+def test_sound_what_is_cached_for_an_hour_and_a_tier_that_nobody_asked_for_are_priced_anew(env: Env) -> None:
+    rates = Rates(input=10**9, output=10**10, cache_write_1h=2 * 10**9, input_audio=4 * 10**9, source="test")
+    more = Usage(1_000, 500, cache_write_tokens=400, cache_write_1h_tokens=400, input_audio_tokens=100)
+    kinds = {"cache_write_tokens": 400, "cache_write_1h_tokens": 400, "input_audio_tokens": 100}
+    one, flex = (hold(started_at_ms=AT_MS, price=kept(rates), held_nano=10**9) for _ in range(2))
+    with library(Path(env["OWNKEY_HOME"])) as ownkey:
+        store, openai = ownkey.house.store, ownkey.house.catalogue.get("openai")
+        ask(store, one, flex)
+        settle(store, exact(one.id, cost(rates, more), **kinds, **TOKENS), exact(flex.id, 7, tier="flex", **TOKENS))
+        mini = ownkey.house.prices.rates(openai, "gpt-4o-mini", datetime.now(UTC))
+        (total,) = store.usage.totals((), since_ms=AT_MS)
+    assert mini is not None
+    assert total.input_audio_tokens == 100
+    found = told(env, "--model", "openai/gpt-4o-mini")["openai/gpt-4o"]
+    assert (found["unknown"], found["instead"]) == (0, cost(mini, more) + cost(mini, Usage(1_000, 500)))
 
 
 def test_what_was_charged_for_more_than_the_book_keeps_is_counted_apart(env: Env) -> None:

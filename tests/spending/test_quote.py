@@ -14,25 +14,43 @@ amounts = st.integers(0, 10**12)
 tokens = st.integers(0, 200_000)
 
 
-@given(amounts, amounts, st.none() | amounts, tokens, tokens, tokens, st.integers(1, 4), st.data())
+rates = st.builds(
+    Rates,
+    input=amounts,
+    output=amounts,
+    cached=st.none() | amounts,
+    cache_write=st.none() | amounts,
+    reasoning=st.none() | amounts,
+    tiers=st.lists(st.builds(Tier, input=amounts, output=amounts, cached=st.none() | amounts, over=tokens), max_size=2)
+    .map(lambda tiers: tuple(sorted(tiers, key=lambda tier: tier.over))),
+    per_request=amounts,
+    source=st.just("test"),
+)  # fmt: skip
+shares = st.floats(0, 1)
+
+
+@given(rates, tokens, tokens, tokens, st.integers(1, 4), st.none() | st.integers(1, 200_000), st.data())
 def test_low_expected_and_ceiling_stand_in_order_and_no_cost_is_above(
-    rate_in: int, rate_out: int, cached: int | None, low: int, more: int, cap: int, choices: int, data: st.DataObject
+    rated: Rates, low: int, more: int, cap: int, choices: int, asked: int | None, data: st.DataObject
 ) -> None:
-    tier = Tier(input=rate_in * 2, output=rate_out * 2, cached=cached, over=100_000)
-    rates = Rates(input=rate_in, output=rate_out, cached=cached, tiers=(tier,), source="test")
-    most = ceiling(rates, input_tokens=low + more, output_tokens=cap, choices=choices)
-    usual = data.draw(st.none() | st.builds(Usual, tokens, st.floats(0, 1), st.just("runs")))
+    most = ceiling(rated, input_tokens=low + more, output_tokens=cap, choices=choices)
+    usual = data.draw(st.none() | st.builds(Usual, tokens, shares, st.just("runs"), shares))
     counted = Tokens(low, low + more // 2, low + more, "estimated")
     made = quote(
-        "p/m", counted, rates, output_cap=cap, choices=choices, ceiling_nano=most, context=128_000,
-        usual=usual, asked_output=None,
+        "p/m", counted, rated, output_cap=cap, choices=choices, ceiling_nano=most, context=128_000,
+        usual=usual, asked_output=asked,
     )  # fmt: skip
     assert made.low is not None
     assert made.expected is not None
     assert made.ceiling is not None
     assert 0 <= made.low <= made.expected <= made.ceiling
+    assert made.ceiling.nano_usd == most
+    assert made.context_left == max(0, 128_000 - counted.expected - made.output_expected)
     given_in, given_out = data.draw(st.integers(0, low + more)), data.draw(st.integers(0, cap * choices))
-    assert cost(rates, Usage(given_in, given_out)) <= made.ceiling.nano_usd
+    cached, written = data.draw(st.integers(0, given_in)), data.draw(st.integers(0, given_in))
+    thought = data.draw(st.integers(0, given_out))
+    used = Usage(given_in, given_out, cached_tokens=cached, cache_write_tokens=written, reasoning_tokens=thought)
+    assert cost(rated, used) <= made.ceiling.nano_usd
 
 
 def at(model: str, nano: int) -> Quote:

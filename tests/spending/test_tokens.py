@@ -5,11 +5,16 @@ from __future__ import annotations
 import base64
 import json
 import struct
+import warnings
 import zlib
+from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from ownkey.spending.tokens import Tokens, count_chat, count_text, image_tokens, vocabulary_of
+from ownkey.spending.tokens import Tokens, count_chat, count_text, image_tokens
+from ownkey.spending.vocabulary import PIECE, pieces, vocabulary_of
 from ownkey.talk.chat import Chat, Image, Message, Text, Tool, user
 from ownkey.wires.wire import Door, wire
 from recordings import ABSENT, Record, records
@@ -64,11 +69,47 @@ def test_tools_and_pictures_make_it_an_estimate_that_says_so() -> None:
         assert count_chat(plain, "gpt-4o").expected < tokens.low <= tokens.expected <= tokens.high
 
 
-@pytest.mark.parametrize("text", ["word " * 300_000, "\u6f22" * 300_000, "a" * 1_100_000])
-def test_more_text_than_can_be_counted_is_estimated(text: str) -> None:
+@pytest.mark.parametrize("text", ["\u6f22" * 300_000, "a" * 1_100_000, "word " * 20_000 + "a" * 200_000])
+def test_what_is_endless_without_a_break_is_estimated(text: str) -> None:
     tokens = count_chat(Chat((user(text),)), "gpt-4.1")
     assert tokens.how == "estimated"
     assert 0 < tokens.low <= tokens.expected <= tokens.high
+
+
+def encoding(name: str) -> Any:
+    with warnings.catch_warnings():
+        # Of the package's own way to its data.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        import bpe_openai
+
+        return bpe_openai.get_encoding(name)
+
+
+@pytest.mark.parametrize("model", ["gpt-4o", "gpt-4"])
+def test_a_long_text_is_counted_in_pieces_as_it_is_in_one(model: str) -> None:
+    """Compared with the package's own count, of as much as it takes at once."""
+    name = vocabulary_of(model)
+    assert name is not None
+    for unit in (
+        "It's 12,345 naïve keys; the fox's\t(quick)\n\n  ",
+        "\u9375\u306f\u4f55\u3067\u3059\u304b\u3002\uff0c",
+        "word ",
+    ):
+        text = unit * (150_000 // len(unit))
+        assert count_text(text, model).expected == len(encoding(name).encode_ordinary(text))
+    assert count_text("word " * 300_000, model) == Tokens(300_001, 300_001, 300_001, "counted")
+
+
+@given(
+    st.text("ab Zé9'\u0301\n\r\t,.;:()!?_-\u6f22\u5b57\u3001\u3002\uff0c\u00b2\u2167\u00a0\u200b/sS"),
+    st.sampled_from(["gpt-4o", "gpt-4"]),
+)
+def test_wherever_a_text_is_cut_its_tokens_are_the_same(text: str, model: str) -> None:
+    """Pieces are cut where a word ends; the words of a long text come together here in every way."""
+    filler = "a b" * (PIECE // 3)
+    cut = list(pieces(filler + text + filler))
+    assert "".join(cut) == filler + text + filler
+    assert sum(count_text(piece, model).expected for piece in cut) == count_text(filler + text + filler, model).expected
 
 
 def png(width: int, height: int) -> str:

@@ -168,7 +168,8 @@ def test_S05_while_another_process_writes_the_loop_turns_and_everything_is_writt
         store.close()
         return max(lags)
 
-    assert asyncio.run(main()) < 0.1
+    # A loop that waited for the other would have stood still for the three seconds.
+    assert asyncio.run(main()) < 0.5
 
 
 def test_cancelled_at_any_moment_a_hold_is_released_or_returns(url: str) -> None:

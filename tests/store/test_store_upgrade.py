@@ -48,6 +48,7 @@ def test_S08_a_book_of_the_first_schema_keeps_its_rows_and_gets_its_sums(url: st
     assert (rows["r.2"].state, rows["r.2"].held_tokens, rows["r.2"].automation) == ("held", 0, None)
     (total,) = store.usage.totals(("owner", "model"), times=True)
     assert (total.calls, total.cost_nano, total.input_tokens, total.cached_tokens) == (1, 700, 5, 2)
+    assert total.runs == 1
     assert total.p50_ms is not None
     assert 300 < total.p50_ms <= 500
     store.budgets.set(Budget(id="b", limit=2_000))

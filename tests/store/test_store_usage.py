@@ -102,6 +102,15 @@ def test_what_is_not_known_is_counted_apart_and_never_as_nothing(store: Store) -
     assert total.p50_ms is None
 
 
+def test_a_run_costs_what_all_its_tries_cost(store: Store) -> None:
+    first, second = hold(automation="nightly"), hold(automation="nightly", attempt=2)
+    other = hold(automation="nightly")
+    ask(store, first, second, other)
+    settle(store, exact(first.id, 100, error="timeout"), exact(second.id, 500), exact(other.id, 200))
+    (total,) = store.usage.totals(("automation",))
+    assert (total.calls, total.runs, total.nano_a_run) == (3, 2, 400)
+
+
 def test_quantiles_are_within_a_bucket_of_the_truth() -> None:
     chance = random.Random(3)
     times = sorted(int(chance.lognormvariate(6.5, 1.0)) for _ in range(5_000))
@@ -141,7 +150,7 @@ def fill(url: str, days: int, people: int) -> int:
 
 
 def slowest_ms(store: Store) -> float:
-    """Of the queries that a dashboard makes, the median of three times each."""
+    """Of the queries that a dashboard makes, the quickest of ten times each: what it takes, not what is beside it."""
     month_ms = TODAY_MS - 30 * DAY_MS
     year_ms = TODAY_MS - 365 * DAY_MS
     asked: list[dict[str, Any]] = [
@@ -158,12 +167,12 @@ def slowest_ms(store: Store) -> float:
     slowest = 0.0
     for each in asked:
         took: list[float] = []
-        for _ in range(3):
+        for _ in range(10):
             began_s = time.perf_counter()
             store.usage.totals(**each)
             took.append((time.perf_counter() - began_s) * 1000)
-        print(f"{sorted(took)[1]:6.1f} ms {each}")
-        slowest = max(slowest, sorted(took)[1])
+        print(f"{min(took):6.1f} ms {each}")
+        slowest = max(slowest, min(took))
     return slowest
 
 

@@ -13,7 +13,7 @@ from ownkey.app.budgets import BudgetBook
 from ownkey.app.keys import KeyRing, Tested
 from ownkey.app.ownkey import Messages, Ownkey
 from ownkey.app.providers import ModelView, Providers
-from ownkey.spending.quote import Quote
+from ownkey.spending.quote import NoQuote, Quote
 from ownkey.talk.embed import Embedded
 from ownkey.talk.errors import InvalidRequest
 from ownkey.talk.money import Money
@@ -82,7 +82,7 @@ class Blocking:
         """As `Ownkey.embed`."""
         return self.run(self._ownkey.embed(texts, model, **options))
 
-    def quote(self, messages: Messages, models: str | Sequence[str], **options: Any) -> list[Quote]:
+    def quote(self, messages: Messages, models: str | Sequence[str], **options: Any) -> list[Quote | NoQuote]:
         """As `Ownkey.quote`."""
         return self._ownkey.quote(messages, models, **options)
 

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Literal
 
 from msgspec import Struct
 
+from ownkey.app import watching
+from ownkey.app.alerting import now_ms
 from ownkey.engine.target import locate
 from ownkey.talk.errors import OwnkeyError
 
@@ -23,6 +25,10 @@ ROOTS = {
     "keychain": "the system's keychain",
     "home": "root.key in the home folder",
 }
+
+
+PRICE_ALERTS = ("price_changed", "price_missing")
+MOST_MESSAGES = 5
 
 
 class Finding(Struct, frozen=True):
@@ -41,6 +47,7 @@ def examine(house: House, owner: str) -> Iterator[Finding]:
     yield from _database(house)
     yield _vault(house)
     yield from _provider_files(house)
+    yield from _prices(house, owner)
     yield from _keys(house, owner)
 
 
@@ -74,6 +81,29 @@ def _provider_files(house: House) -> Iterator[Finding]:
     for problem in house.catalogue.problems:
         yield Finding("provider file", "wrong", str(problem))
     yield Finding("providers", "ok", f"{count} known")
+
+
+def _prices(house: House, owner: str) -> Iterator[Finding]:
+    """Which catalogue is in use, and what has become of the prices of models in use."""
+    house.store.bring(house.prices)
+    last = house.store.catalogues.last()
+    if house.prices.problem is not None:
+        yield Finding("prices", "wrong", f"{house.prices.problem} Fetch them again: ownkey prices refresh")
+    elif last is None or not last.used:
+        yield Finding("prices", "ok", f"{house.prices.shipped.source}, as they came with Ownkey")
+    else:
+        taken = next((one for one in house.store.catalogues.listed() if one.number == last.used), last)
+        yield Finding("prices", "ok", f"of {taken.day}, from {taken.source}")
+        if taken.shipped != house.prices.shipped.source:
+            newer = f"since then Ownkey brought {house.prices.shipped.source} in place of {taken.shipped}"
+            yield Finding("prices", "look", f"{newer}: ownkey prices refresh, or ownkey prices revert --shipped")
+    untold = [alert.message for alert in watching.prices(house, now_ms())]
+    told = [alert.message for alert in house.store.alerts.listed(owner) if alert.kind in PRICE_ALERTS]
+    messages = list(dict.fromkeys((*untold, *told)))
+    for message in messages[:MOST_MESSAGES]:
+        yield Finding("prices", "look", message)
+    if len(messages) > MOST_MESSAGES:
+        yield Finding("prices", "look", f"{len(messages) - MOST_MESSAGES} more prices have changed: ownkey alerts")
 
 
 def _keys(house: House, owner: str) -> Iterator[Finding]:

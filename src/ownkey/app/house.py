@@ -38,7 +38,7 @@ class House:
         self.vault = Vault(self.store, settings)
         self.tokens = Tokens(self.store)
         self.prices = Prices.load(settings.home / "cache")
-        self.prices.override(self.store.prices.all())
+        self.store.bring(self.prices)
         self.private_hosts = PrivateHosts(settings.allow_private_hosts, self.catalogue)
         self.transport = Transport(allow_private=self.private_hosts, inside={"demo": demo})
         self.discovery = Discovery(store=self.store, vault=self.vault, transport=self.transport)

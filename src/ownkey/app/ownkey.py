@@ -27,8 +27,9 @@ from ownkey.engine.call import Call
 from ownkey.engine.embed import EmbedWork
 from ownkey.engine.engine import Answer
 from ownkey.engine.request import Request, new_id
+from ownkey.routing.route import AUTO
 from ownkey.settings import load
-from ownkey.spending.quote import Quote
+from ownkey.spending.quote import NoQuote, Quote
 from ownkey.talk.chat import Chat, Message, user
 from ownkey.talk.embed import Embed, Embedded
 from ownkey.talk.errors import InvalidRequest
@@ -183,20 +184,25 @@ class Ownkey:
         models: str | Sequence[str],
         *,
         current: str | None = None,
+        stream: bool = False,
         automation: str | None = None,
         **options: Any,
-    ) -> list[Quote]:
+    ) -> list[Quote | NoQuote]:
         """What this would cost at each model, before anything is sent: at least, as expected, and at most.
 
-        `messages` and `options` are as in `chat`; `current` is the model that is used now, to be compared with.
-        Raises what is in the way of asking.
+        `messages` and `options` are as in `chat`; `current` is the model that is used now, to be compared with;
+        `stream`: it would be asked by `stream`, whose request is a little longer. What is in the way of asking one of
+        several stands in its place, as `error`; where none can be asked it is raised.
         """
         from ownkey.app.quoting import quotes
 
         named = [models] if isinstance(models, str) else list(models)
-        request = self._request(messages, named[0] if named else "", options, stream=False)
+        request = self._request(messages, named[0] if named else "", options, stream=stream)
         request.automation = automation
-        return quotes(self.house, request, named, current)
+        try:
+            return quotes(self.house, request, named, current).each
+        except UnicodeEncodeError:
+            raise _not_text() from None
 
     def estimate_cost(self, model: str, input_tokens: int, output_tokens: int) -> Money:
         """What so many tokens cost at this model, today. Raises PriceUnknown."""
@@ -281,5 +287,5 @@ def _messages(messages: str | Sequence[Message] | Sequence[Mapping[str, Any]]) -
         return tuple(message for message in messages if isinstance(message, Message))
     door = wire("openai-chat")
     assert isinstance(door, Door)
-    body = msgspec.json.encode({"model": "", "messages": messages})
+    body = msgspec.json.encode({"model": AUTO, "messages": messages})
     return door.read_chat(door.read_ask(body)).messages

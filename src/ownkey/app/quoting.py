@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from msgspec import structs
+from msgspec import Struct, structs
 
+from ownkey.app.fitting import fits, held_at_most
 from ownkey.engine.engine import Sized
 from ownkey.engine.request import Request
-from ownkey.spending.budget import Room
-from ownkey.spending.price import Rates
-from ownkey.spending.quote import ENOUGH_CALLS, Fits, Quote, Usual, difference, quote
-from ownkey.spending.tokens import Tokens, count_chat, estimate
-from ownkey.store.posting import DAY_MS
-from ownkey.talk.errors import InvalidRequest, RequestError
+from ownkey.spending.budget import Count, Place
+from ownkey.spending.price import Line, Tier
+from ownkey.spending.quote import ENOUGH_CALLS, NoQuote, Quote, Usual, difference, quote
+from ownkey.spending.tokens import Known, Tokens, count_chat, estimate
+from ownkey.store.posting import DAY_MS, today_ms
+from ownkey.store.usage import UsageTotal
+from ownkey.talk.errors import InvalidRequest, OwnkeyError, RequestError
 
 if TYPE_CHECKING:
     from ownkey.app.house import House
@@ -23,106 +25,174 @@ if TYPE_CHECKING:
 MOST_MODELS = 50
 HISTORY_MS = 30 * DAY_MS
 
+Past = Mapping[tuple[str, str], UsageTotal]
 
-def quotes(house: House, request: Request, models: Sequence[str], current: str | None = None) -> list[Quote]:
-    """One for each model, in this order; `current` is the one that is used now, the first where none is said.
 
-    Raises InvalidRequest, or what stands in the way of asking the only model; of several, what is in the way of one is
-    said in its place.
+class Quotes(Struct, frozen=True):
+    """One for each model, in the order in which they were asked for, and that of the current one."""
+
+    each: list[Quote | NoQuote]
+    current: Quote | NoQuote
+
+
+class _Name(Struct, frozen=True):
+    """A model to be quoted, the name that it was asked for by, and its turn among those of that name."""
+
+    model: str
+    asked: str
+    turn: int = 1
+
+
+class _Ready(Struct, frozen=True):
+    name: _Name
+    sized: Sized
+
+
+def quotes(house: House, request: Request, models: Sequence[str], current: str | None = None) -> Quotes:
+    """`current` is the model that is used now, the first where none is said. Of several with commas between each is
+    quoted, in the order in which they are tried.
+
+    What is in the way of asking one is said in its place. Raises it where no other can be asked, and InvalidRequest.
+    It may take long where there is much to count; no other thread waits for it.
     """
-    if not 1 <= len(models) <= MOST_MODELS:
+    names = [name for model in models for name in _names(model)]
+    if not 1 <= len(names) <= MOST_MODELS:
         raise InvalidRequest(f"A quote is for 1 to {MOST_MODELS} models.", param="models")
-    rooms = {room.budget.id: room for room in house.store.budgets.rooms(time.time_ns() // 1_000_000)}
-    made = [_quoted(house, structs.replace(request, model=model, price_accepted=True), rooms) for model in models]
-    named = current or models[0]
-    if named in models:
-        base = made[list(models).index(named)]
-    else:
-        base = _quoted(house, structs.replace(request, model=named, price_accepted=True), rooms)
-    told: list[Quote] = []
-    for one in made:
-        more, says = difference(one, base)
-        told.append(structs.replace(one, difference=more, says=says))
-    return told
+    beside = [] if current is None or current in models else list(_names(current))[:1]
+    # Budgets are known a second old elsewhere.
+    house.store.budgets.current(anew=True)
+    ready = [_ready(house, request, name) for name in (*names, *beside)]
+    failed = [one.error for one in ready if isinstance(one, NoQuote)]
+    if all(isinstance(one, NoQuote) for one in ready[: len(names)]):
+        raise failed[0]
+    found = _quoted(house, request, ready)
+    base = _first(found, current or models[0])
+    return Quotes([_compared(one, base) for one in found[: len(names)]], _compared(base, base))
 
 
-def _quoted(house: House, request: Request, rooms: dict[str, Room]) -> Quote:
-    sized = house.engine.sized(request)
-    tokens = _tokens(request, sized)
-    usual = _usual(house, request, sized)
-    made = sized.made
-    return quote(
-        sized.target.name,
-        tokens,
-        made.rates,
-        output_cap=made.output_tokens,
-        choices=made.choices,
-        ceiling_nano=made.held_nano,
-        context=sized.target.facts.context,
-        usual=usual,
-        asked_output=request.max_output,
-        budgets=tuple(_fits(rooms[budget.id], sized) for budget in sized.falls.budgets if budget.id in rooms),
-    )
+def _names(asked: str) -> Iterable[_Name]:
+    models = [name for part in asked.split(",") if (name := part.strip())]
+    return (_Name(model, asked, turn) for turn, model in enumerate(models or [asked], 1))
 
 
-def _tokens(request: Request, sized: Sized) -> Tokens:
-    """Never more than what is held for."""
+def _first(found: Sequence[Quote | NoQuote], asked: str) -> Quote | NoQuote:
+    """Of several with commas between, the first that can be asked."""
+    mine = [one for one in found if one.asked == asked]
+    return next((one for one in mine if one.error is None), mine[0])
+
+
+def _compared(one: Quote | NoQuote, base: Quote | NoQuote) -> Quote | NoQuote:
+    if isinstance(one, NoQuote):
+        return one
+    more, says = difference(one, base)
+    return structs.replace(one, difference=more, says=says)
+
+
+def _ready(house: House, request: Request, name: _Name) -> _Ready | NoQuote:
+    own = structs.replace(request, model=name.model, price_accepted=True)
     try:
-        counted = count_chat(request.as_chat(), sized.target.model)
+        ready = _Ready(name, house.engine.sized(own))
+    except OwnkeyError as error:
+        return NoQuote(name.model, error, name.asked, name.turn)
+    # Its words are read once for all.
+    request.chat = own.chat
+    return ready
+
+
+def _quoted(house: House, request: Request, ready: Sequence[_Ready | NoQuote]) -> list[Quote | NoQuote]:
+    sized = [one.sized for one in ready if isinstance(one, _Ready)]
+    places = [place for one in sized for place in one.falls.places]
+    counts = house.store.budgets.counts(places) if places else {}
+    usual = _usual(house, request, {(one.target.provider.id, one.target.model) for one in sized})
+    known: Known = {}
+    return [one if isinstance(one, NoQuote) else _quote(request, one, counts, usual, known) for one in ready]
+
+
+def _quote(
+    request: Request,
+    ready: _Ready,
+    counts: Mapping[Place, Count],
+    usual: Mapping[tuple[str, str], Usual],
+    known: Known,
+) -> Quote:
+    sized, name = ready.sized, ready.name
+    target, made = sized.target, sized.made
+    ceiling_nano, output_cap = held_at_most(sized)
+    found = quote(
+        target.name,
+        _tokens(request, sized, known),
+        made.rates,
+        output_cap=output_cap,
+        choices=made.choices,
+        ceiling_nano=ceiling_nano,
+        context=target.facts.context,
+        usual=usual.get((target.provider.id, target.model)),
+        asked_output=request.max_output,
+        tier=made.tier,
+        budgets=fits(sized, counts),
+    )
+    return structs.replace(found, asked=name.asked, turn=name.turn)
+
+
+def _tokens(request: Request, sized: Sized, known: Known) -> Tokens:
+    """Never more than what is held for."""
+    made = sized.made
+    try:
+        counted = count_chat(request.as_chat(), sized.target.model, known)
     except RequestError:
         # What passes through need not be known here.
-        counted = estimate(sized.made.size_bytes)
-    most = sized.made.input_tokens
+        counted = estimate(made.size_bytes)
+    most = made.input_tokens
     return Tokens(min(counted.low, most), min(counted.expected, most), min(counted.high, most), counted.how)
 
 
-def _usual(house: House, request: Request, sized: Sized) -> Usual | None:
-    """Of this automation's runs, else of this person's, else of everybody's here, where there are enough of them."""
-    since_ms = time.time_ns() // 1_000_000 - HISTORY_MS
-    model = {"provider": sized.target.provider.id, "model": sized.target.model}
-    tries: list[tuple[str, dict[str, str]]] = [
-        ("your runs of this model", {"owner": request.owner}),
-        ("runs of this model here", {}),
+def _usual(house: House, request: Request, models: set[tuple[str, str]]) -> dict[tuple[str, str], Usual]:
+    """Of this automation's runs, else of this person's, else of everybody's here, where there are enough of them.
+
+    How much is cached is told by one's own runs alone: others' prompts are others'.
+    """
+    # Whole days are read from their sums.
+    since_ms = today_ms(time.time_ns() // 1_000_000) - HISTORY_MS
+    tries: list[tuple[str, bool, dict[str, str]]] = [
+        ("your runs of this model", True, {"owner": request.owner}),
+        ("runs of this model here", False, {}),
     ]
     if request.automation is not None:
-        tries.insert(0, ("this automation's runs", {"owner": request.owner, "automation": request.automation}))
-    for of, who in tries:
-        past = house.store.usage.past(since_ms, **model, **who)
-        if past is not None and past.calls >= ENOUGH_CALLS:
-            cached = past.cached_tokens / past.input_tokens if past.input_tokens else 0.0
-            return Usual(-(-past.output_tokens // past.calls), min(1.0, cached), of)
-    return None
+        own = {"owner": request.owner, "automation": request.automation}
+        tries.insert(0, ("this automation's runs", True, own))
+    usual: dict[tuple[str, str], Usual] = {}
+    for of, mine, who in tries:
+        if usual.keys() >= models:
+            break
+        for past in house.store.usage.totals(("provider", "model"), since_ms=since_ms, where=who):
+            model = (str(past.group["provider"]), str(past.group["model"]))
+            if model in models and model not in usual and past.calls - past.failed >= ENOUGH_CALLS:
+                usual[model] = _average(past, of, cached=mine)
+    return usual
 
 
-def _fits(room: Room, sized: Sized) -> Fits:
-    budget = room.budget
-    least = sized.least
-    nano = least.nano if least is not None else sized.made.held_nano
-    tokens = least.tokens if least is not None else sized.made.held_tokens
-    needs = {"usd": nano, "tokens": tokens, "requests": 1}[budget.unit]
-    within_run = (budget.run_hard_nano is None or nano <= budget.run_hard_nano) and (
-        budget.run_hard_tokens is None or tokens <= budget.run_hard_tokens
-    )
-    known = budget.unit != "usd" or budget.limit is None or sized.made.rates is not None
-    fits = within_run and known and (room.left is None or needs <= room.left)
-    return Fits(budget.name or budget.id, room.left, budget.unit, fits)
+def _average(past: UsageTotal, of: str, *, cached: bool) -> Usual:
+    output = -(-past.output_tokens // (past.calls - past.failed))
+    if not cached or not past.input_tokens:
+        return Usual(output, 0.0, of)
+    read, written = (min(1.0, part / past.input_tokens) for part in (past.cached_tokens, past.cache_write_tokens))
+    return Usual(output, read, of, written)
 
 
-def rates_told(rates: Rates | None) -> dict[str, object] | None:
-    """A model's price for JSON: nano-USD per million tokens, with its source and date."""
-    if rates is None:
-        return None
-    return {"input": rates.input, "output": rates.output, "source": rates.source, "dated": rates.dated}
-
-
-def plain(one: Quote) -> dict[str, object]:
-    """A quote as JSON has it: amounts in dollars as text, exactly."""
+def plain(one: Quote | NoQuote) -> dict[str, object]:
+    """A quote as JSON has it: amounts in dollars as text, exactly; rates in nano-USD per million tokens."""
+    if isinstance(one, NoQuote):
+        error = {"code": one.error.code, "message": one.error.message, "hint": one.error.hint}
+        return {"model": one.model, "asked": one.asked, "turn": one.turn, "error": error}
 
     def usd(value: object) -> str | None:
         return None if value is None else str(value).replace("$", "")
 
     return {
         "model": one.model,
+        "asked": one.asked,
+        "turn": one.turn,
+        "error": None,
         "input_tokens": {
             "low": one.input_tokens.low,
             "expected": one.input_tokens.expected,
@@ -136,6 +206,18 @@ def plain(one: Quote) -> dict[str, object]:
         "difference_usd": usd(one.difference),
         "says": one.says,
         "context_left": one.context_left,
-        "price": rates_told(one.rates),
-        "budgets": [structs.asdict(each) for each in one.budgets],
+        "price": _price(one),
+        "budgets": [{"fits": each.fits, **structs.asdict(each)} for each in one.budgets],
     }
+
+
+def _price(one: Quote) -> dict[str, object] | None:
+    """The rates that were used. `over`: they are those of input of more than so many tokens."""
+    if one.rates is None or one.line is None:
+        return None
+    price: dict[str, object] = {name: getattr(one.line, name) for name in Line.__struct_fields__}
+    price["over"] = one.line.over if isinstance(one.line, Tier) else None
+    for name in ("per_request", "source", "dated"):
+        price[name] = getattr(one.rates, name)
+    price["tier"] = one.tier
+    return price

@@ -24,8 +24,8 @@ PAGE = 5_000
 class Repriced(Struct):
     """Of one model that was used: what it did cost, and what it would have, in nano-USD.
 
-    `unknown` tries have no price or no usage, then or now, or were charged for more than the book keeps of them (sound,
-    what is cached for an hour); they are in neither amount.
+    `unknown` tries have no price or no usage, then or now, or were charged for more than the book keeps of them (before
+    it kept sound, what is cached for an hour, and the tier); they are in neither amount.
     """
 
     was: str
@@ -94,9 +94,9 @@ def _cost_at(house: House, known: Mapping[str, Provider], name: str, at: datetim
     tier = PLAIN
     if kept_rates(row.price):
         charged = charged_tier(row.price, usage, row.cost_nano)
-        if charged is None and row.state == "exact":
+        if charged is None and row.tier is None and row.state == "exact":
             return None
-        tier = charged or PLAIN
+        tier = charged or row.tier or PLAIN
     asked = None if tier == PLAIN else {"service_tier": tier, "speed": tier}
     rates = house.prices.rates(known[provider], model, at, asked)
     return None if rates is None else cost(rates, usage)
@@ -111,4 +111,9 @@ def _usage(row: BookRow) -> Usage | None:
         cached_tokens=row.cached_tokens,
         cache_write_tokens=row.cache_write_tokens,
         reasoning_tokens=row.reasoning_tokens,
+        input_audio_tokens=row.input_audio_tokens,
+        output_audio_tokens=row.output_audio_tokens,
+        cached_audio_tokens=row.cached_audio_tokens,
+        cache_write_1h_tokens=row.cache_write_1h_tokens,
+        tier=row.tier,
     )

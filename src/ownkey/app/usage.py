@@ -137,6 +137,8 @@ class UsageBook:
                 one.cached_tokens,
                 one.cache_write_tokens,
                 one.reasoning_tokens,
+                one.input_audio_tokens,
+                one.output_audio_tokens,
             )
             for one in self._house.store.usage.totals(("provider", "model"), since_ms=since_ms, where=self._where())
             if one.unpriced == 0 and str(one.group["provider"]) in known

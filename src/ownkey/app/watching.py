@@ -61,6 +61,7 @@ def keys(house: House, at_ms: int) -> Iterator[Alert]:
 
 def prices(house: House, at_ms: int) -> Iterator[Alert]:
     """Each model in use that costs other than what was told last, or else than what it was charged at first."""
+    house.store.bring(house.prices)
     for use in house.store.signs.models(at_ms - IN_USE_MS):
         try:
             provider = house.catalogue.get(use.provider)

@@ -11,9 +11,11 @@ import typer
 from ownkey.app.blocking import Blocking
 from ownkey.app.ownkey import Ownkey
 from ownkey.cli.alerts import mention
+from ownkey.cli.quote import given, named, tokens_in
 from ownkey.cli.show import print_json
+from ownkey.spending.quote import Quote, about
 from ownkey.talk.chat import Chat, Message, system, user
-from ownkey.talk.errors import ConsentRequired, InvalidRequest, PriceUnknown
+from ownkey.talk.errors import ConsentRequired, InvalidRequest, OwnkeyError, PriceUnknown
 from ownkey.talk.reply import Collector, Receipt, RefusalDelta, Reply, TextDelta
 
 
@@ -27,6 +29,9 @@ def chat(
     accept_unknown_price: bool = typer.Option(False, help="Go on where the price is not known."),
     accept_over_budget: bool = typer.Option(False, help="Go on where a budget that asks is passed."),
     automation: str | None = typer.Option(None, help="The automation that this is a run of."),
+    quote: bool | None = typer.Option(
+        None, help="Say first what it will cost, on standard error; done by itself on a terminal.", show_default=False
+    ),
     as_json: bool = typer.Option(False, "--json", help="Print the whole answer as JSON, for scripts."),
 ) -> None:
     """Ask a model."""
@@ -36,7 +41,10 @@ def chat(
     messages: tuple[Message, ...] = (system(instruction), user(text)) if instruction else (user(text),)
     asked = Chat(messages, max_output_tokens=max_tokens, temperature=temperature)
     yes: dict[str, Any] = {"accept_unknown_price": accept_unknown_price, "accept_over_budget": accept_over_budget}
+    told = quote if quote is not None else sys.stderr.isatty() and sys.stdout.isatty()
     with Ownkey().blocking() as ownkey:
+        if told:
+            _tell(ownkey, asked, model, automation, streamed=stream and not as_json)
         while True:
             try:
                 _answer(ownkey, asked, model, yes | {"automation": automation}, streamed=stream, as_json=as_json)
@@ -50,12 +58,23 @@ def chat(
                 yes[flag] = True
 
 
-def given() -> str:
-    """Standard input, whatever the locale says of its encoding."""
+def _tell(ownkey: Blocking, asked: Chat, model: str, automation: str | None, *, streamed: bool) -> None:
+    """What it will cost, for people, before it is asked. Where that cannot be said, the asking says why."""
     try:
-        return sys.stdin.buffer.read().decode("utf-8")
-    except UnicodeDecodeError:
-        raise InvalidRequest("Standard input is not text in UTF-8.", "Convert it first: iconv -t UTF-8.") from None
+        quotes = ownkey.quote(asked, model, stream=streamed, automation=automation)
+    except OwnkeyError:
+        return
+    for one in quotes:
+        said = one.error.message if one.error is not None else f"{_price(one)} · {tokens_in(one)} in"
+        typer.secho(f"{said} · {named(one)}", dim=True, err=True)
+
+
+def _price(one: Quote) -> str:
+    if one.rates is None or one.expected is None:
+        return "price unknown"
+    if one.rates.source == "free":
+        return "free"
+    return f"about {about(one.expected.nano_usd)}, at most {one.ceiling}"
 
 
 def _answer(

@@ -24,6 +24,7 @@ from ownkey.cli import (
     providers,
     quote,
     reconcile,
+    refresh,
     reprice,
     serve,
     simulate,
@@ -72,6 +73,9 @@ app.command()(chat.chat)
 app.command()(quote.quote)
 app.add_typer(budgets.app, name="budgets")
 app.add_typer(prices.app, name="prices")
+prices.app.command("refresh")(refresh.refresh)
+prices.app.command("history")(refresh.history)
+prices.app.command("revert")(refresh.revert)
 app.add_typer(usage.app, name="usage")
 usage.app.command("reprice")(reprice.reprice_usage)
 usage.app.command("reconcile")(reconcile.reconcile)

@@ -18,14 +18,14 @@ def list_prices(
     search: str = typer.Option("", help="A part of the name."),
     as_json: bool = JsonOption,
 ) -> None:
-    """What each model costs, with the source of its price and since when it holds."""
+    """What each model costs, with the source of its price, since when it holds, and when it was set or fetched."""
     with opened() as ownkey:
         every = ownkey.prices.listed(provider, search)
         if as_json:
             print_json(every)
             return
         print_table(
-            ("MODEL", "IN", "OUT", "CACHED", "SOURCE", "SINCE"),
+            ("MODEL", "IN", "OUT", "CACHED", "SOURCE", "SINCE", "WHOSE", "TAKEN"),
             [
                 (
                     f"{one.provider}/{one.model}",
@@ -34,6 +34,8 @@ def list_prices(
                     per_million(one.rates.cached) if one.rates else "",
                     one.rates.source if one.rates else "",
                     (one.rates.dated or "") if one.rates else "",
+                    one.origin or "",
+                    one.taken or "",
                 )
                 for one in every
             ],
@@ -51,6 +53,7 @@ def set_price(
     reasoning: str | None = typer.Option(None, help="Of thoughts."),
     input_audio: str | None = typer.Option(None, help="Of sounds in."),
     output_audio: str | None = typer.Option(None, help="Of sounds out."),
+    per_request: str | None = typer.Option(None, help="Dollars for each call, such as one of a model that searches."),
     note: str = typer.Option("", help="Where it is from."),
 ) -> None:
     """Say yourself what a model costs."""
@@ -62,6 +65,7 @@ def set_price(
         "reasoning": reasoning,
         "input_audio": input_audio,
         "output_audio": output_audio,
+        "per_request": per_request,
     }
     with opened() as ownkey:
         ownkey.prices.set(name, {rate: amount for rate, amount in given.items() if amount is not None}, note)

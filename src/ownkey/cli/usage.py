@@ -49,7 +49,7 @@ def usage(
         if totals:
             _show_summary(summary, ownkey.usage.by_day(14))
         print_table(
-            ("PROVIDER", "MODEL", "TRIES", "FAILED", "TOKENS IN", "TOKENS OUT", "COST", "P50", "P95"),
+            ("PROVIDER", "MODEL", "TRIES", "FAILED", "TOKENS IN", "TOKENS OUT", "COST", "A RUN", "P50", "P95"),
             [(str(total.group["provider"]), str(total.group["model"]), *_figures(total)) for total in totals],
             empty=f"Nothing asked in the last {days} days. `ownkey chat` asks a model.",
         )
@@ -188,6 +188,7 @@ def _figures(one: UsageTotal) -> tuple[str, ...]:
         str(one.input_tokens),
         str(one.output_tokens),
         _cost(one),
+        "" if one.nano_a_run is None else about(one.nano_a_run),
         _seconds(one.p50_ms),
         _seconds(one.p95_ms),
     )
@@ -214,7 +215,7 @@ def _cost(total: UsageTotal) -> str:
 
 def _told(one: UsageTotal) -> dict[str, Any]:
     names: Iterable[str] = one.__struct_fields__
-    return {name: getattr(one, name) for name in names} | {"succeeded": one.succeeded}
+    return {name: getattr(one, name) for name in names} | {"succeeded": one.succeeded, "nano_a_run": one.nano_a_run}
 
 
 def _plain(summary: Summary) -> dict[str, Any]:

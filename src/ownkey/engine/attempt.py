@@ -161,6 +161,11 @@ class Attempt:
                 first_ms=self._first_ms,
                 total_ms=total_ms,
                 ended_at_ms=self.hold.started_at_ms + total_ms,
+                input_audio_tokens=usage.input_audio_tokens,
+                output_audio_tokens=usage.output_audio_tokens,
+                cached_audio_tokens=usage.cached_audio_tokens,
+                cache_write_1h_tokens=usage.cache_write_1h_tokens,
+                tier=usage.tier,
             )
         )
 

@@ -84,6 +84,12 @@ async def attempt(
     sender: Sender, prices: Prices, call: Call[Result], target: Target, number: int, *, last: bool
 ) -> Result:
     """One try at one target; `last`: no other is left to be asked."""
+    return await sender.as_budgets_are(lambda: _try(sender, prices, call, target, number, last=last))
+
+
+async def _try(
+    sender: Sender, prices: Prices, call: Call[Result], target: Target, number: int, *, last: bool
+) -> Result:
     key = sender.key(call.owner, target)
     work = call.work
     put = work.put(target)

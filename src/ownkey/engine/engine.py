@@ -26,7 +26,7 @@ from ownkey.spending.budget import Falls
 from ownkey.spending.catalogue import Prices
 from ownkey.store.book import Book, Hold
 from ownkey.store.budgets import BudgetTable
-from ownkey.talk.errors import BudgetExceeded, OverBudget, OwnkeyError, RequestError
+from ownkey.talk.errors import OwnkeyError, RequestError
 from ownkey.transport import Deadlines, Transport
 from ownkey.vault.vault import Vault
 from ownkey.wires.thinking import fitted
@@ -134,14 +134,7 @@ class Engine:
         return self._targets.find(request.owner, request.model, asked, scope=request.scope)
 
     async def _attempt(self, request: Request, target: Target, number: int, *, last: bool) -> Answer:
-        known = self._sender.budgets_version()
-        try:
-            return await self._try(request, target, number, last=last)
-        except (BudgetExceeded, OverBudget):
-            # It may have been asked for without regard to a budget that has come or changed just now.
-            if self._sender.budgets_version(anew=True) == known:
-                raise
-        return await self._try(request, target, number, last=last)
+        return await self._sender.as_budgets_are(lambda: self._try(request, target, number, last=last))
 
     async def _try(self, request: Request, target: Target, number: int, *, last: bool) -> Answer:
         key = self._sender.key(request.owner, target)

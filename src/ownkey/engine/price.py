@@ -42,7 +42,7 @@ def priced(prices: Prices, request: Request, target: Target, *, size: int, cap: 
         return _unpriced(request, target, size, cap)
     terms = terms_of(request.ask.fields) if passes and request.ask is not None else PLAIN
     options: dict[str, Rates] = {}
-    if (terms is not PLAIN or target.charges_more) and rates.source != "free":
+    if (terms is not PLAIN or _charges_more(target, rates)) and rates.source != "free":
         found = _options(prices, target, rates, terms, at)
         if isinstance(found, str):
             if not request.price_accepted:
@@ -116,7 +116,7 @@ def priced_tokens(
     """
     provider, model = target.provider, target.model
     rates = prices.rates(provider, model, datetime.now(UTC))
-    if rates is not None and not (target.charges_more and rates.source != "free"):
+    if rates is not None and not _charges_more(target, rates):
         held = ceiling(rates, input_tokens=input_tokens, output_tokens=output_tokens, choices=choices)
         return Made(
             rates, held, size, input_tokens, output_tokens, choices, (rates,), tier=None, price=price_text(rates)
@@ -134,7 +134,7 @@ def _unpriced(request: Request, target: Target, size: int, cap: int | None) -> M
 
 def _options(prices: Prices, target: Target, plain: Rates, terms: Terms, at: datetime) -> dict[str, Rates] | str:
     """The rates that may be charged, by tier, the plain ones always among them; or the field that nothing bounds."""
-    if target.charges_more:
+    if _charges_more(target, plain):
         return "model"
     if terms.unbounded is not None:
         return terms.unbounded
@@ -147,6 +147,11 @@ def _options(prices: Prices, target: Target, plain: Rates, terms: Terms, at: dat
         elif terms.may_be_dearer and terms.value != AUTO:
             return terms.field
     return options
+
+
+def _charges_more(target: Target, rates: Rates) -> bool:
+    """Whether more is charged than these rates say. Where its owner has set what each call costs, they say it all."""
+    return target.charges_more and rates.source != "free" and not (rates.source == "owner" and rates.per_request)
 
 
 def price_unknown(provider: Provider, model: str) -> PriceUnknown:

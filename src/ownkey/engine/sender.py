@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from typing import Protocol
+from collections.abc import Awaitable, Callable
+from typing import Protocol, TypeVar
 
 from msgspec import Struct, structs
 
@@ -13,7 +13,7 @@ from ownkey.engine.target import Target, key_header
 from ownkey.spending.budget import Falls
 from ownkey.store.book import Book, Hold, Wish
 from ownkey.store.budgets import BudgetTable
-from ownkey.talk.errors import OwnkeyError
+from ownkey.talk.errors import BudgetExceeded, OverBudget, OwnkeyError
 from ownkey.talk.secret import Secret
 from ownkey.transport import Deadlines, Incoming, Outgoing, Transport
 from ownkey.vault.vault import Vault
@@ -25,6 +25,8 @@ _MOST_TOKENS = 2**53 - 1
 """That the book keeps."""
 
 Header = tuple[bytes, bytes]
+
+Result = TypeVar("Result")
 
 
 class Opened(Struct, frozen=True):
@@ -109,9 +111,16 @@ class Sender:
         scope = (asker.owner, target.provider.id, key_id, asker.token_id, asker.automation)
         return self._budgets.current().of(scope, time.time_ns() // 1_000_000)
 
-    def budgets_version(self, *, anew: bool = False) -> int:
-        """Which budgets are known, or, `anew`, which there are."""
-        return self._budgets.current(anew=anew).version
+    async def as_budgets_are(self, tried: Callable[[], Awaitable[Result]]) -> Result:
+        """What `tried` gives. Where a budget is in its way, and there are others now than were known, it is tried once
+        more: it was asked for without regard to one that has just come, changed or gone."""
+        known = self._budgets.current().version
+        try:
+            return await tried()
+        except (BudgetExceeded, OverBudget):
+            if self._budgets.current(anew=True).version == known:
+                raise
+        return await tried()
 
     async def begin(
         self,

@@ -62,7 +62,7 @@ class Targets:
         now_s = time.monotonic()
         if now_s >= self._until_s or len(self._found) > KEPT_AT_MOST:
             self._found.clear()
-            self._prices.override(self._store.prices.all())
+            self._store.bring(self._prices)
             self._until_s = now_s + KEPT_S
         wanted = (owner, model, asked, operation)
         found = self._found.get(wanted)

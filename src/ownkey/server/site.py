@@ -16,7 +16,7 @@ from ownkey.server.gateway import NOBODY, Gateway, no_token
 from ownkey.server.guard import LOOPBACK, Head, caller_of, host_allowed, read_head
 from ownkey.server.operations import BATCHED, MEDIA, Operations
 from ownkey.server.problems import headers_of
-from ownkey.server.quoting import serve_quote
+from ownkey.server.quoting import Quoting
 from ownkey.server.streams import Streams
 from ownkey.talk.errors import InvalidRequest, OwnkeyError, UnknownModel
 from ownkey.talk.secret import clean
@@ -61,6 +61,7 @@ class Site:
         self._operations = Operations(house.engine, house.tokens)
         self._routes["POST", "/v1/embeddings"] = self._embed("openai-embeddings")
         self._routes |= {("POST", path): self._media(operation) for path, operation in MEDIA.items()}
+        self._quoting = Quoting(house)
         self._routes["POST", "/api/byok/quote"] = self._quote
         self._routes["POST", "/v1/messages/count_tokens"] = self._count(ANTHROPIC)
 
@@ -113,7 +114,7 @@ class Site:
         caller = caller_of(exchange, head, self._house.tokens) if principal is None else Caller(principal.owner, None)
         if caller is None:
             raise no_token()
-        serve_quote(self._house, exchange, head, caller)
+        await self._quoting.serve(exchange, head, caller)
 
     def _with_name(self, exchange: Exchange) -> Handler | None:
         """The handler of a path that names a model."""

@@ -53,6 +53,7 @@ class Settings(Struct, frozen=True, eq=False, kw_only=True):
     idle_timeout_s: float
     total_timeout_s: float
     budget_wait_s: float
+    prices_url: str
     alert_webhook_url: str | None
     alert_webhook_secret: Password | None
     smtp_url: str | None

@@ -158,6 +158,13 @@ TABLE: tuple[Setting, ...] = (
         most=600,
     ),
     Setting(
+        "prices_url",
+        "OWNKEY_PRICES_URL",
+        "url",
+        "https://raw.githubusercontent.com/pydantic/genai-prices/refs/heads/main/prices/new_data/v2/data.json",
+        "Where `ownkey prices refresh` fetches the price catalogue: genai-prices' own, or a mirror of it.",
+    ),
+    Setting(
         "alert_webhook_url",
         "OWNKEY_ALERT_WEBHOOK_URL",
         "url",

@@ -11,6 +11,7 @@ from os import pathsep
 from pathlib import Path
 
 import msgspec
+from msgspec import Struct
 
 from ownkey.catalog.check import nano_usd_per_mtok
 from ownkey.catalog.manifest import Price, Provider
@@ -24,18 +25,62 @@ KNOWN_AT_MOST = 10_000
 COMPILE_TIMEOUT_S = 60
 
 
-Known = tuple[Provider, datetime, datetime, Rates | None]
+Known = dict[tuple[str, str, frozenset[tuple[str, str]]], tuple[Provider, datetime, datetime, Rates | None]]
+
+
+class Listing:
+    """A price catalogue. `source` is told with each of its prices; a provider is unpacked when it is asked for."""
+
+    def __init__(self, file: File, source: str) -> None:
+        self.source = source
+        self._packed = file.sellers
+        self._sellers: dict[str, Seller] = {}
+
+    @property
+    def sellers(self) -> list[str]:
+        return list(self._packed)
+
+    def seller(self, name: str | None) -> Seller | None:
+        if name is None or name not in self._packed:
+            return None
+        if name not in self._sellers:
+            self._sellers[name] = msgspec.msgpack.decode(self._packed[name], type=Seller)
+        return self._sellers[name]
+
+    def find(self, seller: str | None, name: str) -> tuple[Listed, bool] | None:
+        """The first model that the name matches, and whether the seller lists it itself."""
+        first = self.seller(seller)
+        if first is None:
+            return None
+        for spelling in spellings(name):
+            for place in (seller, *first.fallback):
+                found = self.seller(place)
+                for listed in found.models if found else ():
+                    if matches(listed.match, spelling):
+                        return listed, place == seller
+        return None
+
+
+class _State(Struct, frozen=True):
+    """All that an answer depends on, put in place at once: threads read while another changes it."""
+
+    listing: Listing
+    overrides: Overrides
+    known: Known
 
 
 class Prices:
-    """What models cost. Answers are remembered for as long as they hold."""
+    """What models cost. Answers are remembered for as long as they hold.
 
-    def __init__(self, file: File) -> None:
-        self._source = f"genai-prices {file.version}"
-        self._packed = file.sellers
-        self._sellers: dict[str, Seller] = {}
-        self._known: dict[tuple[str, str, frozenset[tuple[str, str]]], Known] = {}
-        self._overrides: Overrides = {}
+    `edition` counts the changes of the catalogue that this one has seen, `problem` is why the shipped one stands in
+    place of the one that was taken.
+    """
+
+    def __init__(self, shipped: Listing) -> None:
+        self.shipped = shipped
+        self.edition = 0
+        self.problem: str | None = None
+        self._state = _State(shipped, {}, {})
 
     @classmethod
     def load(cls, cache: Path) -> Prices:
@@ -51,13 +96,28 @@ class Prices:
             file = _read(path, version)
         if file is None:
             raise BadConfiguration("The price catalogue cannot be read.", f"Remove {path.name} from the cache folder.")
-        return cls(file)
+        return cls(Listing(file, f"genai-prices {file.version}"))
+
+    @property
+    def listing(self) -> Listing:
+        """The catalogue in use."""
+        return self._state.listing
 
     def override(self, overrides: Overrides) -> None:
         """From now on these are the owner's own prices."""
-        if overrides != self._overrides:
-            self._overrides = overrides
-            self._known.clear()
+        if overrides != self._state.overrides:
+            self._state = _State(self._state.listing, overrides, {})
+
+    def use(self, listing: Listing | None, edition: int, problem: str | None = None) -> None:
+        """From now on this is the catalogue; None is the one that was shipped."""
+        self._state = _State(listing or self.shipped, self._state.overrides, {})
+        self.edition, self.problem = edition, problem
+
+    def with_listing(self, listing: Listing) -> Prices:
+        """The same with another catalogue, to be compared."""
+        other = Prices(self.shipped)
+        other._state = _State(listing, self._state.overrides, {})
+        return other
 
     def rates(
         self, provider: Provider, model: str, at: datetime, asked: Mapping[str, str] | None = None
@@ -69,69 +129,59 @@ class Prices:
         `asked` are fields of the request that change its price: `service_tier`, `speed`.
         """
         key = (provider.id, model, frozenset(asked.items()) if asked else _PLAIN)
-        known = self._known.get(key)
+        state = self._state
+        known = state.known.get(key)
         if known is not None and known[0] is provider and known[1] <= at < known[2]:
             return known[3]
-        since, until, rates = self._find(provider, model, at.astimezone(UTC), asked or {})
-        if self._overrides:
-            own = self._overrides.get((provider.id, model)) or self._overrides.get((provider.id, ""))
+        since, until, rates = _find(state.listing, provider, model, at.astimezone(UTC), asked or {})
+        if state.overrides:
+            own = state.overrides.get((provider.id, model)) or state.overrides.get((provider.id, ""))
             rates = rates if own is None else applied(own, rates)
-        if len(self._known) >= KNOWN_AT_MOST:
-            self._known.clear()
-        self._known[key] = (provider, since, until, rates)
+        if len(state.known) >= KNOWN_AT_MOST:
+            state.known.clear()
+        state.known[key] = (provider, since, until, rates)
         return rates
 
     def context(self, provider: Provider, model: str) -> int | None:
         """The context window that the catalogue gives, in tokens."""
-        found = self._listed(provider.prices, _priced_name(provider, model))
+        found = self.listing.find(provider.prices, priced_name(provider, model))
         return found[0].context if found else None
-
-    def _find(
-        self, provider: Provider, model: str, at: datetime, asked: Mapping[str, str]
-    ) -> tuple[datetime, datetime, Rates | None]:
-        said = provider.model(model)
-        if said is not None and said.price is not None:
-            return (*FOREVER, owner_rates(said.price))
-        if provider.free or provider.kind != "cloud":
-            return (*FOREVER, Rates(input=0, output=0, source="free"))
-        found = self._listed(provider.prices, _priced_name(provider, model))
-        if found is None:
-            return (*FOREVER, None)
-        listed, own = found
-        # A variant is the seller's own; one who resells another's model does not offer it.
-        variants = listed.variants if own else ()
-        since, until = validity((*listed.dated, *variants), at)
-        standard = next((entry for entry in reversed(listed.dated) if holds(entry, at)), listed.dated[0])
-        prices = dict(standard.prices)
-        taken: set[str] = set()
-        for variant in variants:
-            if asked and holds(variant, at) and variant.when.items() <= asked.items():
-                prices |= {name: amount for name, amount in variant.prices.items() if name not in taken}
-                taken |= variant.prices.keys()
-        return since, until, rates_of(prices, source=f"{self._source}: {listed.id}", dated=standard.start)
-
-    def _listed(self, seller: str | None, name: str) -> tuple[Listed, bool] | None:
-        """The first model that the name matches, and whether the seller lists it itself."""
-        first = self._seller(seller)
-        if first is None:
-            return None
-        for spelling in spellings(name):
-            for place in (seller, *first.fallback):
-                found = self._seller(place)
-                for listed in found.models if found else ():
-                    if matches(listed.match, spelling):
-                        return listed, place == seller
-        return None
-
-    def _seller(self, name: str | None) -> Seller | None:
-        if name is None or name not in self._packed:
-            return None
-        if name not in self._sellers:
-            self._sellers[name] = msgspec.msgpack.decode(self._packed[name], type=Seller)
-        return self._sellers[name]
 
 
 _PLAIN: frozenset[tuple[str, str]] = frozenset()
+
+
+def _find(
+    listing: Listing, provider: Provider, model: str, at: datetime, asked: Mapping[str, str]
+) -> tuple[datetime, datetime, Rates | None]:
+    said = provider.model(model)
+    if said is not None and said.price is not None:
+        return (*FOREVER, owner_rates(said.price))
+    if provider.free or provider.kind != "cloud":
+        return (*FOREVER, Rates(input=0, output=0, source="free"))
+    found = listing.find(provider.prices, priced_name(provider, model))
+    if found is None:
+        return (*FOREVER, None)
+    return rates_at(listing.source, *found, at, asked)
+
+
+def rates_at(
+    source: str, listed: Listed, own: bool, at: datetime, asked: Mapping[str, str]
+) -> tuple[datetime, datetime, Rates | None]:
+    """The rates of a model of the catalogue at `at` (UTC), and the span in which they hold.
+
+    `own`: its seller lists it itself. A variant is the seller's own; one who resells another's model has none.
+    """
+    variants = listed.variants if own else ()
+    since, until = validity((*listed.dated, *variants), at)
+    standard = next((entry for entry in reversed(listed.dated) if holds(entry, at)), listed.dated[0])
+    prices = dict(standard.prices)
+    taken: set[str] = set()
+    for variant in variants:
+        if asked and holds(variant, at) and variant.when.items() <= asked.items():
+            prices |= {name: amount for name, amount in variant.prices.items() if name not in taken}
+            taken |= variant.prices.keys()
+    return since, until, rates_of(prices, source=f"{source}: {listed.id}", dated=standard.start)
 
 
 def owner_rates(price: Price) -> Rates:
@@ -145,7 +195,7 @@ def owner_rates(price: Price) -> Rates:
     )
 
 
-def _priced_name(provider: Provider, model: str) -> str:
+def priced_name(provider: Provider, model: str) -> str:
     said = provider.model(model)
     return model if said is None else said.priced_as or said.id
 

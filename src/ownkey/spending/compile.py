@@ -5,11 +5,9 @@ Run in a process of its own: importing genai-prices takes 300 ms and 60 MB, whic
 
 from __future__ import annotations
 
-import math
 import os
 import sys
 import tempfile
-from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from importlib.metadata import version
 from pathlib import Path
@@ -19,7 +17,7 @@ import msgspec
 from genai_prices.data import providers
 
 from ownkey.spending.listed import FORMAT, Amount, Clause, Dated, File, Listed, Seller
-from ownkey.talk.money import NANO_PER_USD
+from ownkey.spending.published import free_by_name, nano, second_of_day
 
 
 def compiled() -> File:
@@ -50,11 +48,8 @@ def _listed(model: genai.ModelInfo) -> Listed:
         dated = (Dated(_prices(prices)),)
     else:
         dated = tuple(_dated(entry.prices, entry.constraint) for entry in prices)
-    # A model that costs nothing has no price there; only this ending says that it is meant so.
-    if model.id.endswith(":free") and not any(entry.prices for entry in dated):
-        dated = (Dated({"input_mtok": (0,), "output_mtok": (0,)}),)
     variants = tuple(_dated(entry.prices, entry.constraint, entry.when) for entry in model.price_variants or ())
-    return Listed(model.id, _clause(model.match), model.context_window, dated, variants)
+    return Listed(model.id, _clause(model.match), model.context_window, free_by_name(model.id, dated), variants)
 
 
 def _dated(
@@ -66,14 +61,8 @@ def _dated(
     if isinstance(constraint, genai.StartDateConstraint):
         start = constraint.start_date.isoformat()
     elif constraint is not None:
-        from_s, until_s = _second_of_day(constraint.start_time), _second_of_day(constraint.end_time)
+        from_s, until_s = second_of_day(constraint.start_time), second_of_day(constraint.end_time)
     return Dated(_prices(prices), start, from_s, until_s, when or {})
-
-
-def _second_of_day(at: time) -> int:
-    if at.tzinfo is not None:
-        at = datetime.combine(date(1970, 1, 1), at).astimezone(UTC).time()
-    return at.hour * 3600 + at.minute * 60 + at.second
 
 
 def _prices(prices: genai.ModelPrice) -> dict[str, Amount]:
@@ -82,16 +71,9 @@ def _prices(prices: genai.ModelPrice) -> dict[str, Amount]:
 
 def _amount(value: Decimal | genai.TieredPrices) -> Amount:
     if isinstance(value, Decimal):
-        return (_nano(value),)
-    tiers = [number for tier in value.tiers for number in (tier.start, _nano(tier.price))]
-    return (_nano(value.base), *tiers)
-
-
-def _nano(usd: Decimal) -> int:
-    """Up to the next nano-dollar: a few prices there are quotients such as 0.0833333333333333."""
-    if not usd.is_finite() or not 0 <= usd <= 1_000_000:
-        raise ValueError(f"not a price: {usd}")
-    return math.ceil(usd * NANO_PER_USD)
+        return (nano(value),)
+    tiers = [number for tier in value.tiers for number in (tier.start, nano(tier.price))]
+    return (nano(value.base), *tiers)
 
 
 def _clause(match: genai.MatchLogic) -> Clause:

@@ -13,11 +13,13 @@ Whole = Annotated[int, Meta(ge=0)]
 Amount = tuple[Whole, ...]
 """A rate, or a rate and then `over, rate` for each tier. nano-USD per million tokens, or per thousand requests."""
 
+Op = Literal["equals", "starts_with", "ends_with", "contains", "regex", "or", "and"]
+
 
 class Clause(Struct, frozen=True, array_like=True):
     """How a model's name is recognised. `text` for the comparisons, `of` for `or` and `and`."""
 
-    op: Literal["equals", "starts_with", "ends_with", "contains", "regex", "or", "and"]
+    op: Op
     text: str = ""
     of: tuple[Clause, ...] = ()
 

@@ -14,12 +14,16 @@ from ownkey.spending.price import Line, Rates, Tier
 from ownkey.talk.errors import InvalidRequest
 
 RATES = ("input", "output", "cached", "cache_write", "cache_write_1h", "input_audio", "output_audio", "reasoning")
+PER_REQUEST = "per_request"
+"""Beside them: dollars for each call, such as those of a model that searches the web each time."""
+
 MOST_PERCENT = 100
 _PERCENT = re.compile(r"-?\d{1,4}(\.\d{1,2})?", re.ASCII)
 
 
 class Override(Struct, frozen=True):
-    """`rates`: USD per million tokens as decimal text, by the names of `RATES`; `input` and `output` at least.
+    """`rates`: USD per million tokens as decimal text, by the names of `RATES`; `input` and `output` at least. With
+    `PER_REQUEST`, USD for each call.
 
     Or `discount`: per cent less than the catalogue says, with two decimals at most; below 0 it is a surcharge.
     """
@@ -43,13 +47,16 @@ def checked(override: Override) -> Override:
         return override
     rates = override.rates or {}
     for name, amount in rates.items():
-        if name not in RATES:
-            raise InvalidRequest(f"There is no rate {name[:40]!r}.", f"Rates: {', '.join(RATES)}.", param=name[:40])
+        if name not in (*RATES, PER_REQUEST):
+            known = ", ".join((*RATES, PER_REQUEST))
+            raise InvalidRequest(f"There is no rate {name[:40]!r}.", f"Rates: {known}.", param=name[:40])
         try:
             nano_usd_per_mtok(amount)
         except (ValueError, TypeError):
             raise InvalidRequest(
-                f"{name} is in dollars per million tokens, such as 2.50, with at most 9 decimals.", param=name
+                f"{name} is in dollars per {'call' if name == PER_REQUEST else 'million tokens'}, such as 2.50, "
+                "with at most 9 decimals.",
+                param=name,
             ) from None
     for name in ("input", "output"):
         if name not in rates:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from msgspec import Struct
 
-from ownkey.spending.price import Rates, cost
+from ownkey.spending.budget import Unit
+from ownkey.spending.price import Line, Rates, cost
 from ownkey.spending.tokens import How, Tokens
+from ownkey.talk.errors import OwnkeyError
 from ownkey.talk.money import NANO_PER_USD, Money, show_usd
 from ownkey.talk.reply import Usage
 
@@ -19,28 +23,45 @@ ENOUGH_CALLS = 5
 
 
 class Usual(Struct, frozen=True):
-    """What runs like it took: the average answer, the share of their input that was cached, and whose runs they are."""
+    """What runs like it took: the average answer, whose runs they are, and of one's own the shares of their input that
+    were read from a cache and written to one."""
 
     output_tokens: int
     cached_share: float
     of: str
+    written_share: float = 0.0
 
 
 class Fits(Struct, frozen=True):
-    """How a budget takes it: what is left of it, in its unit, and whether the ceiling fits."""
+    """How one budget takes it, by what would be held: the whole of it, with a `shorter` answer, or not at all.
+
+    `left` is what is left of the limit, in `unit`. `answer_tokens` is the longest answer, of each choice, that it pays
+    for. Where it does not fit, `over` says by how much, in `over_unit`; None where the price is not known. `asks`: it
+    is not refused then, but asked about.
+    """
 
     budget: str
     left: int | None
-    unit: str
-    fits: bool
+    unit: Unit
+    how: Literal["whole", "shorter", "no"] = "whole"
+    answer_tokens: int | None = None
+    over: int | None = None
+    over_unit: Unit | None = None
+    asks: bool = False
+
+    @property
+    def fits(self) -> bool:
+        return self.how != "no"
 
 
 class Quote(Struct, frozen=True):
     """`low` is without any answer, `expected` with a usual one, `ceiling` can never be passed: it is what is held.
 
     Amounts are None where the price is not known. `output_cap` is the longest answer, `expected_from` says where the
-    expected one is from. `context_left` is what the model's window leaves beside input and expected output.
-    `difference` is to the current model, as it is expected.
+    expected one is from. `line` are the rates for so much input, `tier` the service tier that they are of, None where
+    no answer tells its own. `context_left` is what the model's window leaves beside input and expected answer.
+    `difference` is to the current model, as it is expected. `asked` is the name that was asked for, and `turn` which
+    of its models this is: the first one is asked, the others if it fails.
     """
 
     model: str
@@ -53,13 +74,27 @@ class Quote(Struct, frozen=True):
     ceiling: Money | None
     rates: Rates | None
     context_left: int | None
+    line: Line | None = None
+    tier: str | None = None
     difference: Money | None = None
     says: str = ""
     budgets: tuple[Fits, ...] = ()
+    asked: str = ""
+    turn: int = 1
+    error: None = None
 
     @property
     def how(self) -> How:
         return self.input_tokens.how
+
+
+class NoQuote(Struct, frozen=True):
+    """In the place of a quote: what is in the way of asking this model."""
+
+    model: str
+    error: OwnkeyError
+    asked: str = ""
+    turn: int = 1
 
 
 def quote(
@@ -73,17 +108,17 @@ def quote(
     context: int | None,
     usual: Usual | None,
     asked_output: int | None,
+    tier: str | None = None,
     budgets: tuple[Fits, ...] = (),
 ) -> Quote:
     """`ceiling_nano` is what is held; no other figure is above it."""
     expected_output, source = _expected_output(usual, output_cap, asked_output)
     low = expected = most = None
     if rates is not None:
-        cached = int(tokens.expected * usual.cached_share) if usual is not None else 0
         most = ceiling_nano
-        expected_usage = Usage(tokens.expected, expected_output * choices, cached_tokens=cached)
-        expected = min(cost(rates, expected_usage), most)
-        low = min(cost(rates, Usage(tokens.low, 0, cached_tokens=int(tokens.low * (cached > 0)))), expected)
+        expected = min(cost(rates, _expected_usage(tokens.expected, expected_output * choices, usual)), most)
+        cached = tokens.low if usual is not None and usual.cached_share > 0 else 0
+        low = min(cost(rates, Usage(tokens.low, 0, cached_tokens=cached)), expected)
     return Quote(
         model,
         tokens,
@@ -94,8 +129,22 @@ def quote(
         None if expected is None else Money(expected),
         None if most is None else Money(most),
         rates,
-        None if context is None else max(0, context - tokens.expected - expected_output * choices),
+        # Each choice has the window for itself.
+        None if context is None else max(0, context - tokens.expected - expected_output),
+        None if rates is None else rates.line(tokens.expected),
+        tier,
         budgets=budgets,
+    )
+
+
+def _expected_usage(input_tokens: int, output_tokens: int, usual: Usual | None) -> Usage:
+    if usual is None:
+        return Usage(input_tokens, output_tokens)
+    return Usage(
+        input_tokens,
+        output_tokens,
+        cached_tokens=int(input_tokens * usual.cached_share),
+        cache_write_tokens=int(input_tokens * usual.written_share),
     )
 
 
@@ -107,8 +156,10 @@ def _expected_output(usual: Usual | None, output_cap: int, asked_output: int | N
     return min(USUAL_OUTPUT_TOKENS, output_cap), "a usual answer"
 
 
-def difference(quoted: Quote, current: Quote) -> tuple[Money | None, str]:
+def difference(quoted: Quote, current: Quote | NoQuote) -> tuple[Money | None, str]:
     """To the model that is used now, as a person would say it."""
+    if current.error is not None:
+        return None, f"What it costs beside {current.model} is not known: {current.error.message}"
     if quoted.expected is None or current.expected is None:
         return None, "What it costs beside the current model is not known."
     more = Money(quoted.expected.nano_usd - current.expected.nano_usd)

@@ -35,8 +35,7 @@ def kept_rates(price: str) -> Mapping[str, Rates]:
 def charged_tier(price: str, usage: Usage, charged_nano: int) -> str | None:
     """The tier at whose kept rates that usage costs exactly what was charged.
 
-    None: at none of them. The book does not keep which tokens were sound or cached for an hour, nor a tier that the
-    answer had and nobody asked for.
+    None: at none of them, as where the answer had a tier that nobody asked for.
     """
     tiers = kept_rates(price)
     return next((tier for tier, rates in tiers.items() if cost(rates, usage) == charged_nano), None)

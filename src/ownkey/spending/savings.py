@@ -26,6 +26,8 @@ class Used(Struct, frozen=True):
     cached_tokens: int = 0
     cache_write_tokens: int = 0
     reasoning_tokens: int = 0
+    input_audio_tokens: int = 0
+    output_audio_tokens: int = 0
 
 
 class Saving(Struct, frozen=True):
@@ -69,6 +71,8 @@ def at(rates: Rates, used: Used) -> int:
         cached_tokens=min(used.cached_tokens, used.input_tokens),
         cache_write_tokens=min(used.cache_write_tokens, used.input_tokens - min(used.cached_tokens, used.input_tokens)),
         reasoning_tokens=used.reasoning_tokens,
+        input_audio_tokens=used.input_audio_tokens,
+        output_audio_tokens=used.output_audio_tokens,
     )
     line = rates.line(used.input_tokens // used.calls)
     flat = Rates(**{name: getattr(line, name) for name in _LINE}, per_request=0, source=rates.source, dated=rates.dated)

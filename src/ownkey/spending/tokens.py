@@ -1,9 +1,9 @@
 """How many tokens a chat is, before it is sent: counted where the model's vocabulary is known, else estimated.
 
-Nothing is loaded until something is counted. Sources: OpenAI's cookbook, How to count tokens with tiktoken (3 tokens
-for each message and 1 for its role, 3 before the answer); OpenAI, Images and vision (85 tokens and 170 for each tile of
-512 pixels, after fitting into 2048 and 768); Anthropic, Vision (width × height / 750, at most about 1,600); Gemini API,
-Understand and count tokens (258 up to 384 pixels, and for each tile of 768); tiktoken's table of models.
+Sources: OpenAI's cookbook, How to count tokens with tiktoken (3 tokens for each message and 1 for its role, 3 before
+the answer); OpenAI, Images and vision (85 tokens and 170 for each tile of 512 pixels, after fitting into 2048 and 768);
+Anthropic, Vision (width × height / 750, at most about 1,600); Gemini API, Understand and count tokens (258 up to 384
+pixels, and for each tile of 768).
 """
 
 from __future__ import annotations
@@ -11,23 +11,16 @@ from __future__ import annotations
 import base64
 import binascii
 import math
-import warnings
 from collections.abc import Callable
-from functools import cache
-from typing import Any, Literal
+from typing import Literal
 
 import msgspec
 from msgspec import Struct
 
+from ownkey.spending.vocabulary import count, vocabulary_of
 from ownkey.talk.chat import Chat, File, Image, Message, Opaque, Part, Reasoning, Refusal, Text, ToolCall, ToolResult
 
 How = Literal["counted", "estimated"]
-
-# Which vocabulary a model's name stands for, the most particular first.
-VOCABULARIES: tuple[tuple[str, str], ...] = (
-    *((name, "o200k_base") for name in ("gpt-4o", "gpt-4.1", "gpt-4.5", "gpt-5", "chatgpt-4o", "o1", "o3", "o4")),
-    *((name, "cl100k_base") for name in ("gpt-4", "gpt-3.5", "text-embedding-3", "text-embedding-ada-002")),
-)
 
 # Of what is not known to be counted so: bytes a token of English and code, at most and at least. Chinese and Japanese
 # are at about three bytes of UTF-8 a token.
@@ -60,43 +53,45 @@ class Tokens(Struct, frozen=True):
 
 NONE = Tokens(0, 0, 0)
 
+Known = dict[tuple[str | None, str], Tokens]
+"""What texts were counted as, by vocabulary."""
 
-def vocabulary_of(model: str) -> str | None:
-    """The name of the model's vocabulary; None where it is not known. A seller's prefix does not matter."""
-    name = model.rpartition("/")[2].lower()
-    for begins, vocabulary in VOCABULARIES:
-        if name == begins or name.startswith((f"{begins}-", f"{begins}.", f"{begins}:")):
-            return vocabulary
-    return None
+
+class _Of(Struct, frozen=True):
+    """The model that is counted for."""
+
+    model: str
+    vocabulary: str | None
+    known: Known
+
+    def count(self, text: str) -> Tokens:
+        found = self.known.get((self.vocabulary, text))
+        if found is None:
+            found = self.known[self.vocabulary, text] = _count(text, self.vocabulary)
+        return found
 
 
 def count_text(text: str, model: str) -> Tokens:
-    vocabulary = vocabulary_of(model)
-    if vocabulary is None:
-        return estimate(len(text.encode("utf-8", "replace")))
-    try:
-        count = len(_encoding(vocabulary).encode_ordinary(text))
-    except ValueError:
-        # bpe-openai counts up to a million characters, or 200,000 tokens, at once.
-        return estimate(len(text.encode("utf-8", "replace")))
-    return Tokens(count, count, count)
+    return _count(text, vocabulary_of(model))
 
 
-def count_chat(chat: Chat, model: str) -> Tokens:
+def count_chat(chat: Chat, model: str, known: Known | None = None) -> Tokens:
     """The input of a chat. Only plain messages of a known vocabulary are counted; tools, pictures and files, whose
-    rendering is the provider's own, make it an estimate."""
+    rendering is the provider's own, make it an estimate. `known`: kept between models, so that each text is counted
+    once for each vocabulary."""
+    of = _Of(model, vocabulary_of(model), {} if known is None else known)
     thinks = model.rpartition("/")[2].lower().startswith(THINKERS)
     before = THINKER_ANSWER_TOKENS if thinks else ANSWER_TOKENS
     total = Tokens(before, before, before)
     for message in chat.messages:
         own = MESSAGE_TOKENS + (THINKER_SAID_TOKENS if thinks and message.role == "assistant" else 0)
-        total += _message(message, own, model)
+        total += _message(message, own, of)
     if not _RENDERED.isdisjoint(chat.other) or "search" in model:
         total = _loosely(total)
     for tool in chat.tools:
-        total += _fixed(TOOL_TOKENS) + _loosely(count_text(msgspec.json.encode(tool).decode(), model))
+        total += _fixed(TOOL_TOKENS) + _loosely(of.count(msgspec.json.encode(tool).decode()))
     if chat.output is not None and chat.output.schema is not None:
-        total += _loosely(count_text(msgspec.json.encode(chat.output.schema).decode(), model))
+        total += _loosely(of.count(msgspec.json.encode(chat.output.schema).decode()))
     return total
 
 
@@ -105,35 +100,42 @@ def estimate(size_bytes: int) -> Tokens:
     return Tokens(low, usual, high, "estimated")
 
 
-def _message(message: Message, own: int, model: str) -> Tokens:
+def _count(text: str, vocabulary: str | None) -> Tokens:
+    counted = None if vocabulary is None else count(text, vocabulary)
+    if counted is None:
+        return estimate(len(text.encode("utf-8", "replace")))
+    return Tokens(counted, counted, counted)
+
+
+def _message(message: Message, own: int, of: _Of) -> Tokens:
     total = Tokens(own, own, own)
     if message.name:
-        total += _loosely(count_text(message.name, model))
+        total += _loosely(of.count(message.name))
     # Texts of one message are one text to the tokenizer.
     texts = [part.text for part in message.parts if isinstance(part, Text)]
-    total += count_text("".join(texts), model)
+    total += of.count("".join(texts))
     for part in message.parts:
         if not isinstance(part, Text):
-            total += _part(part, model)
+            total += _part(part, of)
     return total
 
 
-def _part(part: Part, model: str) -> Tokens:
+def _part(part: Part, of: _Of) -> Tokens:
     match part:
         case Text(text=text) | Refusal(text=text):
-            return count_text(text, model)
+            return of.count(text)
         case Reasoning(text=text):
-            return _loosely(count_text(text, model))
+            return _loosely(of.count(text))
         case ToolCall(name=name, arguments=arguments):
-            return _fixed(TOOL_TOKENS) + _loosely(count_text(name + arguments, model))
+            return _fixed(TOOL_TOKENS) + _loosely(of.count(name + arguments))
         case ToolResult(parts=parts):
-            return sum((_part(piece, model) for piece in parts), _fixed(0))
+            return sum((_part(piece, of) for piece in parts), _fixed(0))
         case Image(data=data, detail=detail):
-            return image_tokens(_size_of(data), detail, model)
+            return image_tokens(_size_of(data), detail, of.model)
         case File(data=data):
             return _file(data)
         case Opaque(raw=raw):
-            return _loosely(count_text(msgspec.json.encode(raw).decode(), model))
+            return _loosely(of.count(msgspec.json.encode(raw).decode()))
         case _:
             return NONE
 
@@ -230,15 +232,3 @@ def _jpeg_size(head: bytes) -> tuple[int, int] | None:
             return int.from_bytes(head[place + 7 : place + 9]), int.from_bytes(head[place + 5 : place + 7])
         place += 2 + int.from_bytes(head[place + 2 : place + 4])
     return None
-
-
-@cache
-def _encoding(vocabulary: str) -> Any:
-    with warnings.catch_warnings():
-        # Of its own way to its data, which it takes when it first counts.
-        warnings.simplefilter("ignore", DeprecationWarning)
-        import bpe_openai  # pyright: ignore[reportMissingTypeStubs]
-
-        encoding: Any = bpe_openai.get_encoding(vocabulary)  # pyright: ignore[reportUnknownMemberType]
-        encoding.encode_ordinary("a")
-        return encoding

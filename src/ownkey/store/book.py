@@ -60,6 +60,11 @@ class BookRow(Hold, frozen=True, kw_only=True):
     first_ms: int | None
     total_ms: int | None
     ended_at_ms: int | None
+    input_audio_tokens: int | None
+    output_audio_tokens: int | None
+    cached_audio_tokens: int | None
+    cache_write_1h_tokens: int | None
+    tier: str | None
 
 
 class Total(Struct, frozen=True):

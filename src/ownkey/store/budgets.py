@@ -65,6 +65,11 @@ class BudgetTable:
             budgets = [budget_of(row) for row in connection.execute(text(SELECT))]
             return [_room(connection, budget, at_ms) for budget in budgets if wanted is None or budget.id in wanted]
 
+    def counts(self, places: Iterable[tuple[Budget, Place]]) -> dict[Place, Count]:
+        """What is spent and pending at each of these counters."""
+        with self._database.reading() as connection:
+            return {place: _count(connection, budget, place) for budget, place in dict.fromkeys(places)}
+
     def wrong_counters(self) -> list[tuple[Place, Count, Count]]:
         """Counters that are not what the rows of the book add up to: which, what it says, what the rows say."""
         with self._changing() as connection:
@@ -88,10 +93,13 @@ class BudgetTable:
 
 def _room(connection: Connection, budget: Budget, at_ms: int) -> Room:
     start_ms, end_ms = span(budget.window, at_ms)
-    place = (budget.id, start_ms, "")
-    kept = connection.execute(_COUNT, dict(zip(("budget", "start_ms", "who"), place, strict=True))).first()
-    count = Count(*kept) if kept else _counted(connection, budget, place)
+    count = _count(connection, budget, (budget.id, start_ms, ""))
     return Room(budget=budget, start_ms=start_ms, end_ms=end_ms, spent=count.spent, pending=count.pending)
+
+
+def _count(connection: Connection, budget: Budget, place: Place) -> Count:
+    kept = connection.execute(_COUNT, dict(zip(("budget", "start_ms", "who"), place, strict=True))).first()
+    return Count(*kept) if kept else _counted(connection, budget, place)
 
 
 def _counted(connection: Connection, budget: Budget, place: Place) -> Count:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from ownkey.spending.catalogue import Prices
 from ownkey.store.alerts import Alerts
 from ownkey.store.book import Book
 from ownkey.store.budgets import BudgetTable
+from ownkey.store.catalogues import Catalogues
 from ownkey.store.choices import Choices
 from ownkey.store.connect import Database
 from ownkey.store.history import History
@@ -32,6 +34,7 @@ class Store:
         self.book = Book(database)
         self.budgets = BudgetTable(database)
         self.prices = PriceTable(database)
+        self.catalogues = Catalogues(database)
         self.usage = Usage(database)
         self.history = History(database)
         self.alerts = Alerts(database)
@@ -60,6 +63,11 @@ class Store:
             database.close()
             raise
         return cls(database)
+
+    def bring(self, prices: Prices) -> None:
+        """Bring `prices` up to date: the catalogue in use, and the owner's own."""
+        self.catalogues.follow(prices)
+        prices.override(self.prices.all())
 
     def problems(self) -> list[str]:
         """What is wrong with the database; nothing where it is whole. Reads all of a SQLite file.

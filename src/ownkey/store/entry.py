@@ -32,7 +32,10 @@ class Hold(Struct, frozen=True):
 
 
 class Ending(Struct, frozen=True):
-    """How the attempt of that id ended. `error` is an error's code; None among the tokens is unknown."""
+    """How the attempt of that id ended. `error` is an error's code; None among the tokens is unknown.
+
+    Tokens are those of `talk.reply.Usage`, and so is `tier`.
+    """
 
     id: str
     state: Literal["exact", "counted", "assumed", "released"]
@@ -48,6 +51,11 @@ class Ending(Struct, frozen=True):
     first_ms: int | None = None
     total_ms: int | None = None
     ended_at_ms: int = 0
+    input_audio_tokens: int | None = None
+    output_audio_tokens: int | None = None
+    cached_audio_tokens: int | None = None
+    cache_write_1h_tokens: int | None = None
+    tier: str | None = None
 
 
 COLUMNS_OF_A_HOLD = Hold.__struct_fields__

@@ -51,6 +51,11 @@ class Keys:
         with self._database.reading() as connection:
             return [_key(row) for row in connection.execute(_ALL.where(_T.owner == owner)).all()]
 
+    def providers(self) -> set[str]:
+        """Those that anybody has a key for."""
+        with self._database.reading() as connection:
+            return set(connection.execute(select(_T.provider).distinct()).scalars())
+
     def remove(self, id: str) -> int:
         """How many were removed."""
         with self._database.writing() as connection:

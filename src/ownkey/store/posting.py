@@ -11,7 +11,19 @@ from typing import Any, Literal
 import msgspec
 from msgspec import Struct, structs
 
-from ownkey.spending.budget import SCOPES, Budget, Budgets, Count, Place, Refused, Room, Scope, room_in
+from ownkey.spending.budget import (
+    NOWHERE,
+    SCOPES,
+    Budget,
+    Budgets,
+    Count,
+    Falls,
+    Place,
+    Refused,
+    Room,
+    Scope,
+    room_in,
+)
 from ownkey.spending.latency import BUCKETS, bucket
 from ownkey.spending.window import span
 from ownkey.store.entry import Ending, Hold
@@ -37,13 +49,12 @@ class Wish(Struct, frozen=True):
 
 Verdict = Hold | Refused
 
-Ended = tuple[str, str, str, str, str | None, str | None, str | None, int, int, int, int]
-"""A row that has ended: id, owner, provider, model, key_id, token_id, automation, started_at_ms, held_nano,
-held_tokens, priced."""
+Ended = tuple[str, str, str, str, str | None, str | None, str | None, int, int, int, int, int]
+"""A row that has ended, by `COLUMNS_OF_ENDED`."""
 
 COLUMNS_OF_ENDED = (
     *("id", "owner", "provider", "model", "key_id", "token_id", "automation"),
-    *("started_at_ms", "held_nano", "held_tokens", "priced"),
+    *("started_at_ms", "held_nano", "held_tokens", "priced", "attempt"),
 )
 
 
@@ -64,7 +75,10 @@ COLUMNS_OF_A_ROLLUP = ("start_ms", "owner", "provider", "model", "key_id", "toke
 Rollup = tuple[int, str, str, str, str, str, str]
 """Which it is, by these."""
 
-_FIRST_COUNT = 10
+USD, TOKENS, REQUESTS = 0, 1, 2
+UNITS = {"usd": USD, "tokens": TOKENS, "requests": REQUESTS}
+
+_FIRST_COUNT = 13
 _WIDTH = _FIRST_COUNT + 2 * BUCKETS
 
 
@@ -79,42 +93,45 @@ class Posting:
         self.changed: set[Place] = set()
         self.hours: dict[Rollup, list[int]] = {}
         self.alerts: dict[str, Alert] = {}
-        self._deltas: dict[Place, list[int]] = {}
+        self._ended: dict[int, tuple[Falls, list[int]]] = {}
         self._fresh: set[Place] = set()
+        self._under = NOWHERE
+        self._left = [0, 0, 0]
+        self._given = [0, 0, 0]
         self._at_ms = 0
 
     def ended(self, row: Ended, ending: Ending) -> None:
         """That row was held until now, and ended so."""
         self._at_ms = max(self._at_ms, ending.ended_at_ms)
-        _, owner, provider, model, key_id, token_id, automation, started_at_ms, held_nano, held_tokens, priced = row
+        _, owner, provider, model, key_id, token_id, automation = row[:7]
+        started_at_ms, held_nano, held_tokens, priced, attempt = row[7:]
         hour_ms = started_at_ms - started_at_ms % HOUR_MS
         key = (hour_ms, owner, provider, model, key_id or "", token_id or "", automation or "")
         sums = self.hours.get(key)
         if sums is None:
             sums = self.hours[key] = [0] * _WIDTH
-        _add(sums, ending, bool(priced))
-        for budget, place in self.budgets.of((owner, provider, key_id, token_id, automation), started_at_ms).places:
-            delta = self._deltas.get(place)
-            if delta is None:
-                delta = self._deltas[place] = [0, 0]
-            if budget.unit == "usd":
-                delta[0] += ending.cost_nano
-                delta[1] -= held_nano
-            elif budget.unit == "tokens":
-                delta[0] += _tokens(ending, held_tokens)
-                delta[1] -= held_tokens
-            else:
-                delta[0] += ending.state != "released"
-                delta[1] -= 1
+        _add(sums, ending, bool(priced), attempt)
+        falls = self.budgets.of((owner, provider, key_id, token_id, automation), started_at_ms)
+        if falls.places:
+            known = self._ended.get(id(falls))
+            if known is None:
+                known = self._ended[id(falls)] = (falls, [0] * 6)
+            sums = known[1]
+            sums[USD] += ending.cost_nano
+            sums[TOKENS] += _tokens(ending, held_tokens)
+            sums[REQUESTS] += ending.state != "released"
+            sums[3 + USD] += held_nano
+            sums[3 + TOKENS] += held_tokens
+            sums[3 + REQUESTS] += 1
 
     def places(self, wishes: Iterable[Wish]) -> list[Place]:
         """Every counter that is needed, in the one order in which all transactions lock them."""
-        wanted = set(self._deltas)
+        under = {id(falls): falls for falls, _ in self._ended.values()}
         if self.budgets:
             for wish in wishes:
-                hold = wish.hold
-                wanted.update(place for _, place in self.budgets.of(scope_of(hold), hold.started_at_ms).places)
-        return sorted(wanted)
+                falls = self.budgets.of(scope_of(wish.hold), wish.hold.started_at_ms)
+                under[id(falls)] = falls
+        return sorted({place for falls in under.values() for _, place in falls.places})
 
     def found(self, place: Place, count: Count, *, fresh: bool = False) -> None:
         """How that counter stands. `fresh`: it was counted from the rows just now, what this transaction ended among
@@ -127,7 +144,9 @@ class Posting:
     def decide_all(self, wishes: Iterable[Wish]) -> list[Verdict]:
         """Of each wish in its turn, after what ended has gone into the counters."""
         self._settle()
-        return [self._decide(wish) for wish in wishes]
+        verdicts = [self._decide(wish) for wish in wishes]
+        self._put_down()
+        return verdicts
 
     def days(self) -> dict[Rollup, list[int]]:
         """What belongs to days that are summed up already: of the others the hours are summed when the day is over."""
@@ -145,29 +164,66 @@ class Posting:
         return [(*place, self.counts[place].spent, self.counts[place].pending) for place in sorted(self.changed)]
 
     def _settle(self) -> None:
-        for place, (spent, pending) in self._deltas.items():
-            count = self.counts[place]
-            budget = self.budgets.all[place[0]]
-            before = count.spent - (spent if place in self._fresh else 0)
-            if place not in self._fresh:
-                count.spent += spent
-                count.pending += pending
+        before: dict[Place, int] = {}
+        for falls, sums in self._ended.values():
+            for budget, place in falls.places:
+                count = self.counts[place]
+                unit = UNITS[budget.unit]
+                if place in self._fresh:
+                    before[place] = before.get(place, count.spent) - sums[unit]
+                    continue
+                before.setdefault(place, count.spent)
+                count.spent += sums[unit]
+                count.pending -= sums[3 + unit]
                 self.changed.add(place)
+        for place, spent in before.items():
             if not place[2]:
-                self._tell(budget, place, before, count)
+                self._tell(self.budgets.all[place[0]], place, spent, self.counts[place])
 
     def _decide(self, wish: Wish) -> Verdict:
-        verdict = self._verdict(wish)
-        if isinstance(verdict, Refused) and verdict.why == "limit" and not verdict.later:
-            self._alert(verdict.room, "budget_exhausted", "refused", wish.hold.started_at_ms)
-        return verdict
-
-    def _verdict(self, wish: Wish) -> Verdict:
-        """The hold as it is given, or why it is not."""
         hold = wish.hold
         falls = self.budgets.of(scope_of(hold), hold.started_at_ms)
         if not falls.budgets:
             return hold
+        if falls is not self._under:
+            self._put_down()
+            self._under, self._left = falls, self._room_under(falls)
+        left, nano, tokens = self._left, hold.held_nano, hold.held_tokens
+        if hold.priced and nano <= left[USD] and tokens <= left[TOKENS] and left[REQUESTS] > 0:
+            given = self._given
+            for unit, amount in ((USD, nano), (TOKENS, tokens), (REQUESTS, 1)):
+                left[unit] -= amount
+                given[unit] += amount
+            return hold
+        self._put_down()
+        verdict = self._verdict(wish, falls)
+        if isinstance(verdict, Refused) and verdict.why == "limit" and not verdict.later:
+            self._alert(verdict.room, "budget_exhausted", "refused", hold.started_at_ms)
+        return verdict
+
+    def _room_under(self, falls: Falls) -> list[int]:
+        """Of each unit, the most that may be given without a look at any one budget."""
+        if any(each.run_hard_nano is not None or each.run_hard_tokens is not None for each in falls.budgets):
+            return [-1, -1, 0]
+        left = [NOWHERE.until_ms] * 3
+        for budget, place in falls.places:
+            unit = UNITS[budget.unit]
+            left[unit] = min(left[unit], room_in(budget, place, self.counts[place]))
+        return left
+
+    def _put_down(self) -> None:
+        """What was given under the same budgets, one hold after another, goes into their counters."""
+        given = self._given
+        if given[REQUESTS]:
+            for budget, place in self._under.places:
+                self.counts[place].pending += given[UNITS[budget.unit]]
+                self.changed.add(place)
+            self._given = [0, 0, 0]
+        self._under = NOWHERE
+
+    def _verdict(self, wish: Wish, falls: Falls) -> Verdict:
+        """The hold as it is given, or why it is not."""
+        hold = wish.hold
         nano, tokens = hold.held_nano, hold.held_tokens
         least_nano = nano if wish.least_nano is None else wish.least_nano
         least_tokens = tokens if wish.least_tokens is None else wish.least_tokens
@@ -249,7 +305,7 @@ def scope_of(hold: Hold) -> Scope:
     return (hold.owner, hold.provider, hold.key_id, hold.token_id, hold.automation)
 
 
-def _add(sums: list[int], ending: Ending, priced: bool) -> None:
+def _add(sums: list[int], ending: Ending, priced: bool, attempt: int) -> None:
     """In the order of `SUMMED`."""
     sums[0] += 1
     sums[1] += ending.error is not None
@@ -260,8 +316,11 @@ def _add(sums: list[int], ending: Ending, priced: bool) -> None:
     sums[6] += ending.cached_tokens or 0
     sums[7] += ending.cache_write_tokens or 0
     sums[8] += ending.reasoning_tokens or 0
+    sums[9] += ending.input_audio_tokens or 0
+    sums[10] += ending.output_audio_tokens or 0
+    sums[11] += attempt == 1
     if ending.total_ms is not None:
-        sums[9] += ending.total_ms
+        sums[12] += ending.total_ms
         sums[_FIRST_COUNT + bucket(ending.total_ms)] += 1
     if ending.first_ms is not None:
         sums[_FIRST_COUNT + BUCKETS + bucket(ending.first_ms)] += 1

@@ -23,6 +23,12 @@ class PriceTable:
             found = connection.execute(_ALL).all()
         return {(row.provider, row.model): _decode(row.facts) for row in found}
 
+    def dates(self) -> dict[tuple[str, str], int]:
+        """When each was set, in epoch milliseconds."""
+        with self._database.reading() as connection:
+            found = connection.execute(_ALL).all()
+        return {(row.provider, row.model): row.set_at_ms for row in found}
+
     def set(self, provider: str, model: str, override: Override) -> None:
         """`model` is empty for all of the provider's."""
         facts = msgspec.json.encode(override).decode()

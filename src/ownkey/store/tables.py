@@ -7,14 +7,10 @@ from __future__ import annotations
 
 from sqlalchemy import (
     DDL,
-    BigInteger,
-    Boolean,
     CheckConstraint,
     Column,
     Index,
-    Integer,
     LargeBinary,
-    MetaData,
     Table,
     Text,
     UniqueConstraint,
@@ -23,25 +19,17 @@ from sqlalchemy import (
 )
 
 from ownkey.spending.latency import BOUNDS_MS
-
-metadata = MetaData()
-
-# STRICT tables of SQLite know INTEGER, TEXT and BLOB only.
-_Int = BigInteger().with_variant(Integer(), "sqlite")
-_Flag = Boolean().with_variant(Integer(), "sqlite")
-
-
-def _column(name: str, kind: type[Text | LargeBinary] | BigInteger | Boolean) -> Column[object]:
-    return Column(name, kind, nullable=False)
-
-
-def _amounts(table: str, *columns: str) -> list[CheckConstraint]:
-    """Below 2**53, what JSON carries exactly: sums of a thousand of the greatest still fit into 64 bits."""
-    return [
-        CheckConstraint(f"{column} BETWEEN 0 AND 9007199254740991", name=f"{table}_{column}_amount")
-        for column in columns
-    ]
-
+from ownkey.store.columns import Flag as _Flag
+from ownkey.store.columns import Int as _Int
+from ownkey.store.columns import amounts as _amounts
+from ownkey.store.columns import column as _column
+from ownkey.store.columns import metadata as metadata
+from ownkey.store.tables_people import identities as identities
+from ownkey.store.tables_people import sessions as sessions
+from ownkey.store.tables_people import sign_ins as sign_ins
+from ownkey.store.tables_people import tickets as tickets
+from ownkey.store.tables_people import token_terms as token_terms
+from ownkey.store.tables_people import users as users
 
 install = Table(
     "install",
@@ -109,6 +97,8 @@ models = Table(
     sqlite_strict=True,
 )
 
+SOUND_AND_CACHE = ("input_audio_tokens", "output_audio_tokens", "cached_audio_tokens", "cache_write_1h_tokens")
+
 book = Table(
     "book",
     metadata,
@@ -142,6 +132,8 @@ book = Table(
     Column("ended_at_ms", _Int),
     Column("automation", Text),
     _column("held_tokens", _Int),
+    *(Column(name, _Int, *_amounts("book", name)) for name in SOUND_AND_CACHE),
+    Column("tier", Text),
     CheckConstraint("state IN ('held', 'exact', 'counted', 'assumed', 'released')", name="book_state_known"),
     CheckConstraint("(state = 'held') = (ended_at_ms IS NULL)", name="book_ended_has_a_time"),
     *_amounts("book", "held_nano", "cost_nano", "held_tokens"),
@@ -201,10 +193,16 @@ counters = Table(
 
 SUMMED = (
     *("calls", "failed", "unpriced", "cost_nano"),
-    *("input_tokens", "output_tokens", "cached_tokens", "cache_write_tokens", "reasoning_tokens", "total_ms_sum"),
+    *("input_tokens", "output_tokens", "cached_tokens", "cache_write_tokens", "reasoning_tokens"),
+    *("input_audio_tokens", "output_audio_tokens", "runs", "total_ms_sum"),
     *(f"{kind}_le_{bound}" for kind in ("total", "first") for bound in (*BOUNDS_MS, "more")),
 )
-"""The sums of a rollup; the last are counts by how long it took, to the end and to the first of the answer."""
+"""The sums of a rollup: `runs` counts first tries; the last are counts by how long it took, to the end and to the first
+of the answer."""
+
+
+# Columns that came later.
+_DEFAULTS: dict[str, str] = dict.fromkeys((*SOUND_AND_CACHE, "runs"), "0")
 
 
 def _rollup(name: str) -> Table:
@@ -215,7 +213,7 @@ def _rollup(name: str) -> Table:
         metadata,
         Column("start_ms", _Int, primary_key=True, autoincrement=False),
         *(Column(dimension, Text, primary_key=True) for dimension in dimensions),
-        *(_column(column, _Int) for column in SUMMED),
+        *(Column(column, _Int, nullable=False, server_default=_DEFAULTS.get(column)) for column in SUMMED),
         sqlite_strict=True,
         sqlite_with_rowid=False,
     )
@@ -266,89 +264,19 @@ prices = Table(
     sqlite_strict=True,
 )
 
-# Who may sign in. `owner` is there from the beginning, and in one-person mode nobody else. `totp_step`: the last step
-# of a one-time code that was taken; without one, no second factor is asked for.
-users = Table(
-    "users",
+# The price catalogues that were taken, in the order of their numbers; the last row says which is in use. Going back to
+# one is a row too, without data: `back_to` is its number, 0 for the shipped one.
+catalogues = Table(
+    "catalogues",
     metadata,
-    Column("id", Text, primary_key=True),
-    _column("name", Text),
-    Column("email", Text),
-    _column("role", Text),
-    _column("status", Text),
-    Column("password", Text),
-    Column("totp_step", _Int),
-    _column("created_at_ms", _Int),
-    UniqueConstraint("email", name="users_email_once"),
-    CheckConstraint("role IN ('owner', 'admin', 'member', 'viewer')", name="users_role_known"),
-    CheckConstraint("status IN ('active', 'suspended')", name="users_status_known"),
-    sqlite_strict=True,
-)
-
-# What a token is for, where it is not for everything of its owner's.
-token_terms = Table(
-    "token_terms",
-    metadata,
-    Column("token_id", Text, primary_key=True),
-    _column("kind", Text),
-    Column("scope", Text),
-    Column("expires_at_ms", _Int),
-    CheckConstraint("kind IN ('use', 'service')", name="token_terms_kind_known"),
-    sqlite_strict=True,
-)
-
-# Of browsers. `proved_at_ms`: when whoever it is last showed more than the cookie.
-sessions = Table(
-    "sessions",
-    metadata,
-    Column("id", Text, primary_key=True),
-    _column("user_id", Text),
-    _column("digest", LargeBinary),
-    _column("created_at_ms", _Int),
-    _column("seen_at_ms", _Int),
-    _column("until_ms", _Int),
-    _column("proved_at_ms", _Int),
-    _column("agent", Text),
-    _column("address", Text),
-    UniqueConstraint("digest", name="sessions_digest_once"),
-    CheckConstraint("length(digest) = 32", name="sessions_digest_of_32_bytes"),
-    Index("sessions_by_user", "user_id"),
-    sqlite_strict=True,
-)
-
-# Whatever is good once: sign-in links, invitations, the step between password and code, recovery codes.
-tickets = Table(
-    "tickets",
-    metadata,
-    Column("digest", LargeBinary, primary_key=True),
-    _column("purpose", Text),
-    Column("user_id", Text),
-    _column("facts", Text),
-    _column("created_at_ms", _Int),
-    _column("until_ms", _Int),
-    Column("used_at_ms", _Int),
-    Index("tickets_by_user", "user_id", "purpose"),
-    sqlite_strict=True,
-)
-
-# Who somebody is for an issuer that signs people in (OpenID Connect).
-identities = Table(
-    "identities",
-    metadata,
-    Column("issuer", Text, primary_key=True),
-    Column("subject", Text, primary_key=True),
-    _column("user_id", Text),
-    _column("created_at_ms", _Int),
-    sqlite_strict=True,
-)
-
-# Failed sign-ins since a time, by the name that was tried or the address it was tried from; digests of both.
-sign_ins = Table(
-    "sign_ins",
-    metadata,
-    Column("who", LargeBinary, primary_key=True),
-    _column("failures", _Int),
-    _column("since_ms", _Int),
+    Column("number", _Int, primary_key=True, autoincrement=False),
+    Column("back_to", _Int),
+    _column("source", Text),
+    _column("sha256", Text),
+    _column("shipped", Text),
+    _column("data", LargeBinary),
+    _column("data_sha256", Text),
+    _column("at_ms", _Int),
     sqlite_strict=True,
 )
 

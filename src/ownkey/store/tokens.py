@@ -89,7 +89,9 @@ class Tokens:
         return {
             row.id
             for row in found
-            if (row.expires_at_ms is None or row.expires_at_ms > now_ms) and row[-1] == "active" and row[-2] != "viewer"
+            if (row.expires_at_ms is None or row.expires_at_ms > now_ms)
+            and row.status == "active"
+            and row.role != "viewer"
         }
 
     def any(self) -> bool:
@@ -105,10 +107,10 @@ _COLUMNS = (
     *(_T[name] for name in TokenRow.__struct_fields__ if name not in _TERMS),
     func.coalesce(_P.kind, "use"),
     _P.scope,
-    _P.expires_at_ms,
+    _P.expires_at_ms.label("expires_at_ms"),
 )
 _JOINED = tables.tokens.outerjoin(tables.token_terms, _P.token_id == _T.id)
 _ALL = select(*_COLUMNS).select_from(_JOINED).order_by(_T.created_at_ms, _T.id)
-_PRESENTED = select(*_COLUMNS, func.coalesce(_U.role, "member"), func.coalesce(_U.status, "active")).select_from(
-    _JOINED.outerjoin(tables.users, _U.id == _T.owner)
-)
+_PRESENTED = select(
+    *_COLUMNS, func.coalesce(_U.role, "member").label("role"), func.coalesce(_U.status, "active").label("status")
+).select_from(_JOINED.outerjoin(tables.users, _U.id == _T.owner))

@@ -26,8 +26,8 @@ _PLAIN = SUMMED.index("total_le_25")
 class UsageTotal(Struct, frozen=True):
     """Sums over the attempts that agree in `group`: `day` and `hour` are the times, in epoch ms, at which they begin.
 
-    `calls` counts tries, those that failed too; `unpriced` those whose cost is not known. `p50_ms` and `p95_ms` are
-    times to the end of an answer, `first_*` to its beginning; None where there are none.
+    `runs` counts first tries; `calls` all, those that failed too; `unpriced` those whose cost is not known.
+    `p50_ms` and `p95_ms` are times to the end of an answer, `first_*` to its beginning; None where there are none.
     """
 
     group: dict[str, str | int]
@@ -40,6 +40,9 @@ class UsageTotal(Struct, frozen=True):
     cached_tokens: int
     cache_write_tokens: int
     reasoning_tokens: int
+    input_audio_tokens: int
+    output_audio_tokens: int
+    runs: int
     p50_ms: int | None = None
     p95_ms: int | None = None
     first_p50_ms: int | None = None
@@ -49,6 +52,11 @@ class UsageTotal(Struct, frozen=True):
     def succeeded(self) -> float | None:
         """The share of tries that did not fail."""
         return None if self.calls == 0 else 1 - self.failed / self.calls
+
+    @property
+    def nano_a_run(self) -> int | None:
+        """What a run costs on average, every try of it; None where none began here, or a price is not known."""
+        return None if self.runs == 0 or self.unpriced else self.cost_nano // self.runs
 
 
 class Past(Struct, frozen=True):
