@@ -225,7 +225,7 @@ def test_A03_every_route_has_a_guard() -> None:
 
 
 @pytest.mark.parametrize("route", CELLS)
-def test_A03_A05_each_is_told_what_the_matrix_says(matrix: House, route: str) -> None:
+def test_A03_A05_W12_each_is_told_what_the_matrix_says(matrix: House, route: str) -> None:
     if "keys" in route:
         matrix.only_a_has_a_key()
     method = route.partition(" ")[0]

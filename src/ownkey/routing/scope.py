@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from ipaddress import IPv6Address, ip_address, ip_network
 
 from msgspec import Struct
@@ -36,14 +37,7 @@ class Scope(Struct, frozen=True):
 
     def admits(self, address: str) -> bool:
         """Whether a client at that address may come in. One that cannot be read may not."""
-        if not self.addresses:
-            return True
-        try:
-            client = ip_address(address.partition("%")[0])
-        except ValueError:
-            return False
-        mapped = client.ipv4_mapped if isinstance(client, IPv6Address) else None
-        return any((mapped or client) in ip_network(network) for network in self.addresses)
+        return not self.addresses or _is_in(address, self.addresses)
 
 
 def scope_of(providers: Iterable[str] = (), models: Iterable[str] = (), addresses: Iterable[str] = ()) -> Scope | None:
@@ -52,6 +46,16 @@ def scope_of(providers: Iterable[str] = (), models: Iterable[str] = (), addresse
     if max(map(len, (scope.providers, scope.models, scope.addresses))) > MOST:
         raise InvalidRequest(f"A token is limited to at most {MOST} of each.", param="scope")
     return scope if scope else None
+
+
+@lru_cache(maxsize=4096)
+def _is_in(address: str, networks: tuple[str, ...]) -> bool:
+    try:
+        client = ip_address(address.partition("%")[0])
+    except ValueError:
+        return False
+    mapped = client.ipv4_mapped if isinstance(client, IPv6Address) else None
+    return any((mapped or client) in ip_network(network) for network in networks)
 
 
 def denied() -> PermissionDenied:
