@@ -13,6 +13,7 @@ from ownkey.store.history import History
 from ownkey.store.install import Install
 from ownkey.store.keys import Keys
 from ownkey.store.models import Models
+from ownkey.store.passkeys import Passkeys
 from ownkey.store.people import People
 from ownkey.store.prices import PriceTable
 from ownkey.store.schema import make_ready
@@ -43,6 +44,7 @@ class Store:
         self.choices = Choices(database)
         self.tokens = Tokens(database)
         self.people = People(database)
+        self.passkeys = Passkeys(database)
         self.sessions = Sessions(database)
         self.tickets = Tickets(database)
         self.sign_ins = SignIns(database)

@@ -25,6 +25,7 @@ from ownkey.store.columns import amounts as _amounts
 from ownkey.store.columns import column as _column
 from ownkey.store.columns import metadata as metadata
 from ownkey.store.tables_people import identities as identities
+from ownkey.store.tables_people import passkeys as passkeys
 from ownkey.store.tables_people import sessions as sessions
 from ownkey.store.tables_people import sign_ins as sign_ins
 from ownkey.store.tables_people import tickets as tickets

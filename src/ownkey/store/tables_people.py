@@ -91,3 +91,18 @@ sign_ins = Table(
     column("since_ms", Int),
     sqlite_strict=True,
 )
+
+# `id` is the credential's own, in base64url. `signs` is how often its authenticator says that it was used.
+passkeys = Table(
+    "passkeys",
+    metadata,
+    Column("id", Text, primary_key=True),
+    column("user_id", Text),
+    column("public_key", LargeBinary),
+    column("signs", Int),
+    column("name", Text),
+    column("created_at_ms", Int),
+    Column("used_at_ms", Int),
+    Index("passkeys_by_user", "user_id"),
+    sqlite_strict=True,
+)

@@ -10,7 +10,20 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
-from ownkey.server.api import alerts, budgets, keys, oidc, prices, providers, sessions, sign_in, tokens, usage, users
+from ownkey.server.api import (
+    alerts,
+    budgets,
+    keys,
+    oidc,
+    passkeys,
+    prices,
+    providers,
+    sessions,
+    sign_in,
+    tokens,
+    usage,
+    users,
+)
 from ownkey.server.api.forms import Known
 from ownkey.server.problems import headers_of, status_of
 from ownkey.talk.errors import InvalidRequest, OwnkeyError
@@ -20,7 +33,7 @@ from ownkey.wires.wire import Door, wire
 DOCUMENT = "/api/openapi.json"
 PARTS: tuple[APIRouter, ...] = (
     *(providers.router, keys.router, keys.users_router, tokens.router, budgets.router, usage.router),
-    *(alerts.router, prices.router, users.router, sessions.router, sign_in.router, oidc.router),
+    *(alerts.router, prices.router, users.router, sessions.router, sign_in.router, oidc.router, passkeys.router),
 )
 
 

@@ -57,7 +57,7 @@ class CodeWanted(Shape):
 def by_link(form: LinkForm, came: Anybody, response: Response) -> EnteredShape:
     """Good once."""
     entered = came.doors.sign_in.by_link(form.link, came.doors.browser(came.exchange, came.head))
-    return _in(entered, came, response)
+    return enter(entered, came, response)
 
 
 @router.post("/password")
@@ -70,7 +70,7 @@ def by_password(form: PasswordForm, came: Anybody, response: Response) -> Entere
 @router.post("/code")
 def by_code(form: CodeForm, came: Anybody, response: Response) -> EnteredShape:
     entered = came.doors.sign_in.by_code(form.step, form.code, came.doors.browser(came.exchange, came.head))
-    return _in(entered, came, response)
+    return enter(entered, came, response)
 
 
 @router.post("/invitation")
@@ -83,10 +83,10 @@ def by_invitation(form: InvitationForm, came: Anybody, response: Response) -> En
 def _next(found: Entered | Half, came: Came, response: Response) -> EnteredShape | CodeWanted:
     if isinstance(found, Half):
         return CodeWanted(step=found.step.reveal().decode("ascii"))
-    return _in(found, came, response)
+    return enter(found, came, response)
 
 
-def _in(entered: Entered, came: Came, response: Response) -> EnteredShape:
+def enter(entered: Entered, came: Came, response: Response) -> EnteredShape:
     name, value = came.doors.set_cookie(entered.cookie)
     response.headers[name.decode()] = value.decode("ascii")
     return EnteredShape(user=user_shape(entered.user), csrf=csrf(entered.cookie.reveal()).decode("ascii"))

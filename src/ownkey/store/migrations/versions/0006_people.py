@@ -80,6 +80,18 @@ def _sessions() -> None:
         sqlite_strict=True,
     )
     op.create_table(
+        "passkeys",
+        Column("id", Text, primary_key=True),
+        Column("user_id", Text, nullable=False),
+        Column("public_key", LargeBinary, nullable=False),
+        Column("signs", _Int, nullable=False),
+        Column("name", Text, nullable=False),
+        Column("created_at_ms", _Int, nullable=False),
+        Column("used_at_ms", _Int),
+        sqlite_strict=True,
+    )
+    op.create_index("passkeys_by_user", "passkeys", ["user_id"])
+    op.create_table(
         "sign_ins",
         Column("who", LargeBinary, primary_key=True),
         Column("failures", _Int, nullable=False),
