@@ -307,7 +307,9 @@ def test_A05_nothing_of_anothers_stands_in_any_list(matrix: House) -> None:
         "alerts?seen=true",
     )
     for who, sees in (("b", False), ("service", False), ("a", True)):
-        told = b"".join(matrix.ask(who, "GET", f"/api/byok/{path}", None).body for path in paths)
+        answers = [matrix.ask(who, "GET", f"/api/byok/{path}", None) for path in paths]
+        assert {answer.status for answer in answers} == {200}
+        told = b"".join(answer.body for answer in answers)
         assert (mark.encode() in told) is sees, who
         assert (a.encode() in told) is sees, who
         assert (b"vX2Q" in told) is sees, who

@@ -41,6 +41,8 @@ _ID_HEADERS: Mapping[str, bytes] = {ANTHROPIC: b"request-id"}
 # Some clients leave `models/` out before a name with a slash.
 _GEMINI = re.compile(r"/v1(?:beta)?/(?:models/)?(.+):([A-Za-z]+)")
 _MODEL = re.compile(r"/v1(beta)?/models(?:/([^:]+))?")
+# Google's clients may put a key there. Addresses stand in the logs of whatever passes them on.
+_TOKEN = re.compile(r"(?:^|&)(?:key|api[_-]key|token|access_token)=", re.IGNORECASE)
 _STREAMS: Mapping[str, bool] = {"generateContent": False, "streamGenerateContent": True}
 
 
@@ -68,6 +70,8 @@ class Site:
     async def serve(self, exchange: Exchange) -> None:
         """Answers any request."""
         try:
+            if exchange.query and _TOKEN.search(exchange.query):
+                raise _token_in_address()
             head = read_head(exchange.headers)
             handler = self._routes.get((exchange.method, exchange.path)) or self._with_name(exchange)
             if not host_allowed(head.host, self._hosts):
@@ -175,6 +179,14 @@ def spoken_at(path: str) -> str:
     if path.startswith("/v1beta/") or _GEMINI.fullmatch(path):
         return GEMINI
     return ANTHROPIC if path.startswith("/v1/messages") else DOORS.get(path, OPENAI)
+
+
+def _token_in_address() -> InvalidRequest:
+    return InvalidRequest(
+        "A token does not belong in an address: it stays in logs. Take it for known, and revoke it.",
+        "Send it as `Authorization: Bearer TOKEN`, `x-api-key` or `x-goog-api-key`.",
+        param="key",
+    )
 
 
 async def _health(exchange: Exchange, head: Head) -> None:

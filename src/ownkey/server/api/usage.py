@@ -31,6 +31,9 @@ class TotalShape(Shape):
     cached_tokens: int
     cache_write_tokens: int
     reasoning_tokens: int
+    input_audio_tokens: int
+    output_audio_tokens: int
+    runs: int
     p50_ms: int | None = None
     p95_ms: int | None = None
     first_p50_ms: int | None = None
@@ -91,7 +94,9 @@ def totals(
     if len(set(wanted)) < len(wanted):
         raise InvalidRequest("Each is named once.", param="by")
     found = UsageBook(house, principal.house_wide).totals(wanted, since_ms=since_ms, until_ms=until_ms, where=where)
-    return TotalsShape(totals=[TotalShape(**msgspec.structs.asdict(one)) for one in found])
+    return TotalsShape(
+        totals=[TotalShape(**{name: getattr(one, name) for name in TotalShape.model_fields}) for one in found]
+    )
 
 
 @router.get("/summary")
