@@ -255,6 +255,14 @@ def test_O03_a_body_that_is_wrong_is_one_clear_error_and_is_not_told_again(brows
     assert len(refused.body) < 1_000
 
 
+def test_G01_a_body_that_is_longer_than_anything_here_is_refused_whoever_sends_it(browser: Browser) -> None:
+    body = json.dumps({"key": "x" * 300_000}).encode()
+    for one in (browser, Browser(browser.gateway)):
+        refused = one.ask("PUT", "/api/byok/keys/openai", body)
+        assert (refused.status, refused.error["code"]) == (413, "request_too_large")
+        assert refused.headers["x-frame-options"] == "DENY"
+
+
 @pytest.mark.parametrize(
     "path",
     ["//api/byok/users", "/api//byok/users", "/api/byok/users/", "/api/byok/../byok/users",

@@ -16,6 +16,7 @@ import pytest
 from browsing import PASSWORD, SIGN_IN, Browser, signed_in, with_password
 from house import Answer, Gateway, Simulator, gateway, library
 from ownkey.app.signing import FRESH_MS, IDLE_MS, LONGEST_MS, MOST_TRIES, SignIn
+from ownkey.talk.errors import Overloaded
 from ownkey.vault import login
 
 SESSION = "/api/byok/sessions/current"
@@ -165,6 +166,25 @@ def test_A12_a_password_of_nobody_takes_as_long_as_a_wrong_one() -> None:
             took[name].append(time.perf_counter() - began)
     wrong, nobody = (statistics.median(took[name]) for name in ("wrong", "nobody"))
     assert 0.5 < wrong / nobody < 2
+
+
+def test_O06_a_crowd_that_signs_in_takes_the_memory_and_the_threads_of_few() -> None:
+    login.is_password(None, "warm up")
+    barrier = threading.Barrier(30)
+
+    def check(_: int) -> bool | Overloaded:
+        barrier.wait(20)
+        try:
+            return login.is_password(None, "anything else")
+        except Overloaded as error:
+            return error
+
+    with ThreadPoolExecutor(30) as pool:
+        told = list(pool.map(check, range(30)))
+    turned_away = [one for one in told if isinstance(one, Overloaded)]
+    assert len(turned_away) >= 30 - 3 * (login.AT_ONCE + login.IN_LINE)
+    assert len(turned_away) <= 30 - login.AT_ONCE
+    assert login.is_password(login.hash_password(PASSWORD), PASSWORD)
 
 
 @pytest.mark.parametrize(

@@ -27,8 +27,9 @@ STEP_S = 30
 
 # Each takes 64 MiB for a while (RFC 9106 section 4, the second of its choices); more at once would be a way to fill
 # the memory.
-AT_ONCE = 2
+AT_ONCE, IN_LINE = 2, 8
 WAIT_S = 5.0
+_line = BoundedSemaphore(AT_ONCE + IN_LINE)
 _room = BoundedSemaphore(AT_ONCE)
 
 # In the database somebody else may have written: neither what takes all the memory nor what takes no time is believed.
@@ -128,12 +129,22 @@ def _otp(secret: Secret) -> TOTP:
 
 @contextmanager
 def _turn() -> Generator[None]:
-    if not _room.acquire(timeout=WAIT_S):
-        raise Overloaded("Too many people sign in at once.", "Try again in a moment.")
+    """Few at once and few in line, whoever else comes: who waits has a thread, and others want one too."""
+    if not _line.acquire(blocking=False):
+        raise _crowded()
     try:
-        yield
+        if not _room.acquire(timeout=WAIT_S):
+            raise _crowded()
+        try:
+            yield
+        finally:
+            _room.release()
     finally:
-        _room.release()
+        _line.release()
+
+
+def _crowded() -> Overloaded:
+    return Overloaded("Too many people sign in at once.", "Try again in a moment.")
 
 
 def _folded(password: str) -> bytes:
