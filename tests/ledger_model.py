@@ -39,7 +39,7 @@ class Model:
                 continue
             spent, pending = self.counts(budget, hold.started_at_ms)
             amount = {"usd": hold.held_nano, "tokens": hold.held_tokens, "requests": 1}[budget.unit]
-            if spent + pending + amount > budget.limit:
+            if amount and spent + pending + amount > budget.limit:
                 return False
         return True
 

@@ -42,7 +42,7 @@ def ready(ownkey: Ownkey, server: Server, *providers: str) -> None:
     """The shipped providers, at the server of the test."""
     for name in providers:
         ownkey.providers.set(name, endpoint=f"http://127.0.0.1:{server.port}/v1")
-        ownkey.keys.set(name, KEY)
+        ownkey.keys.set(name, KEY, force=True)
 
 
 def opened(home: Path, server: Server, **settings: Any) -> Ownkey:

@@ -74,7 +74,7 @@ def everything(tmp_path: Path, simulator: Simulator) -> Iterator[tuple[Gateway, 
     home = tmp_path / "home"
     with library(home) as ownkey:
         ownkey.providers.set("openai", endpoint=f"{simulator.url}/fault/name=canary/v1")
-        ownkey.keys.set("openai", KEYS["openai-chat"])
+        ownkey.keys.set("openai", KEYS["openai-chat"], force=True)
     debug = {"OWNKEY_LOG_LEVEL": "debug", "OWNKEY_RETRY_DELAY_S": "0.01", "OWNKEY_HEADERS_TIMEOUT_S": "0.3"}
     with gateway(home, simulator, **debug) as running:
         yield running, {**KEYS, "token": running.token}

@@ -50,7 +50,7 @@ def test_every_provider_is_asked_in_the_same_words(home: Path, name: str) -> Non
             assert receipt is not None
             assert receipt.cost == reply.receipt.cost > 0
             assert ownkey.estimate_cost(asked["model"], 1000, 500) > 0
-            ownkey.keys.set(name, "bad-key-of-nobody-0123456789")
+            ownkey.keys.set(name, "bad-key-of-nobody-0123456789", force=True)
             with pytest.raises(InvalidCredentials):
                 await ownkey.keys.test(name)
 

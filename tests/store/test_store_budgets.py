@@ -43,7 +43,7 @@ def test_a_limit_is_held_to_the_last_nano_dollar(store: Store) -> None:
     assert standing(store) == (0, 2_000)
 
 
-def test_what_ends_for_less_makes_room_and_what_is_released_all_of_it(store: Store) -> None:
+def test_B07_what_ends_for_less_makes_room_and_what_is_released_all_of_it(store: Store) -> None:
     store.budgets.set(budget(limit=2_000))
     first, second = hold(held_nano=1_000), hold(held_nano=1_000)
     ask(store, first, second)
@@ -51,6 +51,19 @@ def test_what_ends_for_less_makes_room_and_what_is_released_all_of_it(store: Sto
     assert standing(store) == (400, 0)
     assert refused(ask(store, hold(held_nano=1_600))) == []
     assert standing(store) == (400, 1_600)
+
+
+@pytest.mark.parametrize("cost", [0, 999, 1_000, 1_001, 5_000])
+def test_B07_whatever_it_cost_that_is_what_is_spent(store: Store, cost: int) -> None:
+    """A provider may charge more than it was asked to: what is over the hold is counted, and makes nothing negative."""
+    store.budgets.set(budget(limit=2_000))
+    mine = hold(held_nano=1_000)
+    ask(store, mine)
+    settle(store, exact(mine.id, cost))
+    assert standing(store) == (cost, 0)
+    left = max(0, 2_000 - cost)
+    assert len(refused(ask(store, hold(held_nano=left + 1)))) == 1
+    assert refused(ask(store, hold(held_nano=left))) == []
 
 
 def test_B28_several_budgets_are_held_all_or_nothing(store: Store) -> None:
@@ -165,7 +178,8 @@ def test_U14_what_costs_more_than_was_held_is_charged_and_the_next_is_refused(st
     ask(store, mine)
     settle(store, exact(mine.id, 1_200))
     assert standing(store) == (1_200, 0)
-    assert len(refused(ask(store, hold(held_nano=0, held_tokens=0)))) == 1
+    assert len(refused(ask(store, hold(held_nano=1)))) == 1
+    assert refused(ask(store, hold(held_nano=0))) == []
 
 
 def test_as_little_as_will_do_is_given_where_there_is_no_room_for_all(store: Store) -> None:

@@ -102,6 +102,28 @@ def test_S01_B03_B04_killed_at_any_moment_every_promised_hold_is_there_and_ends_
     _assert_whole(url)
 
 
+def test_S09_a_copy_made_under_load_is_whole_and_opens_elsewhere(file: Path, tmp_path: Path) -> None:
+    url = f"sqlite:///{file}"
+    Store.open(url).close()
+    copy = tmp_path / "elsewhere" / "ownkey.db"
+    copy.parent.mkdir(mode=0o700)
+    copy.touch(mode=0o600)
+    with _process(url, "a") as process:
+        assert process.stdout is not None
+        promised = {process.stdout.readline().strip() for _ in range(200)}
+        with closing(sqlite3.connect(file)) as source, closing(sqlite3.connect(copy)) as target:
+            source.backup(target)
+    _assert_whole(f"sqlite:///{copy}")
+    store = Store.open(f"sqlite:///{copy}")
+    store.book.sweep()
+    rows = {row.id: row.state for row in store.book.rows(limit=1_000_000)}
+    assert promised <= set(rows)
+    assert "held" not in rows.values()
+    assert store.budgets.wrong_counters() == []
+    assert len(store.book.rows(limit=1)) == 1
+    store.close()
+
+
 def test_two_processes_write_one_book_at_the_same_time(url: str) -> None:
     store = Store.open(url)
     with _process(url, "a") as first, _process(url, "b") as second:
@@ -188,7 +210,7 @@ def test_S03_a_full_disk_refuses_holds_keeps_endings_and_recovers_alone(file: Pa
     _assert_whole(url)
 
 
-def test_a_cut_connection_fails_or_keeps_each_hold_and_the_next_one_is_served(
+def test_S11_a_cut_connection_fails_or_keeps_each_hold_and_the_next_one_is_served(
     postgres_server: object, request: pytest.FixtureRequest
 ) -> None:
     url = request.getfixturevalue("postgres_server").fresh()

@@ -172,7 +172,7 @@ def test_S05_while_another_process_writes_the_loop_turns_and_everything_is_writt
     assert asyncio.run(main()) < 0.5
 
 
-def test_cancelled_at_any_moment_a_hold_is_released_or_returns(url: str) -> None:
+def test_S13_cancelled_at_any_moment_a_hold_is_released_or_returns(url: str) -> None:
     seed = random.randrange(2**32)
     print(f"seed {seed}")
     chance = random.Random(seed)

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from ownkey.catalog.manifest import Model, Price
 from ownkey.store.choices import Choice
 from ownkey.store.db import Store
-from ownkey.store.keys import KeyRow
+from ownkey.store.keys import KeyRow, Note
 from ownkey.store.tokens import TokenRow
 
 KEY = KeyRow("k1", "ann", "openai", "https://api.openai.com:443", 1, b"\x00sealed\xff", "sk-...vX2Q", "", 5)
@@ -42,6 +42,28 @@ def test_keys_are_listed_oldest_first_and_only_their_owners(store: Store) -> Non
         store.keys.put(row)
     assert [row.id for row in store.keys.of("ann", "openai")] == ["k3", "k1", "k2"]
     assert {row.id for row in store.keys.all("ann")} == {"k1", "k2", "k3", "k5"}
+
+
+def test_a_key_that_is_replaced_keeps_its_place_and_its_terms(store: Store) -> None:
+    terms = {"position": 2, "expires_at_ms": 9, "paused_at_ms": 8, "models": "m*"}
+    store.keys.put(KEY)
+    assert store.keys.change("k1", terms)
+    assert not store.keys.change("nobodys", terms)
+    store.keys.note([Note("k1", 1, used_at_ms=50, checked_at_ms=60, refused="upstream_auth")])
+    row = store.keys.get("k1")
+    assert row == replace(KEY, **terms, used_at_ms=50, checked_at_ms=60, refused="upstream_auth")
+    # An older word does not take the place of a newer one, nor does one of another version.
+    store.keys.note([Note("k1", 1, used_at_ms=40, checked_at_ms=55), Note("k1", 2, used_at_ms=99, checked_at_ms=99)])
+    assert store.keys.get("k1") == row
+    store.keys.put(replace(KEY, version=2, sealed=b"new"))
+    assert store.keys.get("k1") == replace(KEY, version=2, sealed=b"new", **terms)
+
+
+def test_keys_are_in_the_order_that_they_were_given(store: Store) -> None:
+    for id in ("k1", "k2", "k3"):
+        store.keys.put(replace(KEY, id=id, label=id, position=int(id[1])))
+    store.keys.arrange(["k3", "k1", "k2"])
+    assert [row.id for row in store.keys.of("ann", "openai")] == ["k3", "k1", "k2"]
 
 
 def test_removing_keys_tells_how_many_there_were(store: Store) -> None:

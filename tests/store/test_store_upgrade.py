@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import create_engine, text
+from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.pool import NullPool
 
 from attempts import hold
@@ -26,7 +28,27 @@ _ROW: dict[str, Any] = {
 }  # fmt: skip
 
 
-def test_S08_a_book_of_the_first_schema_keeps_its_rows_and_gets_its_sums(url: str) -> None:
+def test_S08_keys_of_before_are_in_the_order_in_which_they_were_stored(url: str) -> None:
+    rows = [("k1", "ann", "a", 5), ("k2", "ann", "b", 3), ("k3", "ann", "c", 5), ("k4", "bob", "a", 1)]
+    with _before(url, "0002") as connection:
+        for id, owner, label, created_at_ms in rows:
+            connection.execute(
+                text(
+                    "INSERT INTO keys (id, owner, provider, origin, version, sealed, masked, label, created_at_ms)"
+                    " VALUES (:id, :owner, 'openai', 'https://o:443', 1, :sealed, '...', :label, :at)"
+                ),
+                {"id": id, "owner": owner, "label": label, "at": created_at_ms, "sealed": b"s"},
+            )
+    store = Store.open(url)
+    assert [(row.id, row.position) for row in store.keys.of("ann", "openai")] == [("k2", 1), ("k1", 2), ("k3", 3)]
+    (other,) = store.keys.of("bob", "openai")
+    assert (other.position, other.paused_at_ms, other.models, other.refused) == (1, None, None, None)
+    store.close()
+
+
+@contextmanager
+def _before(url: str, revision: str) -> Iterator[Connection]:
+    """A database of that schema."""
     if url.startswith("sqlite"):
         Path(url.removeprefix("sqlite:///")).parent.mkdir(mode=0o700)
         Path(url.removeprefix("sqlite:///")).touch(mode=0o600)
@@ -35,7 +57,12 @@ def test_S08_a_book_of_the_first_schema_keeps_its_rows_and_gets_its_sums(url: st
             connection.exec_driver_sql("PRAGMA journal_mode = DELETE")
         config = Config(attributes={"connection": connection})
         config.set_main_option("script_location", str(Path(schema.__file__).with_name("migrations")))
-        command.upgrade(config, "0001")
+        command.upgrade(config, revision)
+        yield connection
+
+
+def test_S08_a_book_of_the_first_schema_keeps_its_rows_and_gets_its_sums(url: str) -> None:
+    with _before(url, "0001") as connection:
         insert = f"INSERT INTO book ({', '.join(_ROW)}) VALUES ({', '.join(':' + name for name in _ROW)})"
         connection.execute(text(insert), _ROW)
         later = {"id": "r.2", "state": "held", "cost_nano": 0, "ended_at_ms": None, "total_ms": None, "first_ms": None}

@@ -196,11 +196,37 @@ def test_V01_a_bad_row_is_that_keys_trouble_alone(home: Path, vault: Vault, open
     assert vault.open("local", "openai", openai)[1].reveal() == PLAIN.encode()
 
 
-def test_V19_no_more_than_four_characters_at_the_end_are_shown_and_none_of_a_short_key() -> None:
-    for length in range(8, 80):
-        plain = "Zy9" + "x" * (length - 7) + "WVUT"
-        masked = Secret(plain).masked()
-        assert masked == ("...WVUT" if length >= 20 else "...")
+def test_V19_sixteen_characters_of_a_key_stay_hidden_or_nothing_is_shown() -> None:
+    for begins in ("Zy9", "sk-", "hunter-", "a-", "AIza", "-", "__"):
+        for length in range(len(begins) + 4, 80):
+            plain = f"{begins}{'x' * (length - len(begins) - 4)}WVUT"
+            if length < 8:
+                continue
+            shown, _, ends = Secret(plain).masked().partition("...")
+            assert ends == ("WVUT" if length >= 20 else "")
+            assert plain.startswith(shown)
+            assert not shown or length - len(shown) - 4 >= 16
+            # What is no public beginning is shown of a key only that is as long as Google's.
+            assert shown in ("", begins) or (len(shown) == 4 and length >= 39)
+
+
+@pytest.mark.row("B16")
+@pytest.mark.parametrize(
+    ("plain", "masked"),
+    [
+        ("sk-proj-0fVq8ZtYw3LmXe71vX2Q", "sk-...vX2Q"),
+        ("sk-ant-api03-0fVq8ZtYw3LmXe71vX2Q", "sk-...vX2Q"),
+        ("gsk_0fVq8ZtYw3LmXe71vX2Q", "gsk_...vX2Q"),
+        ("AIzaSyD0123456789abcdefghijklmnopqrvX2Q", "AIza...vX2Q"),
+        ("0123456789abcdef0123456789abcdef", "...cdef"),
+        ("0123456789abcdef0123456789abcdef01234567", "0123...4567"),
+        ("correct-horse-battery", "...tery"),
+        ("short-key", "..."),
+        ("12345678", "..."),
+    ],
+)
+def test_a_key_is_masked_as_its_providers_users_know_it(plain: str, masked: str) -> None:
+    assert Secret(plain).masked() == masked
 
 
 @pytest.mark.parametrize("masked", ["sk-...a190", "sk-********", "REDACTED", "...........", "Secret(REDACTED)"])

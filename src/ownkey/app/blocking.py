@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from ownkey.app.alerting import AlertBox
 from ownkey.app.budgets import BudgetBook
-from ownkey.app.keys import KeyRing, Tested
+from ownkey.app.keys import DEFAULT, KeyRing, Stored, Tested
 from ownkey.app.ownkey import Messages, Ownkey
 from ownkey.app.providers import ModelView, Providers
 from ownkey.spending.quote import NoQuote, Quote
@@ -90,9 +90,13 @@ class Blocking:
         """As `Ownkey.estimate_cost`."""
         return self._ownkey.estimate_cost(model, input_tokens, output_tokens)
 
-    def test_key(self, provider: str) -> Tested:
+    def add_key(self, provider: str, key: str, label: str = DEFAULT, **terms: Any) -> Stored:
+        """As `Ownkey.keys.add`."""
+        return self.run(self._ownkey.keys.add(provider, key, label, **terms))
+
+    def test_key(self, provider: str, label: str | None = None) -> Tested:
         """As `Ownkey.keys.test`."""
-        return self.run(self._ownkey.keys.test(provider))
+        return self.run(self._ownkey.keys.test(provider, label))
 
     def refresh_models(self, provider: str) -> list[ModelView]:
         """As `Ownkey.providers.refresh_models`."""

@@ -31,8 +31,9 @@ def fits(sized: Sized, counts: Mapping[Place, Count]) -> tuple[Fits, ...]:
 
 def _fits(budget: Budget, sized: Sized, counts: Mapping[Place, Count]) -> Fits:
     made, least = sized.made, sized.least
-    rooms = [(place, room_in(each, place, counts[place])) for each, place in sized.falls.places if each.id == budget.id]
-    left = next((max(0, room) for place, room in rooms if not place[2]), None)
+    mine = [place for each, place in sized.falls.places if each.id == budget.id]
+    rooms = [(place, max(0, room_in(budget, place, counts[place]))) for place in mine]
+    left = next((room for place, room in rooms if not place[2]), None)
     name = budget.name or budget.id
     if rooms and budget.unit == "usd" and made.rates is None:
         return Fits(name, left, budget.unit, "no")

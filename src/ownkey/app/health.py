@@ -12,6 +12,8 @@ from msgspec import Struct
 
 from ownkey.app import watching
 from ownkey.app.alerting import now_ms
+from ownkey.app.keys import DEFAULT
+from ownkey.app.standing import state_of
 from ownkey.engine.target import locate
 from ownkey.talk.errors import OwnkeyError
 
@@ -111,15 +113,18 @@ def _keys(house: House, owner: str) -> Iterator[Finding]:
     if not rows:
         yield Finding("keys", "look", "none stored yet: ownkey keys set PROVIDER")
     for row in rows:
+        about = f"key {row.provider}" if row.label == DEFAULT else f"key {row.provider}/{row.label}"
         try:
             provider = house.catalogue.get(row.provider)
             origin, _ = locate(provider, "models", house.store.choices.get(row.provider))
-            house.vault.open(owner, row.provider, origin)
+            house.vault.open_this(row, origin)
         except OwnkeyError as error:
-            yield Finding(f"key {row.provider}", "wrong", str(error))
+            yield Finding(about, "wrong", str(error))
         else:
             if house.private_hosts.refuse(origin):
                 place = f"{origin.bracketed}:{origin.port}"
-                yield Finding(f"key {row.provider}", "wrong", f"{place} is not in OWNKEY_ALLOW_PRIVATE_HOSTS")
+                yield Finding(about, "wrong", f"{place} is not in OWNKEY_ALLOW_PRIVATE_HOSTS")
                 continue
-            yield Finding(f"key {row.provider}", "ok", f"{row.masked} for {row.origin}")
+            state, why = state_of(house, row, now_ms())
+            says = f"{row.masked} for {row.origin}"
+            yield Finding(about, "ok", says) if state == "ready" else Finding(about, "look", f"{says}: {why or state}")

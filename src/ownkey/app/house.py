@@ -10,6 +10,7 @@ from pathlib import Path
 from ownkey.catalog.load import Catalogue
 from ownkey.engine.discover import Discovery
 from ownkey.engine.engine import Engine
+from ownkey.engine.environment import EnvironmentKeys
 from ownkey.engine.targets import Targets
 from ownkey.routing.plan import Policy
 from ownkey.settings import Settings
@@ -24,6 +25,9 @@ from ownkey.vault.tokens import Tokens
 from ownkey.vault.vault import Vault
 from ownkey.wires.wire import WIRE_NAMES
 
+OWNER = "owner"
+"""The person whose machine it is."""
+
 
 class House:
     """Opens the store under `settings.home`. Raises StorageUnavailable or BadConfiguration where that cannot be."""
@@ -35,7 +39,9 @@ class House:
         # What a program that forgets to close has spent would stand in the book as a crash: assumed, in full.
         atexit.register(self.store.close)
         self.catalogue = Catalogue(settings.home / "providers", wires=WIRE_NAMES)
-        self.vault = Vault(self.store, settings)
+        environment = EnvironmentKeys(OWNER, self.catalogue, self.store.choices)
+        self.vault = Vault(self.store, settings, environment if settings.environment_keys else None)
+        atexit.register(self.vault.notes.close)
         self.tokens = Tokens(self.store)
         self.prices = Prices.load(settings.home / "cache")
         self.store.bring(self.prices)
@@ -83,7 +89,9 @@ class House:
 
     def close(self) -> None:
         """Write down what is still to be written, and let go of the store."""
+        atexit.unregister(self.vault.notes.close)
         atexit.unregister(self.store.close)
+        self.vault.notes.close()
         self.store.close()
 
     async def aclose(self) -> None:

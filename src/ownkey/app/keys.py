@@ -1,29 +1,53 @@
-"""A person's provider keys, as the faces see them: stored, listed, tested, removed; never shown."""
+"""A person's provider keys, as the faces see them: stored, listed, tested, put in order, removed; never shown."""
 
 from __future__ import annotations
 
-import re
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
+from msgspec.structs import replace
+from sqlalchemy.exc import IntegrityError
 
+from ownkey.app.budgets import BudgetBook
+from ownkey.app.key_terms import Amount, expiry_ms, label_of, models_text
+from ownkey.app.standing import KeyView, Service, Standing, monthly, services, standing, views
+from ownkey.catalog.manifest import Provider
+from ownkey.catalog.shape import looks_like, told, whose
 from ownkey.engine.request import Request, new_id
+from ownkey.engine.sender import Opened
 from ownkey.engine.target import locate
 from ownkey.store.keys import KeyRow
 from ownkey.talk.chat import Chat, user
-from ownkey.talk.errors import InvalidRequest
+from ownkey.talk.errors import (
+    InvalidCredentials,
+    InvalidRequest,
+    OwnkeyError,
+    ProviderError,
+    QuotaExceeded,
+    RateLimitExceeded,
+    VaultSealed,
+)
 from ownkey.talk.secret import Secret
 
 if TYPE_CHECKING:
     from ownkey.app.house import House
 
+DEFAULT = "default"
+"""The label of a key that was given none."""
+
+SHORTEST_TOKENS = 16
+"""Fewer are refused by some models."""
+
+_UNCHECKED = "Nothing was stored. To store it unchecked: `--no-check`."
+
 
 class Stored(Struct, frozen=True):
-    """A key that was stored, and a word of doubt where it does not look like this provider's."""
+    """A key that was stored. `says` is what its provider said against it, or why that was not asked."""
 
     row: KeyRow
-    doubt: str | None
+    says: str | None = None
 
 
 class Tested(Struct, frozen=True):
@@ -33,17 +57,194 @@ class Tested(Struct, frozen=True):
     took_ms: int
 
 
-SHORTEST_TOKENS = 16
-"""Fewer are refused by some models."""
-
-
 class KeyRing:
     def __init__(self, house: House, owner: str) -> None:
         self._house = house
         self._owner = owner
 
-    def set(self, provider: str, key: str) -> Stored:
-        """Seal the key for this provider, at the endpoint that is set for it now; one that was there is replaced."""
+    async def add(
+        self, provider: str, key: str, label: str = DEFAULT, *, check: bool = True, force: bool = False, **terms: Any
+    ) -> Stored:
+        """Ask the provider whether it takes the key, within five seconds, and store it as `set` does.
+
+        Raises what `set` raises, InvalidCredentials where the provider refuses it, and where it cannot be asked, why:
+        nothing is stored then. `check=False` asks nobody. Where nothing is free that a key is needed for, nothing is
+        asked.
+        """
+        if not check:
+            return self.set(provider, key, label, force=force, **terms)
+        manifest, secret = self._read(provider, key, force=force)
+        if reason := self._house.vault.sealed_reason:
+            raise VaultSealed(reason)
+        if manifest.check != "models":
+            stored = self.set(provider, key, label, force=force, **terms)
+            says = f"Not checked: {manifest.name} answers nothing for free that takes a key."
+            return replace(stored, says=f"{says} `ownkey keys test {manifest.id}` asks for a short answer.")
+        refused: OwnkeyError | None = None
+        try:
+            await self._house.discovery.check(manifest, secret)
+        except InvalidCredentials as error:
+            error.hint = f"{error.hint} Nothing was stored."
+            raise
+        except (QuotaExceeded, RateLimitExceeded) as error:
+            # It is known there.
+            refused = error if error.of_key else None
+        except OwnkeyError as error:
+            error.hint = " ".join(filter(None, [error.hint, _UNCHECKED]))
+            raise
+        stored = self.set(provider, key, label, force=force, **terms)
+        self._house.vault.found(stored.row, refused.code if refused else None)
+        return Stored(stored.row, refused.message if refused else None)
+
+    def set(
+        self,
+        provider: str,
+        key: str,
+        label: str = DEFAULT,
+        *,
+        force: bool = False,
+        expires: str | UnsetType | None = UNSET,
+        models: Sequence[str] | UnsetType | None = UNSET,
+        monthly_limit: Amount | UnsetType | None = UNSET,
+    ) -> Stored:
+        """Seal the key for this provider, at the endpoint that is set for it now. Nobody is asked; `add` asks.
+
+        One of the same label is replaced: its place and its terms stay where no others are given. The terms are those
+        of `change`. `force` takes a key of another form than the provider's keys have. Raises InvalidRequest.
+        """
+        manifest, secret = self._read(provider, key, force=force)
+        label = label_of(label)
+        origin, _ = locate(manifest, "models", self._house.store.choices.get(manifest.id))
+        old = next((row for row in self._stored(manifest.id) if row.label == label), None)
+        given = _columns(expires=expires, models=models)
+        if old is not None:
+            self._limit(old, monthly_limit)
+            if given:
+                self._house.vault.change(old, given)
+            return Stored(self._house.vault.put(self._owner, manifest.id, origin, secret, label))
+        if monthly_limit is UNSET or monthly_limit is None:
+            return Stored(self._house.vault.put(self._owner, manifest.id, origin, secret, label, **given))
+        # No run may come before its limit.
+        row = self._house.vault.put(
+            self._owner, manifest.id, origin, secret, label, paused_at_ms=time.time_ns() // 1_000_000, **given
+        )
+        try:
+            self._limit(row, monthly_limit)
+        except OwnkeyError:
+            self._house.vault.remove(self._owner, manifest.id, row.id)
+            raise
+        self._house.vault.change(row, {"paused_at_ms": None})
+        return Stored(replace(row, paused_at_ms=None))
+
+    def change(
+        self,
+        provider: str,
+        label: str | None = None,
+        *,
+        rename: str | None = None,
+        expires: str | UnsetType | None = UNSET,
+        models: Sequence[str] | UnsetType | None = UNSET,
+        monthly_limit: Amount | UnsetType | None = UNSET,
+    ) -> KeyView:
+        """Change a key's label or terms; None takes one away.
+
+        `expires`: a date, after which it is not used, or a time, in ISO 8601. `models`: those that it may be used for,
+        `*` for any letters. `monthly_limit`: in dollars, a budget of its own. Raises InvalidRequest.
+        """
+        row = self._one(provider, label)
+        columns = _columns(expires=expires, models=models)
+        if rename is not None:
+            columns["label"] = label_of(rename)
+        self._limit(row, monthly_limit)
+        self._changed(row, columns)
+        return self.get(provider, columns.get("label", row.label))
+
+    def pause(self, provider: str, label: str | None = None) -> KeyView:
+        """Use it no more, until it is resumed. What is running goes on. Raises InvalidRequest."""
+        row = self._one(provider, label)
+        self._changed(row, {"paused_at_ms": time.time_ns() // 1_000_000})
+        return self.get(provider, row.label)
+
+    def resume(self, provider: str, label: str | None = None) -> KeyView:
+        row = self._one(provider, label)
+        self._changed(row, {"paused_at_ms": None})
+        return self.get(provider, row.label)
+
+    def order(self, provider: str, labels: Sequence[str]) -> list[KeyView]:
+        """Try the provider's keys in this order; those that are not named come after. Raises InvalidRequest."""
+        named = [self._one(provider, label) for label in dict.fromkeys(labels)]
+        ids = {row.id for row in named}
+        self._house.vault.arrange([*named, *(row for row in self._stored(provider) if row.id not in ids)])
+        return self.all(provider)
+
+    def all(self, provider: str | None = None) -> list[KeyView]:
+        """Masked, with how each stands, in the order in which they are tried. Opens none."""
+        found = views(self._house, self._owner)
+        return [view for view in found if provider in (None, view.provider)]
+
+    def get(self, provider: str, label: str | None = None) -> KeyView:
+        """One of them, masked. Raises InvalidRequest where there is none, or several and no label says which."""
+        row = self._one(provider, label, stored=False)
+        return next(view for view in self.all(provider) if view.id == row.id)
+
+    def has(self, provider: str) -> bool:
+        """Whether there is one, stored or in the environment, of whatever use it is."""
+        return any(row.provider == provider for row in self._house.vault.listed(self._owner))
+
+    def remove(self, provider: str, label: str | None = None) -> int:
+        """Remove the key of that label, or all of the provider, with the budgets that are theirs alone: how many keys.
+
+        What is running with them goes on.
+        """
+        rows = [row for row in self._stored(provider) if label in (None, row.label)]
+        for row in rows:
+            self._house.vault.remove(self._owner, provider, row.id)
+        ids = {row.id for row in rows}
+        for budget in self._house.store.budgets.all() if rows else ():
+            if budget.key_id in ids:
+                self._house.store.budgets.remove(budget.id)
+        return len(rows)
+
+    def clear(self) -> int:
+        """Remove every stored key; how many there were."""
+        return sum(self.remove(provider) for provider in {view.provider for view in self.all()})
+
+    def services(self) -> list[Service]:
+        """The providers for which there are keys, and whether one of each can be used now."""
+        return services(self._house, self.all())
+
+    def status(self) -> Standing:
+        return standing(self._house, self.all())
+
+    async def check(self, provider: str, key: str, *, force: bool = False) -> Tested:
+        """Ask the provider whether it takes a key, within five seconds; nothing is stored. Raises what came of it."""
+        started_s = time.monotonic()
+        manifest, secret = self._read(provider, key, force=force)
+        models = await self._house.discovery.check(manifest, secret)
+        return Tested(models, _since_ms(started_s))
+
+    async def test(self, provider: str, label: str | None = None) -> Tested:
+        """Ask the provider with the stored key, or the first that fits: for its models or, where those are shown to
+        anybody, for the shortest answer of its default model, which is paid for. Raises what came of it."""
+        started_s = time.monotonic()
+        manifest = self._house.catalogue.get(provider)
+        row = None if label is None else self._one(provider, label, stored=False)
+        if manifest.check == "chat" and manifest.default is not None:
+            await self._house.engine.run(self._shortest(manifest, row))
+            return Tested(None, _since_ms(started_s))
+        key = self._opened(manifest, row)
+        try:
+            models = await self._house.discovery.refresh(self._owner, manifest, key)
+        except ProviderError as error:
+            if key.row is not None and error.of_key:
+                self._house.vault.found(key.row, error.code)
+            raise
+        if key.row is not None:
+            self._house.vault.found(key.row, None)
+        return Tested(len(models), _since_ms(started_s))
+
+    def _read(self, provider: str, key: str, *, force: bool) -> tuple[Provider, Secret]:
+        """Raises InvalidRequest, without the key, where it is none, or none of this provider's."""
         manifest = self._house.catalogue.get(provider)
         if manifest.kind == "demo":
             raise InvalidRequest(f"{manifest.name} takes no key.", "Nothing was stored.", param="provider")
@@ -51,35 +252,103 @@ class KeyRing:
             secret = Secret(key)
         except ValueError as error:
             raise InvalidRequest(
-                f"This is not a key: {error}.", "Nothing was stored. Copy the whole key and try again."
+                f"This is not a key: {error}.", "Nothing was stored. Copy the whole key and try again.", param="key"
             ) from None
-        origin, _ = locate(manifest, "models", self._house.store.choices.get(manifest.id))
-        row = self._house.vault.put(self._owner, manifest.id, origin, secret)
-        pattern = manifest.keys.looks_like
-        doubt = None
-        if pattern and not re.search(pattern, key):
-            doubt = f"It does not look like a key of {manifest.name}'s; it was stored all the same."
-        return Stored(row, doubt)
-
-    def listed(self) -> list[KeyRow]:
-        return self._house.vault.listed(self._owner)
-
-    def remove(self, provider: str) -> int:
-        """How many were removed."""
-        return self._house.vault.remove(self._owner, provider)
-
-    async def test(self, provider: str) -> Tested:
-        """Ask the provider with the stored key: for its models or, where those are shown to anybody, for the shortest
-        answer of its default model, which is paid for. Raises what came of it."""
-        started_s = time.monotonic()
-        manifest = self._house.catalogue.get(provider)
-        models: int | None = None
-        if manifest.check == "chat" and manifest.default is not None:
-            chat = Chat((user("Say yes."),), max_output_tokens=SHORTEST_TOKENS)
-            asked = f"{manifest.id}/{manifest.default}"
-            await self._house.engine.run(
-                Request(new_id(), self._owner, asked, stream=False, chat=chat, price_accepted=True)
+        self._house.vault.refuse_masked(secret)
+        if force:
+            return manifest, secret
+        other = whose(key, manifest, self._house.catalogue.all())
+        if other is not None:
+            raise InvalidRequest(
+                f"This looks like a key of {other.name}'s, not of {manifest.name}'s.",
+                f"Nothing was stored or sent. Store it there: `ownkey keys set {other.id}`; or add `--force`.",
+                param="key",
             )
+        if not looks_like(manifest, key):
+            raise InvalidRequest(
+                f"This does not look like a key of {manifest.name}'s.",
+                f"One {told(manifest)}. Nothing was stored. Where their keys look otherwise now, add `--force`.",
+                param="key",
+            )
+        return manifest, secret
+
+    def _shortest(self, manifest: Provider, row: KeyRow | None) -> Request:
+        chat = Chat((user("Say yes."),), max_output_tokens=SHORTEST_TOKENS)
+        request = Request(
+            new_id(), self._owner, f"{manifest.id}/{manifest.default}", stream=False, chat=chat, price_accepted=True
+        )
+        if row is not None:
+            others = (one for one in self._stored(manifest.id) if one.id != row.id)
+            request.passed = tuple((one.id, one.version) for one in others)
+        return request
+
+    def _opened(self, manifest: Provider, row: KeyRow | None) -> Opened:
+        vault = self._house.vault
+        if row is None and manifest.kind != "cloud" and not vault.has(self._owner, manifest.id):
+            return Opened()
+        origin, _ = locate(manifest, "models", self._house.store.choices.get(manifest.id))
+        if row is None:
+            row, secret = vault.open(self._owner, manifest.id, origin)
         else:
-            models = len(await self._house.discovery.refresh(self._owner, manifest))
-        return Tested(models, int((time.monotonic() - started_s) * 1000))
+            secret = vault.open_this(row, origin)
+        return Opened(row.id, secret, row)
+
+    def _stored(self, provider: str) -> list[KeyRow]:
+        rows = self._house.vault.listed(self._owner)
+        return [row for row in rows if row.provider == provider and not row.from_environment]
+
+    def _one(self, provider: str, label: str | None, *, stored: bool = True) -> KeyRow:
+        rows = [row for row in self._house.vault.listed(self._owner) if row.provider == provider]
+        found = [row for row in rows if label in (None, row.label)]
+        if not found:
+            what = f"no key for {provider[:64]}" if label is None else f"no key {label[:40]!r} for {provider[:64]}"
+            raise InvalidRequest(f"There is {what}.", "`ownkey keys list` shows those that there are.", param="label")
+        if len(found) > 1:
+            labels = ", ".join(row.label for row in found)
+            raise InvalidRequest(
+                f"There are {len(found)} keys for {provider}: {labels}.", "Say which: `--label`.", param="label"
+            )
+        if stored and found[0].from_environment:
+            raise InvalidRequest(
+                f"This key stands in the environment, in {found[0].label}: nothing is kept of it.",
+                "Store one to use it instead, or switch those of the environment off: OWNKEY_ENVIRONMENT_KEYS=off.",
+                param="label",
+            )
+        return found[0]
+
+    def _changed(self, row: KeyRow, columns: dict[str, Any]) -> None:
+        try:
+            if columns and not self._house.vault.change(row, columns):
+                raise InvalidRequest(f"The key {row.label} for {row.provider} is gone.", param="label")
+        except IntegrityError:
+            raise InvalidRequest(
+                f"There is a key {columns.get('label')!r} for {row.provider} already.", param="rename"
+            ) from None
+
+    def _limit(self, row: KeyRow, amount: Amount | UnsetType | None) -> None:
+        """Its monthly budget: made, changed, or taken away."""
+        if amount is UNSET:
+            return
+        book = BudgetBook(self._house, self._owner)
+        there = monthly(book.all()).get(row.id)
+        if amount is None:
+            if there is not None:
+                self._house.store.budgets.remove(there.id)
+            return
+        taken = {budget.name for budget in book.all()}
+        name = f"key {row.provider}/{row.label}"
+        name = there.name if there else name if name not in taken else f"key {row.id}"
+        book.set(name, limit=amount, per="month", key=row.id)
+
+
+def _columns(*, expires: str | UnsetType | None, models: Sequence[str] | UnsetType | None) -> dict[str, Any]:
+    given: dict[str, Any] = {}
+    if expires is not UNSET:
+        given["expires_at_ms"] = None if expires is None else expiry_ms(expires)
+    if models is not UNSET:
+        given["models"] = None if models is None else models_text(models)
+    return given
+
+
+def _since_ms(started_s: float) -> int:
+    return int((time.monotonic() - started_s) * 1000)

@@ -15,7 +15,7 @@ import msgspec
 from ownkey.app.alerting import AlertBox
 from ownkey.app.budgets import BudgetBook
 from ownkey.app.choosing import Recommended, compare, recommend
-from ownkey.app.house import House
+from ownkey.app.house import OWNER, House
 from ownkey.app.keys import KeyRing
 from ownkey.app.people import PeopleBook
 from ownkey.app.pricing import PriceBook
@@ -39,8 +39,6 @@ from ownkey.wires.wire import Door, wire
 
 if TYPE_CHECKING:
     from ownkey.app.blocking import Blocking
-
-OWNER = "owner"
 
 Messages = str | Chat | Sequence[Message] | Sequence[Mapping[str, Any]]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -16,10 +17,12 @@ from ownkey.engine.price import price_unknown
 from ownkey.engine.target import locate
 from ownkey.spending.price import Rates, cost
 from ownkey.store.choices import Choice
+from ownkey.store.keys import KeyRow
 from ownkey.talk.errors import BadConfiguration, InvalidRequest, OwnkeyError
 from ownkey.talk.money import Money
 from ownkey.talk.origin import Origin
 from ownkey.talk.reply import Usage
+from ownkey.vault.choice import in_service
 from ownkey.wires.wire import WIRE_NAMES
 
 if TYPE_CHECKING:
@@ -207,10 +210,10 @@ class Providers:
             (choice.default_model if choice else None) or provider.default,
             dict(choice.fields) if choice else {},
             len(keys),
-            self._lack(provider, choice, [row.origin for row in keys]),
+            self._lack(provider, choice, keys),
         )
 
-    def _lack(self, provider: Provider, choice: Choice | None, bound_to: list[str]) -> Lack | None:
+    def _lack(self, provider: Provider, choice: Choice | None, keys: list[KeyRow]) -> Lack | None:
         if choice and not choice.enabled:
             return Lack("off", f"Switch it on: `ownkey providers set {provider.id} --enable`.")
         try:
@@ -225,12 +228,15 @@ class Providers:
                 f"If {place} is yours, on a private network, add it to OWNKEY_ALLOW_PRIVATE_HOSTS, "
                 "where `ownkey serve` runs too; nothing is sent there before.",
             )
-        if provider.kind == "cloud" and not bound_to:
+        if provider.kind == "cloud" and not keys:
             return Lack("no key", f"Store one: {store}")
-        if bound_to and str(origin) not in bound_to:
+        here = [row for row in keys if row.origin == str(origin)]
+        if keys and not here:
             return Lack(
-                f"its key is for {bound_to[0]}", f"The stored key does not go to {origin}. Enter it again: {store}"
+                f"its key is for {keys[0].origin}", f"The stored key does not go to {origin}. Enter it again: {store}"
             )
+        if provider.kind == "cloud" and not any(in_service(row, time.time_ns() // 1_000_000) for row in here):
+            return Lack("its key is paused or has expired", f"`ownkey keys list {provider.id}` says which it is.")
         return None
 
 

@@ -74,6 +74,10 @@ class Catalogue:
         self._refresh()
         return (*map(self._load_shipped, self._shipped), *self._own.values())
 
+    def is_shipped(self, name: str) -> bool:
+        """Whether the provider of that id comes with Ownkey: no file of the user's takes its place."""
+        return name in self._shipped
+
     def gallery(self) -> tuple[Provider, ...]:
         """Those that can be added, in the order of their ids."""
         return tuple(_load(path) for path in sorted(_GALLERY.glob("*.toml"), key=lambda path: path.stem))

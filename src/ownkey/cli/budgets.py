@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -82,9 +84,10 @@ def list_budgets(as_json: bool = JsonOption) -> None:
         if as_json:
             print_json([_plain(room) for room in rooms])
             return
+        names = {view.id: f"{view.provider}/{view.label}" for view in ownkey.keys.all()}
         print_table(
             ("BUDGET", "FOR", "LIMIT", "SPENT", "PENDING", "LEFT", "USED", "BEGINS ANEW"),
-            [_row(room) for room in rooms],
+            [_row(room, names) for room in rooms],
             empty="No budgets yet. Make one: `ownkey budgets set NAME --limit 20 --per month`.",
         )
 
@@ -110,13 +113,13 @@ def check_budgets(mend: bool = typer.Option(False, help="Count those anew that a
             raise typer.Exit(1)
 
 
-def _row(room: Room) -> tuple[str, ...]:
+def _row(room: Room, names: Mapping[str, str]) -> tuple[str, ...]:
     budget = room.budget
     if budget.limit is None:
-        return (budget.name, _scope(budget), f"{run_cap(budget) or 'soft'} a run", "", "", "", "", "")
+        return (budget.name, _scope(budget, names), f"{run_cap(budget) or 'soft'} a run", "", "", "", "", "")
     return (
         budget.name,
-        _scope(budget),
+        _scope(budget, names),
         f"{show(budget.limit, budget.unit)} {_per(budget)}",
         show(room.spent, budget.unit),
         show(room.pending, budget.unit) if room.pending else "",
@@ -136,9 +139,10 @@ def _used(room: Room) -> str:
     return f"{'█' * full}{'░' * (_BAR - full)} {share:.0%}"
 
 
-def _scope(budget: Budget) -> str:
+def _scope(budget: Budget, names: Mapping[str, str] = MappingProxyType({})) -> str:
+    """`names` are those of keys, by id."""
     named = {"provider": budget.provider, "person": budget.owner, "automation": budget.automation}
-    named |= {"key": budget.key_id, "token": budget.token_id}
+    named |= {"key": names.get(budget.key_id or "", budget.key_id), "token": budget.token_id}
     return ", ".join(f"{what} {which}" for what, which in named.items() if which) or "everything"
 
 

@@ -35,7 +35,7 @@ def remove_provider(
 ) -> None:
     """Remove a provider that was added."""
     with opened() as ownkey:
-        keys = [row for row in ownkey.keys.listed() if row.provider == provider]
+        keys = ownkey.keys.has(provider)
         ownkey.providers.remove(provider)
         typer.echo(f"Removed {provider}.")
         if keys:

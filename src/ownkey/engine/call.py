@@ -11,13 +11,14 @@ from ownkey.engine.attempt import Attempt, Made
 from ownkey.engine.funds import soft_caps
 from ownkey.engine.price import in_dollars
 from ownkey.engine.read import MAX_REPLY_BYTES
-from ownkey.engine.sender import Header, Sender, Sending
+from ownkey.engine.sender import Header, Opened, Sender, Sending
 from ownkey.engine.target import Target
 from ownkey.routing.scope import Scope
 from ownkey.spending.catalogue import Prices
 from ownkey.talk.errors import OwnkeyError, StreamCut, UnexpectedResponse
 from ownkey.talk.reply import Receipt, Usage
 from ownkey.transport import Incoming
+from ownkey.vault.choice import Version
 from ownkey.wires.wire import Headers
 
 Result = TypeVar("Result")
@@ -81,16 +82,24 @@ class Call(Struct, Generic[Result]):
 
 
 async def attempt(
-    sender: Sender, prices: Prices, call: Call[Result], target: Target, number: int, *, last: bool
+    sender: Sender,
+    prices: Prices,
+    call: Call[Result],
+    target: Target,
+    number: int,
+    passed: tuple[Version, ...],
+    *,
+    last: bool,
 ) -> Result:
-    """One try at one target; `last`: no other is left to be asked."""
-    return await sender.as_budgets_are(lambda: _try(sender, prices, call, target, number, last=last))
+    """One try at one target, with none of the keys that are `passed`; `last`: no other target is left to be asked."""
+    with sender.key(call.owner, target, passed) as key:
+        last = last and not sender.has_other(call.owner, target, key, passed)
+        return await sender.as_budgets_are(lambda: _try(sender, prices, call, target, number, key, last=last))
 
 
 async def _try(
-    sender: Sender, prices: Prices, call: Call[Result], target: Target, number: int, *, last: bool
+    sender: Sender, prices: Prices, call: Call[Result], target: Target, number: int, key: Opened, *, last: bool
 ) -> Result:
-    key = sender.key(call.owner, target)
     work = call.work
     put = work.put(target)
     falls = sender.budgets(call, target, key.id)

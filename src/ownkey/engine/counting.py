@@ -12,6 +12,7 @@ from ownkey.routing.scope import Scope
 from ownkey.talk.chat import Chat, File, Image, Message, Opaque, Reasoning, Refusal, Text, ToolCall, ToolResult
 from ownkey.talk.errors import OwnkeyError, Unsupported
 from ownkey.talk.reply import Receipt
+from ownkey.vault.choice import Version
 from ownkey.wires.wire import Ask, Counter, Door
 
 ESTIMATED = "the count is an estimate"
@@ -38,24 +39,24 @@ class Counted(Struct, frozen=True):
     warnings: tuple[str, ...] = ()
 
 
-async def count(sender: Sender, asked: Count, target: Target, number: int) -> Counted:
+async def count(sender: Sender, asked: Count, target: Target, number: int, passed: tuple[Version, ...] = ()) -> Counted:
     """The provider's own count, or an estimate where it gives none."""
     receipt = Receipt(asked.id, target.provider.id, target.model, number)
     body = _body(asked, target)
     spoken = target.wire
     if body is None or not isinstance(spoken, Counter):
         return Counted(estimate(asked), receipt, (ESTIMATED,))
-    key = sender.key(asked.owner, target)
-    try:
-        sending = Sending(target, spoken, "count", body, number, spoken.name)
-        incoming = await sender.send(sending, key)
+    with sender.key(asked.owner, target, passed) as key:
         try:
-            return Counted(spoken.read_count(await incoming.read(MAX_REPLY_BYTES)), receipt)
-        finally:
-            incoming.close()
-    except OwnkeyError as error:
-        hide_key(error, key.secret)
-        raise
+            sending = Sending(target, spoken, "count", body, number, spoken.name)
+            incoming = await sender.send(sending, key)
+            try:
+                return Counted(spoken.read_count(await incoming.read(MAX_REPLY_BYTES)), receipt)
+            finally:
+                incoming.close()
+        except OwnkeyError as error:
+            hide_key(error, key.secret)
+            raise
 
 
 def estimate(asked: Count) -> int:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from secrets import token_hex
 
 from ownkey.catalog.manifest import Model, Provider
+from ownkey.engine.sender import Opened
 from ownkey.engine.target import headers, hide_key, key_header, locate
 from ownkey.store.db import Store
 from ownkey.talk.errors import OwnkeyError, ProviderError
-from ownkey.talk.origin import Origin
 from ownkey.talk.secret import Secret
 from ownkey.transport import Deadlines, Outgoing, Transport
 from ownkey.vault.vault import Vault
@@ -31,26 +30,34 @@ class Discovery:
         self._vault = vault
         self._transport = transport
 
-    async def refresh(self, owner: str, provider: Provider, key: Secret | None = None) -> list[Model]:
-        """The provider's models, asked for now, with this key or else with the stored one.
+    async def refresh(self, owner: str, provider: Provider, key: Opened | None = None) -> list[Model]:
+        """The provider's models, asked for now, with this key or the first that fits, and kept.
 
         Raises what the provider answers, KeyMissing, or BadConfiguration.
         """
+        models = await self._ask(provider, self._key(owner, provider) if key is None else key, MAX_PAGES)
+        self._store.models.replace(provider.id, models, time.time_ns() // 1_000_000)
+        return models
+
+    async def check(self, provider: Provider, key: Secret) -> int:
+        """Whether the provider takes a key that is stored nowhere: how many models its first page lists, within five
+        seconds. Raises what the provider answers, or what is in the way of asking."""
+        return len(await self._ask(provider, Opened("", key), 1))
+
+    async def _ask(self, provider: Provider, key: Opened, pages: int) -> list[Model]:
         spoken = wire(provider.wire)
         choice = self._store.choices.get(provider.id)
         origin, _ = locate(provider, "models", choice)
-        # Of no stored key there is no id: its connections are shared with nobody's.
-        key_id, key = self._key(owner, provider, origin) if key is None else (token_hex(8), key)
         sent = headers(provider, spoken, choice)
-        shown = None if key is None else key_header(provider.auth, key.reveal())
+        shown = None if key.secret is None else key_header(provider.auth, key.secret.reveal())
         models: list[Model] = []
         query: Mapping[str, str] | None = None
-        for _ in range(MAX_PAGES):
+        for _ in range(pages):
             _, target = locate(provider, "models", choice, query=query)
             try:
-                listed = await self._page(Outgoing(b"GET", origin, target, sent, b"", key_id, shown), spoken)
+                listed = await self._page(Outgoing(b"GET", origin, target, sent, b"", key.id or "", shown), spoken)
             except OwnkeyError as error:
-                hide_key(error, key)
+                hide_key(error, key.secret)
                 if isinstance(error, ProviderError):
                     error.provider = provider.id
                 raise
@@ -58,14 +65,14 @@ class Discovery:
             query = listed.next_query
             if not query:
                 break
-        self._store.models.replace(provider.id, models, time.time_ns() // 1_000_000)
         return models
 
-    def _key(self, owner: str, provider: Provider, origin: Origin) -> tuple[str, Secret | None]:
+    def _key(self, owner: str, provider: Provider) -> Opened:
         if provider.kind != "cloud" and not self._vault.has(owner, provider.id):
-            return "", None
-        row, key = self._vault.open(owner, provider.id, origin)
-        return row.id, key
+            return Opened()
+        origin, _ = locate(provider, "models", self._store.choices.get(provider.id))
+        row, secret = self._vault.open(owner, provider.id, origin)
+        return Opened(row.id, secret, row)
 
     async def _page(self, outgoing: Outgoing, spoken: Wire) -> Listed:
         incoming = await self._transport.send(outgoing, DEADLINES)

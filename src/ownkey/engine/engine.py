@@ -15,7 +15,7 @@ from ownkey.engine.funds import LEAST_OUTPUT_TOKENS, affordable, bound, run_cap,
 from ownkey.engine.price import in_dollars, priced
 from ownkey.engine.read import Sent, read
 from ownkey.engine.request import Request
-from ownkey.engine.sender import Least, Sender, Sending
+from ownkey.engine.sender import Least, Opened, Sender, Sending
 from ownkey.engine.target import Target
 from ownkey.engine.targets import Targets
 from ownkey.engine.walk import walk
@@ -28,6 +28,7 @@ from ownkey.store.book import Book, Hold
 from ownkey.store.budgets import BudgetTable
 from ownkey.talk.errors import OwnkeyError, RequestError
 from ownkey.transport import Deadlines, Transport
+from ownkey.vault.choice import Version
 from ownkey.vault.vault import Vault
 from ownkey.wires.thinking import fitted
 from ownkey.wires.wire import Written
@@ -85,7 +86,7 @@ class Engine:
         return await walk(
             targets,
             self._policy,
-            lambda target, number: self._attempt(request, target, number, last=target is last),
+            lambda target, number, passed: self._attempt(request, target, number, passed, last=target is last),
         )
 
     async def call(self, call: Call[Result]) -> Result:
@@ -96,13 +97,19 @@ class Engine:
         return await walk(
             targets,
             self._policy,
-            lambda target, number: attempt(self._sender, self._prices, call, target, number, last=target is last),
+            lambda target, number, passed: attempt(
+                self._sender, self._prices, call, target, number, passed, last=target is last
+            ),
         )
 
     async def count(self, asked: Count) -> Counted:
         """How many tokens a chat would be, as the provider of its first usable target counts them."""
         targets = self._targets.find(asked.owner, asked.ask.model, asked.door.name, "count", asked.scope)
-        return await walk(targets, self._policy, lambda target, number: count(self._sender, asked, target, number))
+        return await walk(
+            targets,
+            self._policy,
+            lambda target, number, passed: count(self._sender, asked, target, number, passed),
+        )
 
     def sized(self, request: Request) -> Sized:
         """Nothing is held and nothing sent. Raises what is in the way of asking."""
@@ -133,11 +140,15 @@ class Engine:
         asked = request.door.name if request.door else None
         return self._targets.find(request.owner, request.model, asked, scope=request.scope)
 
-    async def _attempt(self, request: Request, target: Target, number: int, *, last: bool) -> Answer:
-        return await self._sender.as_budgets_are(lambda: self._try(request, target, number, last=last))
+    async def _attempt(
+        self, request: Request, target: Target, number: int, passed: tuple[Version, ...], *, last: bool
+    ) -> Answer:
+        passed += request.passed
+        with self._sender.key(request.owner, target, passed) as key:
+            last = last and not self._sender.has_other(request.owner, target, key, passed)
+            return await self._sender.as_budgets_are(lambda: self._try(key, request, target, number, last=last))
 
-    async def _try(self, request: Request, target: Target, number: int, *, last: bool) -> Answer:
-        key = self._sender.key(request.owner, target)
+    async def _try(self, key: Opened, request: Request, target: Target, number: int, *, last: bool) -> Answer:
         passes = _passes(request, target)
         falls = self._sender.budgets(request, target, key.id)
         made, least, written = in_dollars(falls, lambda: self._made(request, target, falls, passes=passes))

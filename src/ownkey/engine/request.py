@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from ownkey.routing.scope import Scope
 from ownkey.talk.chat import Chat, File, Image, Opaque, ToolResult
+from ownkey.vault.choice import Version
 from ownkey.wires.wire import Ask, Door
 
 # Ids that rise with time are cheap to keep in order in a database.
@@ -27,7 +28,8 @@ class Request(Struct):
 
     `price_accepted`: the caller goes on where the price is not known; `over_accepted`: where a budget that asks is
     passed. `automation`: which of them it is a run of. `headers` go to a provider of the client's own
-    wire: they belong to the body. `scope` is what the caller's token is limited to.
+    wire: they belong to the body. `scope` is what the caller's token is limited to; `passed`: keys that are not to be
+    used.
     """
 
     id: str
@@ -43,6 +45,7 @@ class Request(Struct):
     automation: str | None = None
     headers: tuple[tuple[bytes, bytes], ...] = ()
     scope: Scope | None = None
+    passed: tuple[Version, ...] = ()
 
     def as_chat(self) -> Chat:
         """The whole request in words; raises InvalidRequest or Unsupported where the client's cannot be read."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Generator
+from contextlib import contextmanager
 from typing import Protocol, TypeVar
 
 from msgspec import Struct, structs
@@ -13,9 +14,11 @@ from ownkey.engine.target import Target, key_header
 from ownkey.spending.budget import Falls
 from ownkey.store.book import Book, Hold, Wish
 from ownkey.store.budgets import BudgetTable
-from ownkey.talk.errors import BudgetExceeded, OverBudget, OwnkeyError
+from ownkey.store.keys import KeyRow
+from ownkey.talk.errors import BudgetExceeded, OverBudget, OwnkeyError, ProviderError
 from ownkey.talk.secret import Secret
 from ownkey.transport import Deadlines, Incoming, Outgoing, Transport
+from ownkey.vault.choice import Version
 from ownkey.vault.vault import Vault
 from ownkey.wires.wire import Spoken
 
@@ -30,10 +33,11 @@ Result = TypeVar("Result")
 
 
 class Opened(Struct, frozen=True):
-    """A key for one origin; both are None where none is needed."""
+    """A key for one origin; all are None where none is needed."""
 
-    id: str | None
-    secret: Secret | None
+    id: str | None = None
+    secret: Secret | None = None
+    row: KeyRow | None = None
 
 
 class Asker(Protocol):
@@ -95,16 +99,48 @@ class Sender:
         self._transport = transport
         self._deadlines = deadlines
 
-    def key(self, owner: str, target: Target) -> Opened:
-        """Raises KeyMissing, KeyUnreadable or VaultSealed."""
+    @contextmanager
+    def key(self, owner: str, target: Target, passed: tuple[Version, ...] = ()) -> Generator[Opened]:
+        """The key that a try is made with, but for those that are `passed`. What comes of the try is noted of it.
+
+        Raises KeyMissing, KeyUnreadable or VaultSealed. An error that leaves says whether there is another key.
+        """
         if target.provider.kind != "cloud" and not self._vault.has(owner, target.provider.id):
-            return Opened(None, None)
-        row, secret = self._vault.open(owner, target.provider.id, target.origin)
-        return Opened(row.id, secret)
+            yield Opened()
+            return
+        row, secret = self._vault.open(owner, target.provider.id, target.origin, target.model, passed)
+        try:
+            yield Opened(row.id, secret, row)
+        except OwnkeyError as error:
+            self._failed(owner, target, row, passed, error)
+            raise
+        self._vault.notes.used(row)
+        if self._vault.notes.refused(row) is not None:
+            self._vault.found(row, None)
 
     def key_id(self, owner: str, target: Target) -> str | None:
         """Of the key that would be used; None where there is none, or none is needed."""
-        return self._vault.first_id(owner, target.provider.id)
+        row = self._vault.first(owner, target.provider.id, target.origin, target.model)
+        return row.id if row else None
+
+    def has_other(self, owner: str, target: Target, key: Opened, passed: tuple[Version, ...]) -> bool:
+        """Whether there is one more key for this target, beside this one and those that are passed."""
+        if key.row is None or not self._vault.has_several(owner, target.provider.id):
+            return False
+        passed = (*passed, (key.row.id, key.row.version))
+        return self._vault.first(owner, target.provider.id, target.origin, target.model, passed) is not None
+
+    def _failed(self, owner: str, target: Target, row: KeyRow, passed: tuple[Version, ...], error: OwnkeyError) -> None:
+        if isinstance(error, ProviderError):
+            self._vault.notes.used(row)
+        if not error.of_key:
+            return
+        if isinstance(error, ProviderError):
+            # A key that was replaced meanwhile is another version, and is seen from now on.
+            self._vault.found(row, error.code)
+        used = (row.id, row.version)
+        if self._vault.first(owner, target.provider.id, target.origin, target.model, (*passed, used)):
+            error.passes = used
 
     def budgets(self, asker: Asker, target: Target, key_id: str | None) -> Falls:
         """The budgets that a try falls under now. They may be a second old: the book decides by what they are then."""

@@ -11,30 +11,39 @@ from typing import TypeVar
 from ownkey.engine.target import Target
 from ownkey.routing.plan import Plan, Policy
 from ownkey.talk.errors import OwnkeyError, ProviderError
+from ownkey.vault.choice import Version
 
 Result = TypeVar("Result")
 
 
 async def walk(
-    targets: Sequence[Target], policy: Policy, attempt: Callable[[Target, int], Awaitable[Result]]
+    targets: Sequence[Target],
+    policy: Policy,
+    attempt: Callable[[Target, int, tuple[Version, ...]], Awaitable[Result]],
 ) -> Result:
-    """What the first try gives that succeeds; `attempt` is told the number of the try, from 1.
+    """What the first try gives that succeeds; `attempt` is told the number of the try, from 1, and which keys have
+    failed at this target.
 
     Raises one error that says why none did.
     """
     plan = Plan(len(targets), policy, time.monotonic(), random.random)
     step, number = plan.begin(), 0
+    passed: tuple[Version, ...] = ()
     while True:
         number += 1
         target = targets[step.target]
         try:
-            return await attempt(target, number)
+            return await attempt(target, number, passed)
         except OwnkeyError as error:
             if isinstance(error, ProviderError):
                 _name(error, target)
             again = plan.failed(error, time.monotonic())
             if again is None:
                 raise _summed_up(plan, targets) from None
+            if error.passes is not None:
+                passed = (*passed, error.passes)
+        if again.target != step.target:
+            passed = ()
         step = again
         if step.wait_s > 0:
             await asyncio.sleep(step.wait_s)

@@ -1,7 +1,8 @@
 """What to try next, after what has come of the tries so far: a pure state machine.
 
 The order of targets is kept. A target is tried again only where its error says that it may help, after the wait the
-provider asked for, or else after an exponential backoff with full jitter.
+provider asked for, or else after an exponential backoff with full jitter. Where an error speaks of the key and there
+is another one, the same target is tried with that at once.
 """
 
 from __future__ import annotations
@@ -49,6 +50,8 @@ class Plan:
     def failed(self, error: OwnkeyError, now_s: float) -> Try | None:
         """The next try, or None: nothing more can help."""
         self.first_errors[self._target] = error
+        if error.passes is not None and now_s < self._end_s:
+            return Try(self._target)
         self._failures += 1
         others = self._target + 1 < self._targets
         if error.again and self._failures <= self._policy.retries:

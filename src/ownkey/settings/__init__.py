@@ -41,6 +41,7 @@ class Settings(Struct, frozen=True, eq=False, kw_only=True):
     encryption_password: Password | None
     encryption_salt: Password | None
     keychain: bool
+    environment_keys: bool
     allow_private_hosts: frozenset[tuple[str, int]]
     fallback: tuple[str, ...]
     order: tuple[str, ...]

@@ -87,6 +87,14 @@ TABLE: tuple[Setting, ...] = (
         "Whether the root key may be kept in the keychain of the operating system.",
     ),
     Setting(
+        "environment_keys",
+        "OWNKEY_ENVIRONMENT_KEYS",
+        "switch",
+        True,
+        "Whether keys in the environment (`OPENAI_API_KEY` and the like) serve this machine's own person, where none "
+        "is stored.",
+    ),
+    Setting(
         "allow_private_hosts",
         "OWNKEY_ALLOW_PRIVATE_HOSTS",
         "hosts",

@@ -25,6 +25,7 @@ def refusal(refused: Refused, unknown_price_of: str = "") -> OwnkeyError:
         budget=budget.id,
         resets_at_ms=room.end_ms if budget.window.period != "ever" else None,
         move_on=budget.exhausted == "fall_back",
+        of_key=budget.key_id is not None,
     )
 
 

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+from typing import Any
+
 from msgspec import Struct, structs
-from sqlalchemy import Row, delete, select, text
+from sqlalchemy import Row, delete, func, select, text, update
 
 from ownkey.store import tables
 from ownkey.store.connect import Database
 
+ENVIRONMENT = "env_"
+"""How the ids of keys begin that stand in an environment variable, and are stored nowhere."""
+
 
 class KeyRow(Struct, frozen=True):
-    """`origin`: the scheme, host and port it may be sent to. `masked`: what may be shown of it."""
+    """`origin`: the scheme, host and port it may be sent to. `masked`: what may be shown of it.
+
+    `position`: its place among the owner's keys for the provider. `models`: the patterns of models that it may be used
+    for, with blanks between; None for all. `checked_at_ms`: when its provider was last known to take it or, with the
+    code of an error in `refused`, not to take it.
+    """
 
     id: str
     owner: str
@@ -22,6 +33,26 @@ class KeyRow(Struct, frozen=True):
     label: str
     created_at_ms: int
     used_at_ms: int | None = None
+    position: int | None = None
+    expires_at_ms: int | None = None
+    paused_at_ms: int | None = None
+    models: str | None = None
+    checked_at_ms: int | None = None
+    refused: str | None = None
+
+    @property
+    def from_environment(self) -> bool:
+        return self.id.startswith(ENVIRONMENT)
+
+
+class Note(Struct, frozen=True):
+    """What came of using one version of a key: when it was used last, and, `checked_at_ms`, how it was found."""
+
+    id: str
+    version: int
+    used_at_ms: int | None = None
+    checked_at_ms: int | None = None
+    refused: str | None = None
 
 
 class Keys:
@@ -29,7 +60,7 @@ class Keys:
         self._database = database
 
     def put(self, row: KeyRow) -> bool:
-        """Keep this key in place of the one of the same owner, provider and label.
+        """Keep this key in place of the one of the same owner, provider and label, whose place and terms stay.
 
         False, and nothing changed, where that one's version is not lower: somebody else replaced it meanwhile.
         """
@@ -42,7 +73,7 @@ class Keys:
         return None if row is None else _key(row)
 
     def of(self, owner: str, provider: str) -> list[KeyRow]:
-        """This owner's keys for this provider, in the order in which they are to be tried: oldest first."""
+        """This owner's keys for this provider, in the order in which they are to be tried."""
         with self._database.reading() as connection:
             found = connection.execute(_ALL.where(_T.owner == owner, _T.provider == provider)).all()
         return [_key(row) for row in found]
@@ -66,14 +97,53 @@ class Keys:
         with self._database.writing() as connection:
             return connection.execute(delete(tables.keys).where(_T.owner == owner, _T.provider == provider)).rowcount
 
+    def change(self, id: str, values: dict[str, Any]) -> bool:
+        """Change its label, place or terms, by the names of the columns. False where it is gone.
+
+        Raises IntegrityError where the label is taken.
+        """
+        with self._database.writing() as connection:
+            return connection.execute(update(tables.keys).where(_T.id == id).values(values)).rowcount == 1
+
+    def arrange(self, ids: Sequence[str]) -> None:
+        """Give them the places 1, 2, …"""
+        with self._database.writing() as connection:
+            for position, id in enumerate(ids, 1):
+                connection.execute(update(tables.keys).where(_T.id == id).values(position=position))
+
+    def note(self, notes: Iterable[Note]) -> None:
+        """Write them down; of a version that is no longer there nothing is."""
+        with self._database.writing() as connection:
+            for note in notes:
+                this = update(tables.keys).where(_T.id == note.id, _T.version == note.version)
+                if note.used_at_ms is not None:
+                    later = func.coalesce(_T.used_at_ms, 0) < note.used_at_ms
+                    connection.execute(this.where(later).values(used_at_ms=note.used_at_ms))
+                if note.checked_at_ms is not None:
+                    later = func.coalesce(_T.checked_at_ms, 0) <= note.checked_at_ms
+                    found = {"checked_at_ms": note.checked_at_ms, "refused": note.refused}
+                    connection.execute(this.where(later).values(found))
+
 
 _T = tables.keys.c
 _NAMES = KeyRow.__struct_fields__
-_ALL = select(*(_T[name] for name in _NAMES)).order_by(_T.provider, _T.created_at_ms, _T.id)
+_OF_THE_SECRET = (
+    "id",
+    "origin",
+    "version",
+    "sealed",
+    "masked",
+    "created_at_ms",
+    "used_at_ms",
+    "checked_at_ms",
+    "refused",
+)
+_PLACE = func.coalesce(_T.position, 0)
+_ALL = select(*(_T[name] for name in _NAMES)).order_by(_T.provider, _PLACE, _T.created_at_ms, _T.id)
 _PUT = text(
     f"INSERT INTO keys ({', '.join(_NAMES)}) VALUES ({', '.join(f':{name}' for name in _NAMES)})"  # noqa: S608
-    f" ON CONFLICT (owner, provider, label) DO UPDATE SET {', '.join(f'{name} = excluded.{name}' for name in _NAMES)}"
-    " WHERE excluded.version > keys.version"
+    " ON CONFLICT (owner, provider, label) DO UPDATE SET "
+    f"{', '.join(f'{name} = excluded.{name}' for name in _OF_THE_SECRET)} WHERE excluded.version > keys.version"
 )
 
 

@@ -208,7 +208,7 @@ class Posting:
         left = [NOWHERE.until_ms] * 3
         for budget, place in falls.places:
             unit = UNITS[budget.unit]
-            left[unit] = min(left[unit], room_in(budget, place, self.counts[place]))
+            left[unit] = min(left[unit], max(0, room_in(budget, place, self.counts[place])))
         return left
 
     def _put_down(self) -> None:
@@ -239,7 +239,9 @@ class Posting:
             if budget.exhausted == "ask" and wish.accepted:
                 continue
             count = self.counts[place]
-            room = room_in(budget, place, count)
+            best = room_in(budget, place, count) + count.pending
+            # What takes nothing fits even where a limit is passed.
+            room = max(0, best - count.pending)
             if budget.unit == "usd":
                 if not hold.priced:
                     return Refused(self._room(budget, hold.started_at_ms), 0, "price")
@@ -252,7 +254,6 @@ class Posting:
                 wants = least = 1
             if wants <= room:
                 continue
-            best = room + count.pending
             waits = wish.waits and count.pending > 0
             why: Literal["limit", "share"] = "share" if place[2] else "limit"
             refused = Refused(self._room(budget, hold.started_at_ms), least, why, waits and least <= best)

@@ -57,6 +57,10 @@ keys = Table(
     _column("label", Text),
     _column("created_at_ms", _Int),
     Column("used_at_ms", _Int),
+    *(Column(name, _Int) for name in ("position", "expires_at_ms", "paused_at_ms")),
+    Column("models", Text),
+    Column("checked_at_ms", _Int),
+    Column("refused", Text),
     UniqueConstraint("owner", "provider", "label", name="keys_one_for_each_label"),
     sqlite_strict=True,
 )

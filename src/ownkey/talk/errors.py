@@ -50,13 +50,17 @@ class OwnkeyError(Exception):
     """Every error of Ownkey's.
 
     `code` names it for programs; `message` says what happened and to whom, `hint` what to do next.
-    `again`: the same target may be tried again. `move_on`: another target may answer.
+    `again`: the same target may be tried again. `move_on`: another target may answer. `of_key`: it speaks of the key
+    that was used, so that another one for the same target may help; `passes` is that key, as id and version, where
+    there is another one.
     No secret stands in any of them.
     """
 
     code: ClassVar[str] = "error"
     again: ClassVar[bool] = False
     move_on: ClassVar[bool] = False
+    of_key: bool = False
+    passes: tuple[str, int] | None = None
 
     def __init__(self, message: str, hint: str = "", *, param: str | None = None) -> None:
         super().__init__(message)
@@ -163,8 +167,10 @@ class BudgetExceeded(OwnkeyError):
         budget: str = "",
         resets_at_ms: int | None = None,
         move_on: bool = False,
+        of_key: bool = False,
     ) -> None:
         super().__init__(message, hint)
+        self.of_key = of_key
         self.budget = budget
         self.resets_at_ms = resets_at_ms
         self._move_on = move_on
@@ -205,6 +211,7 @@ class ProviderError(OwnkeyError):
 class InvalidCredentials(ProviderError):
     code = "upstream_auth"
     move_on = True
+    of_key = True
 
 
 class RateLimitExceeded(ProviderError):
@@ -216,6 +223,7 @@ class RateLimitExceeded(ProviderError):
 class QuotaExceeded(ProviderError):
     code = "quota_exceeded"
     move_on = True
+    of_key = True
 
 
 class ModelNotAvailable(ProviderError):

@@ -13,6 +13,9 @@ _SHAPE = re.compile(rb"[\x21-\x7e]{8,4096}")
 _KEY_SHAPES = re.compile(
     r"(?:sk|pk|rk|xai|gsk|ok|AIza|ya29|Bearer\s+\S)[-_.A-Za-z0-9*]{12,}|\b[0-9a-fA-F]{32,}\b", re.IGNORECASE
 )
+# The beginnings of keys that say whose they are.
+_PREFIX = re.compile(r"[A-Za-z]{1,6}[-_]")
+_SHOWN, _HIDDEN, _LONG = 4, 16, 39
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
 REDACTED = "REDACTED"
@@ -37,12 +40,19 @@ class Secret:
         return self._value
 
     def masked(self) -> str:
-        """`sk-...vX2Q`: four characters at the end where it is long enough to give nothing away."""
+        """`sk-...vX2Q`: how it begins, as far as that is public or there is enough of it, and its last four characters.
+
+        What stands before the first `-` or `_` names the kind of key and is no secret; other keys show their first
+        four from 39 characters on, as Google's have. Each character shown gives away 4 bits of a key in hex and 6 of
+        one in base64. Sixteen stay hidden or nothing is shown: 64 bits in hex, 95 in letters and digits; with the
+        first four shown it is 31, and 124 or 184 bits.
+        """
         text = self._value.decode("ascii")
-        if len(text) < 20:
-            return "..."
-        prefix = re.match(r"[A-Za-z]{1,6}[-_]", text)
-        return f"{prefix.group() if prefix else ''}...{text[-4:]}"
+        prefix = _PREFIX.match(text)
+        begins = prefix.group() if prefix else text[:_SHOWN] if len(text) >= _LONG else ""
+        if len(text) - len(begins) - _SHOWN < _HIDDEN:
+            begins = ""
+        return f"{begins}...{text[-_SHOWN:]}" if len(text) - _SHOWN >= _HIDDEN else "..."
 
     def __repr__(self) -> str:
         return f"Secret({REDACTED})"

@@ -6,7 +6,7 @@ import re
 import time
 from secrets import token_hex
 from threading import Lock
-from typing import Literal, NoReturn
+from typing import Any, Literal, NoReturn, Protocol
 
 from msgspec.structs import replace
 
@@ -23,7 +23,9 @@ from ownkey.talk.errors import (
 )
 from ownkey.talk.origin import Origin
 from ownkey.talk.secret import Secret
+from ownkey.vault.choice import Version, fitting, in_service, none_fits
 from ownkey.vault.envelope import Bound, Root, seal, unseal
+from ownkey.vault.notes import KeyNotes
 from ownkey.vault.root import find
 
 CACHE_S = 0.9
@@ -34,20 +36,33 @@ _TRIES = 8
 _MASK = re.compile(rb"\.{3}|\*{3}|REDACTED")
 
 
+Place = tuple[str, str, Origin, str | None, tuple[Version, ...]]
+"""What a key is asked for: owner, provider, origin, model, and the keys that are passed over."""
+
+
+class Environment(Protocol):
+    """Keys that are not stored. They are used where none is."""
+
+    def find(self, owner: str, provider: str) -> tuple[KeyRow, Secret] | None: ...
+    def all(self, owner: str) -> list[KeyRow]: ...
+
+
 class Vault:
     """Opens itself at the first use, which may take seconds: call `unlock` at the start. Safe to use from many threads.
 
     Once sealed it stays so until `unlock` is called again: a keychain that hangs is not asked at every request.
     """
 
-    def __init__(self, store: Store, settings: Settings) -> None:
+    def __init__(self, store: Store, settings: Settings, environment: Environment | None = None) -> None:
+        self.notes = KeyNotes(store)
+        self._environment = environment
         self._store = store
         self._settings = settings
         self._unlocking = Lock()
         self._open: tuple[Root, str] | None = None
         self._sealed: BadConfiguration | VaultSealed | None = None
         self._rows: dict[tuple[str, str], tuple[float, list[KeyRow]]] = {}
-        self._opened_keys: dict[tuple[str, str, Origin], tuple[float, KeyRow, Secret]] = {}
+        self._opened_keys: dict[Place, tuple[float, KeyRow, Secret]] = {}
         self._newest: dict[str, int] = {}
         self._changes = 0
 
@@ -76,14 +91,18 @@ class Vault:
         if self._sealed is not None:
             raise self._sealed
 
-    def put(self, owner: str, provider: str, origin: Origin, secret: Secret, label: str = "default") -> KeyRow:
-        """Seal and store a key, in place of the one with the same label. Raises VaultSealed, and InvalidRequest for a
-        masked key."""
+    def put(
+        self, owner: str, provider: str, origin: Origin, secret: Secret, label: str = "default", **fields: Any
+    ) -> KeyRow:
+        """Seal and store a key, in place of the one with the same label, whose place and terms it takes over.
+
+        `fields` are those of a new key's row, or what is known of the secret. Raises VaultSealed, and InvalidRequest
+        for a masked key.
+        """
         root, install_id = self._root()
-        if _MASK.search(secret.reveal()):
-            raise InvalidRequest("This is a masked key.", "Enter the whole key, or leave it as it is.", param="key")
+        self.refuse_masked(secret)
         for _ in range(_TRIES):
-            row = self._next(owner, provider, str(origin), label, secret.masked())
+            row = replace(self._next(owner, provider, str(origin), label, secret.masked()), **fields)
             row = replace(row, sealed=seal(root, _bound(install_id, row), secret.reveal()))
             if self._store.keys.put(row):
                 self._forget(owner, provider)
@@ -91,44 +110,89 @@ class Vault:
                 return row
         raise StorageUnavailable(f"The key for {provider} is being replaced by others all the time.", "Try again.")
 
-    def open(self, owner: str, provider: str, origin: Origin) -> tuple[KeyRow, Secret]:
-        """The first key for that origin, with its row.
+    def refuse_masked(self, secret: Secret) -> None:
+        """Raises InvalidRequest for what a form shows in place of a key."""
+        if _MASK.search(secret.reveal()):
+            raise InvalidRequest("This is a masked key.", "Enter the whole key, or leave it as it is.", param="key")
 
-        Raises KeyMissing where none is stored, KeyUnreadable where none opens for this origin, VaultSealed. A key in
-        constant use is opened once a second: between two openings it is in the memory of this process anyway.
+    def open(
+        self,
+        owner: str,
+        provider: str,
+        origin: Origin,
+        model: str | None = None,
+        passed: tuple[Version, ...] = (),
+    ) -> tuple[KeyRow, Secret]:
+        """The first key that fits (see `choice`) and opens, with its row. `passed` are those that are not wanted.
+
+        Raises KeyMissing where none is stored or may be used for this, KeyUnreadable where none opens for this origin,
+        VaultSealed. A key in constant use is opened once a second: between two openings it is in the memory of this
+        process anyway.
         """
-        known = self._opened_keys.get((owner, provider, origin))
+        place = (owner, provider, origin, model, passed)
+        known = self._opened_keys.get(place)
         if known is not None and time.monotonic() < known[0]:
             return known[1], known[2]
         for _ in range(_TRIES):
             before = self._changes
             try:
-                row, secret = self._open_stored(owner, provider, origin)
+                row, secret = self._open_stored(*place)
             except KeyUnreadable:
                 # Replaced between the look at its row and its opening: the new one is looked at.
                 if before != self._changes:
                     continue
                 raise
             if before == self._changes:
-                self._keep_opened((owner, provider, origin), row, secret)
+                self._keep_opened(place, row, secret)
             return row, secret
         raise KeyUnreadable(f"The stored key for {provider} is being replaced by others all the time.", "Try again.")
 
-    def _open_stored(self, owner: str, provider: str, origin: Origin) -> tuple[KeyRow, Secret]:
-        root, install_id = self._root()
+    def open_this(self, row: KeyRow, origin: Origin) -> Secret:
+        """One key, whatever its terms. Raises what `open` does."""
+        if row.origin != str(origin):
+            raise none_fits([row], str(origin), None, 0)
+        return self._opened_row(row)
+
+    def first(
+        self,
+        owner: str,
+        provider: str,
+        origin: Origin,
+        model: str | None = None,
+        passed: tuple[Version, ...] = (),
+    ) -> KeyRow | None:
+        """The row of the key that `open` would give; None where there is none. Opens nothing, known to the second."""
+        fit = self._fitting(self._stored(owner, provider), str(origin), model, passed)
+        return fit[0] if fit else None
+
+    def _open_stored(
+        self, owner: str, provider: str, origin: Origin, model: str | None, passed: tuple[Version, ...]
+    ) -> tuple[KeyRow, Secret]:
         rows = self._stored(owner, provider)
+        if not any(row.from_environment for row in rows):
+            self._root()
         if not rows:
             raise KeyMissing(f"No key for {provider} is stored.", f"Add one: ownkey keys set {provider}")
-        wanted = str(origin)
-        for row in rows:
-            if (row.owner, row.provider, row.origin) == (owner, provider, wanted):
-                return row, self._opened(root, install_id, row)
-        raise KeyUnreadable(
-            f"The stored key for {provider} was entered for {rows[0].origin} and does not go to {wanted}.",
-            f"Enter it again for the new endpoint: `ownkey keys set {provider}`.",
-        )
+        unreadable: KeyUnreadable | None = None
+        for row in self._fitting(rows, str(origin), model, passed):
+            try:
+                return row, self._opened_row(row)
+            except KeyUnreadable as error:
+                unreadable = unreadable or error
+        raise unreadable or none_fits(rows, str(origin), model, _now_ms())
 
-    def _keep_opened(self, place: tuple[str, str, Origin], row: KeyRow, secret: Secret) -> None:
+    def _fitting(self, rows: list[KeyRow], origin: str, model: str | None, passed: tuple[Version, ...]) -> list[KeyRow]:
+        return fitting(rows, origin, model, _now_ms(), passed=passed, resting=self.notes.resting)
+
+    def _opened_row(self, row: KeyRow) -> Secret:
+        if not row.from_environment:
+            return self._opened(*self._root(), row)
+        found = self._environment.find(row.owner, row.provider) if self._environment else None
+        if found is None or found[0].id != row.id:
+            raise KeyMissing(f"The key for {row.provider} is no longer in the environment.", "Store one.")
+        return found[1]
+
+    def _keep_opened(self, place: Place, row: KeyRow, secret: Secret) -> None:
         """Until its row is looked at again."""
         if len(self._opened_keys) >= _CACHED:
             self._opened_keys.clear()
@@ -141,32 +205,60 @@ class Vault:
         for place in [place for place in list(self._opened_keys) if place[:2] == (owner, provider)]:
             self._opened_keys.pop(place, None)
 
-    def has(self, owner: str, provider: str) -> bool:
-        """Whether a key is stored, opened or not; known to the second."""
-        return bool(self._stored(owner, provider))
+    def found(self, row: KeyRow, refused: str | None) -> None:
+        """Its provider took this key, or refused it with an error of that code. Its row is looked at anew."""
+        self.notes.found(row, refused)
+        self._forget(row.owner, row.provider)
 
-    def first_id(self, owner: str, provider: str) -> str | None:
-        """Of the key that `open` would give; None where there is none. Known to the second, and without opening it."""
-        rows = self._stored(owner, provider)
-        return rows[0].id if rows else None
+    def change(self, row: KeyRow, values: dict[str, Any]) -> bool:
+        """Change a key's label, place or terms. Here they hold at once, in other processes within a second.
+
+        False where it is gone; IntegrityError where the label is taken.
+        """
+        changed = self._store.keys.change(row.id, values)
+        self._forget(row.owner, row.provider)
+        return changed
+
+    def arrange(self, rows: list[KeyRow]) -> None:
+        """Put the keys of one provider into this order."""
+        self._store.keys.arrange([row.id for row in rows])
+        for row in rows[:1]:
+            self._forget(row.owner, row.provider)
+
+    def has(self, owner: str, provider: str) -> bool:
+        """Whether there is a key that is neither paused nor expired, opened or not; known to the second."""
+        return any(in_service(row, _now_ms()) for row in self._stored(owner, provider))
+
+    def has_several(self, owner: str, provider: str) -> bool:
+        return len(self._stored(owner, provider)) > 1
 
     def listed(self, owner: str) -> list[KeyRow]:
-        """The keys of an owner, masked. Opens none of them, and answers while sealed."""
-        return self._store.keys.all(owner)
+        """The keys of an owner, masked: the stored ones, and those of the environment for providers without.
 
-    def remove(self, owner: str, provider: str) -> int:
-        """How many keys were removed."""
-        removed = self._store.keys.remove_of(owner, provider)
+        Opens none of them, and answers while sealed.
+        """
+        rows = self._store.keys.all(owner)
+        there = {row.provider for row in rows}
+        found = self._environment.all(owner) if self._environment else ()
+        return [*rows, *(row for row in found if row.provider not in there)]
+
+    def remove(self, owner: str, provider: str, id: str | None = None) -> int:
+        """Remove the key of that id, or all that are stored. How many there were."""
+        removed = self._store.keys.remove(id) if id else self._store.keys.remove_of(owner, provider)
         self._forget(owner, provider)
         return removed
 
     def _next(self, owner: str, provider: str, origin: str, label: str, masked: str) -> KeyRow:
         """The row to come, with nothing sealed in it yet: a version above every one that was seen."""
-        old = next((row for row in self._store.keys.of(owner, provider) if row.label == label), None)
+        rows = self._store.keys.of(owner, provider)
+        old = next((row for row in rows if row.label == label), None)
         key_id = old.id if old else "key_" + token_hex(8)
         version = max(old.version if old else 0, self._newest.get(key_id, 0)) + 1
-        now_ms = time.time_ns() // 1_000_000
-        return KeyRow(key_id, owner, provider, origin, version, b"", masked, label, now_ms)
+        new = KeyRow(key_id, owner, provider, origin, version, b"", masked, label, _now_ms())
+        if old is None:
+            return replace(new, position=1 + max((row.position or 0 for row in rows), default=0))
+        terms = ("position", "expires_at_ms", "paused_at_ms", "models")
+        return replace(new, **{name: getattr(old, name) for name in terms})
 
     def _opened(self, root: Root, install_id: str, row: KeyRow) -> Secret:
         if row.version < self._newest.get(row.id, 0):
@@ -187,13 +279,18 @@ class Vault:
         if known is not None and now < known[0]:
             return known[1]
         before = self._changes
-        rows = self._store.keys.of(owner, provider)
+        rows = [row for row in self._store.keys.of(owner, provider) if (row.owner, row.provider) == (owner, provider)]
+        rows = rows or self._from_environment(owner, provider)
         if before != self._changes:
             return rows
         while len(self._rows) >= _CACHED:
             self._rows.pop(next(iter(self._rows), ("", "")), None)
         self._rows[owner, provider] = (now + CACHE_S, rows)
         return rows
+
+    def _from_environment(self, owner: str, provider: str) -> list[KeyRow]:
+        found = self._environment.find(owner, provider) if self._environment else None
+        return [found[0]] if found else []
 
     def _root(self) -> tuple[Root, str]:
         if self._open is None:
@@ -213,6 +310,10 @@ class Vault:
             self._open, self._sealed = None, sealed
         else:
             self._open, self._sealed = (root, self._store.install.get().id), None
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
 
 
 def _bound(install_id: str, row: KeyRow) -> Bound:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Path
+from pydantic import Field
 
-from ownkey.app.keys import KeyRing
+from ownkey.app.keys import DEFAULT, KeyRing
 from ownkey.app.providers import Providers
+from ownkey.app.standing import KeyView
 from ownkey.server.api.forms import Form, Known, Owner, Removed, Shape, SureOwner, TheHouse
 from ownkey.server.api.providers import LackShape, ProvidersShape, ValidShape, list_providers
 from ownkey.server.doors import Principal, nothing_here
-from ownkey.store.keys import KeyRow
 from ownkey.talk.errors import OwnkeyError
 
 router = APIRouter(prefix="/api/byok/keys", tags=["keys"])
@@ -22,14 +23,22 @@ UserId = Annotated[str, Path(max_length=200)]
 
 
 class KeyShape(Shape):
-    """`masked` is all that is ever shown of it; `origin` the only place that it is sent to."""
+    """`masked` is all that is ever shown of it; `origin` the only place that it is sent to. `position` counts from 1,
+    as its provider's keys are tried; `state` and `why` say whether it can be used, `valid` whether it was taken."""
 
     id: str
     provider: str
     label: str
     masked: str
     origin: str
-    created_at_ms: int
+    source: str
+    position: int
+    state: str
+    why: str | None
+    valid: bool | None
+    models: list[str]
+    created_at_ms: int | None
+    expires_at_ms: int | None
     used_at_ms: int | None
 
 
@@ -38,14 +47,20 @@ class KeysShape(Shape):
 
 
 class KeyForm(Form):
+    """Its provider is asked whether it takes the key, unless `check` is false; where it does not, nothing is stored.
+    `force` takes a key of another form than the provider's keys have."""
+
     key: str
+    label: Annotated[str, Field(max_length=100)] = DEFAULT
+    check: bool = True
+    force: bool = False
 
 
 class StoredShape(Shape):
-    """`doubt`: a word where it does not look like this provider's."""
+    """`says`: what its provider said against it, or why that was not asked."""
 
     key: KeyShape
-    doubt: str | None
+    says: str | None
 
 
 class ServiceShape(Shape):
@@ -76,9 +91,9 @@ def list_keys(principal: Known, house: TheHouse) -> KeysShape:
 
 
 @router.put("/{provider}")
-def set_key(provider: Id, form: KeyForm, principal: Owner, house: TheHouse) -> StoredShape:
-    """Put it in place of the one that is there."""
-    return _stored(provider, form, principal, house)
+async def set_key(provider: Id, form: KeyForm, principal: Owner, house: TheHouse) -> StoredShape:
+    """Put it in place of the one that is there of the same label."""
+    return await _stored(provider, form, principal, house)
 
 
 @router.delete("/{provider}")
@@ -103,9 +118,11 @@ def keys_of_user(user_id: UserId, principal: Known, house: TheHouse) -> KeysShap
 
 
 @users_router.post("/{user_id}/keys/{provider}")
-def set_key_of_user(user_id: UserId, provider: Id, form: KeyForm, principal: Owner, house: TheHouse) -> StoredShape:
+async def set_key_of_user(
+    user_id: UserId, provider: Id, form: KeyForm, principal: Owner, house: TheHouse
+) -> StoredShape:
     principal.is_named(user_id)
-    return _stored(provider, form, principal, house)
+    return await _stored(provider, form, principal, house)
 
 
 @users_router.delete("/{user_id}/keys/{provider}")
@@ -150,17 +167,19 @@ def status_of_user(user_id: UserId, principal: Known, house: TheHouse) -> Status
     )
 
 
-def key_shape(row: KeyRow) -> KeyShape:
-    return KeyShape(**{name: getattr(row, name) for name in KeyShape.model_fields})
+def key_shape(view: KeyView) -> KeyShape:
+    plain = {name: getattr(view, name) for name in KeyShape.model_fields if name != "models"}
+    return KeyShape(models=list(view.models), **plain)
 
 
 def _listed(principal: Principal, house: TheHouse) -> KeysShape:
-    return KeysShape(keys=[key_shape(row) for row in KeyRing(house, principal.owner).listed()])
+    return KeysShape(keys=[key_shape(view) for view in KeyRing(house, principal.owner).all()])
 
 
-def _stored(provider: str, form: KeyForm, principal: Principal, house: TheHouse) -> StoredShape:
-    stored = KeyRing(house, principal.owner).set(provider, form.key.strip())
-    return StoredShape(key=key_shape(stored.row), doubt=stored.doubt)
+async def _stored(provider: str, form: KeyForm, principal: Principal, house: TheHouse) -> StoredShape:
+    ring = KeyRing(house, principal.owner)
+    stored = await ring.add(provider, form.key.strip(), form.label, check=form.check, force=form.force)
+    return StoredShape(key=key_shape(ring.get(stored.row.provider, stored.row.label)), says=stored.says)
 
 
 def _removed(provider: str, principal: Principal, house: TheHouse) -> Removed:
@@ -172,7 +191,7 @@ def _removed(provider: str, principal: Principal, house: TheHouse) -> Removed:
 
 async def _tested(provider: str, principal: Principal, house: TheHouse) -> ValidShape:
     """What came of it is the answer: that a provider refuses the key is no error of this request."""
-    if all(row.provider != provider for row in KeyRing(house, principal.owner).listed()):
+    if not KeyRing(house, principal.owner).has(provider):
         raise nothing_here()
     try:
         tested = await KeyRing(house, principal.owner).test(provider)

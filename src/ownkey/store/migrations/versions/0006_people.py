@@ -9,7 +9,7 @@ from alembic import op
 from sqlalchemy import CheckConstraint, Column, LargeBinary, Text, UniqueConstraint
 
 revision = "0006"
-down_revision = "0004"
+down_revision = "0005"
 
 _Int = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 

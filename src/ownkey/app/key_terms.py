@@ -1,0 +1,59 @@
+"""The terms of a key as a person writes them: a label, a day on which it expires, models that it may be used for."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+
+from ownkey.talk.errors import InvalidRequest
+from ownkey.talk.secret import clean
+
+Amount = Decimal | int | str
+"""Dollars, exactly."""
+
+MOST_MODELS = 100
+
+_LABEL = re.compile(r"[^\s/](?:[^\r\n\t/]{0,38}[^\s/])?")
+_MODEL = re.compile(r"[\x21-\x7e\u00a1-\uffef]{1,200}")
+
+
+def label_of(text: str) -> str:
+    """Raises InvalidRequest where it is none; it is not repeated, for it may be a key in the wrong place."""
+    if not _LABEL.fullmatch(text) or not text.isprintable() or clean(text) != text:
+        raise InvalidRequest(
+            "A label is 1 to 40 printable characters without a slash, and does not look like a key.",
+            "Nothing was stored.",
+            param="label",
+        )
+    return text
+
+
+def expiry_ms(text: str) -> int:
+    """A day holds to its end, in the time zone of this machine; so does a time that names no other."""
+    try:
+        if len(text) == len("2026-12-31"):
+            at = datetime.combine(date.fromisoformat(text) + timedelta(days=1), datetime.min.time())
+        else:
+            at = datetime.fromisoformat(text)
+        at_ms = int(at.astimezone().timestamp() * 1000)
+    except (ValueError, OverflowError, OSError):
+        raise InvalidRequest(
+            "It expires on a day such as 2026-12-31.", "Nothing was changed.", param="expires"
+        ) from None
+    if at_ms <= time.time_ns() // 1_000_000:
+        raise InvalidRequest("The day on which it expires is over.", "Nothing was changed.", param="expires")
+    return at_ms
+
+
+def models_text(models: Sequence[str]) -> str | None:
+    """As it is kept: with blanks between. None where there are none: it may be used for all."""
+    named = [models] if isinstance(models, str) else list(models)
+    patterns = [part for name in named for part in re.split(r"[,\s]+", name) if part]
+    if len(patterns) > MOST_MODELS or not all(_MODEL.fullmatch(pattern) for pattern in patterns):
+        raise InvalidRequest(
+            "Models are named as the provider names them, `*` for any letters: `gpt-4o*,o3`.", param="models"
+        )
+    return " ".join(dict.fromkeys(patterns)) or None
