@@ -165,7 +165,7 @@ def test_savings_are_told_against_one_model_for_everything(spent: Env) -> None:
     assert "You saved" in run(spent, "usage").stdout
 
 
-def test_every_try_is_exported_and_no_cell_is_a_formula(spent: Env, tmp_path: Path) -> None:
+def test_W13_every_try_is_exported_and_no_cell_is_a_formula(spent: Env, tmp_path: Path) -> None:
     for ending in ("csv", "json", "parquet"):
         done = run(spent, "usage", "export", str(tmp_path / f"out.{ending}"))
         assert done.returncode == 0, done.stderr

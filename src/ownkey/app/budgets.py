@@ -13,11 +13,14 @@ from msgspec import Struct, structs
 
 from ownkey.spending.budget import Budget, Exhausted, Room, Unit
 from ownkey.spending.window import Period, Window
-from ownkey.talk.errors import InvalidRequest
+from ownkey.talk.errors import InvalidRequest, PermissionDenied
 from ownkey.talk.money import NANO_PER_USD
 
 if TYPE_CHECKING:
     from ownkey.app.house import House
+
+KEPT, OWN = "b_", "bo_"
+"""How the id of a budget begins: of one that is kept over people, and of one that its person has made."""
 
 MOST_NANO = 2**53 - 1
 """About nine million dollars: what the book keeps."""
@@ -42,16 +45,20 @@ class Impact(Struct, frozen=True):
 
 
 class BudgetBook:
-    def __init__(self, house: House, owner: str) -> None:
+    """Of one house. `only`: one person's in it, who sees and makes budgets for what is their own, and no others."""
+
+    def __init__(self, house: House, owner: str, *, only: str | None = None) -> None:
         self._house = house
         self._owner = owner
+        self._only = only
 
     def all(self) -> list[Budget]:
-        return self._house.store.budgets.all()
+        return [one for one in self._house.store.budgets.all() if self._only in (None, one.owner)]
 
     def rooms(self) -> list[Room]:
         """Each in its present window: what was spent, what is pending, what is left."""
-        return self._house.store.budgets.rooms(time.time_ns() // 1_000_000)
+        ids = None if self._only is None else [one.id for one in self.all()]
+        return self._house.store.budgets.rooms(time.time_ns() // 1_000_000, ids)
 
     def get(self, name: str) -> Budget:
         """By its name or id. Raises InvalidRequest."""
@@ -74,7 +81,10 @@ class BudgetBook:
         if not 1 <= len(name) <= 100 or not name.isprintable() or not name.strip():
             raise InvalidRequest("A budget's name is 1 to 100 printable characters.", param="name")
         there = next((budget for budget in self.all() if budget.name == name), None)
-        budget = self._changed(there or _new(name), given)
+        if self._only is not None:
+            given = given | {"owner": self._only}
+            self._check_own(there)
+        budget = self._changed(there or _new(name, OWN if self._only is not None else KEPT), given)
         _check(budget)
         with self._house.audit.within("budget.set", budget.id, owner=self._owner, detail=_told(there, budget)):
             self._house.store.budgets.set(budget)
@@ -84,6 +94,7 @@ class BudgetBook:
     def remove(self, name: str) -> Budget:
         """Raises InvalidRequest where there is none."""
         budget = self.get(name)
+        self._check_own(budget)
         with self._house.audit.within("budget.removed", budget.id, owner=self._owner, detail=_told(budget, None)):
             self._house.store.budgets.remove(budget.id)
         return budget
@@ -95,6 +106,10 @@ class BudgetBook:
     def mend(self) -> int:
         with self._house.audit.within("budget.mended", "", owner=self._owner):
             return self._house.store.budgets.mend()
+
+    def _check_own(self, budget: Budget | None) -> None:
+        if self._only is not None and budget is not None and not budget.id.startswith(OWN):
+            raise PermissionDenied("This budget was set for you.", "Ask an admin of this Ownkey to change it.")
 
     def _changed(self, budget: Budget, given: dict[str, Any]) -> Budget:
         changes: dict[str, Any] = {}
@@ -130,7 +145,7 @@ class BudgetBook:
         if field == "provider":
             return {"provider": self._house.catalogue.get(value).id}
         if field == "token":
-            for row in self._house.tokens.listed():
+            for row in self._house.tokens.listed(self._only):
                 if value in (row.id, row.name) and row.revoked_at_ms is None:
                     return {"token_id": row.id}
             raise InvalidRequest(f"There is no token {value[:100]!r}.", "`ownkey tokens list` shows them.", param=field)
@@ -157,8 +172,8 @@ def _told(old: Budget | None, new: Budget | None) -> dict[str, Any]:
     )
 
 
-def _new(name: str) -> Budget:
-    return Budget(id=f"b_{secrets.token_hex(6)}", name=name, created_at_ms=time.time_ns() // 1_000_000)
+def _new(name: str, kind: str) -> Budget:
+    return Budget(id=f"{kind}{secrets.token_hex(6)}", name=name, created_at_ms=time.time_ns() // 1_000_000)
 
 
 def _check(budget: Budget) -> None:

@@ -15,7 +15,7 @@ from msgspec import Struct
 from ownkey.engine.target import locate
 from ownkey.store.keys import KeyRow
 from ownkey.talk.errors import InvalidRequest, OwnkeyError
-from ownkey.talk.secret import Secret, clean
+from ownkey.talk.secret import REDACTED, Secret, clean
 
 if TYPE_CHECKING:
     from ownkey.app.house import House

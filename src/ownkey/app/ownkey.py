@@ -18,9 +18,11 @@ from ownkey.app.budgets import BudgetBook
 from ownkey.app.choosing import Recommended, compare, recommend
 from ownkey.app.house import OWNER, House
 from ownkey.app.keys import KeyRing
+from ownkey.app.people import PeopleBook
 from ownkey.app.pricing import PriceBook
 from ownkey.app.providers import ModelView, Providers
 from ownkey.app.safe import Safe
+from ownkey.app.tokens import TokenBook
 from ownkey.app.usage import UsageBook
 from ownkey.engine.answer import Whole
 from ownkey.engine.call import Call
@@ -96,6 +98,14 @@ class Ownkey:
     @cached_property
     def providers(self) -> Providers:
         return Providers(self.house, self.owner)
+
+    @cached_property
+    def people(self) -> PeopleBook:
+        return PeopleBook(self.house)
+
+    @cached_property
+    def tokens(self) -> TokenBook:
+        return TokenBook(self.house, self.owner)
 
     async def chat(
         self,

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from ownkey.app.budgets import BudgetBook
 from ownkey.spending.budget import Room
 from ownkey.spending.forecast import Coverage, Projection, backtest, project, run_out
 from ownkey.spending.savings import Saving, Used, savings
@@ -52,10 +52,11 @@ class Summary(Struct, frozen=True):
 
 
 class UsageBook:
-    """Of one house. Days are those of `zone`, the system's own where none is given."""
+    """Of one house, or of one `owner` in it. Days are those of `zone`, the system's own where none is given."""
 
-    def __init__(self, house: House) -> None:
+    def __init__(self, house: House, owner: str | None = None) -> None:
         self._house = house
+        self._owner = owner
 
     def totals(
         self,
@@ -68,7 +69,11 @@ class UsageBook:
     ) -> list[UsageTotal]:
         """Sums over the attempts that began in [since, until), by any of person, provider, model, key, token,
         automation, day and hour (UTC)."""
+        where = self._where(where)
         return self._house.store.usage.totals(by, since_ms=since_ms, until_ms=until_ms, where=where, times=times)
+
+    def _where(self, where: Mapping[str, str] | None = None) -> dict[str, str]:
+        return {**(where or {}), **({} if self._owner is None else {"owner": self._owner})}
 
     def by_day(
         self, days: int = 60, zone: tzinfo | None = None, where: Mapping[str, str] | None = None
@@ -78,7 +83,7 @@ class UsageBook:
         since = _midnight(today - timedelta(days=days - 1), zone)
         step: Dimension = "day" if zone is UTC else "hour"
         found: dict[date, int] = {}
-        for one in self._house.store.usage.totals((step,), since_ms=_ms(since), where=where):
+        for one in self._house.store.usage.totals((step,), since_ms=_ms(since), where=self._where(where)):
             day = datetime.fromtimestamp(int(one.group[step]) / 1000, UTC).astimezone(zone).date()
             found[day] = found.get(day, 0) + one.cost_nano
         return found
@@ -87,7 +92,8 @@ class UsageBook:
         found = self.by_day(EXACT_DAYS, zone)
         until_ms = _ms(_midnight(today - timedelta(days=EXACT_DAYS - 1), zone)) // HOUR_MS * HOUR_MS
         since_ms = until_ms // DAY_MS * DAY_MS - (HISTORY_DAYS - EXACT_DAYS) * DAY_MS
-        for one in self._house.store.usage.totals(("day",), since_ms=since_ms, until_ms=until_ms):
+        where = self._where()
+        for one in self._house.store.usage.totals(("day",), since_ms=since_ms, until_ms=until_ms, where=where):
             day = datetime.fromtimestamp(int(one.group["day"]) / 1000, UTC).date()
             found[day] = found.get(day, 0) + one.cost_nano
         return found
@@ -105,7 +111,7 @@ class UsageBook:
             self._total(first),
             self._total(before, first),
             self._total(before, by_now),
-            self._house.store.book.pending_nano(),
+            self._house.store.book.pending_nano(self._owner),
             project(days, now.date(), passed),
             backtest(days),
             tuple(self._ends(now)),
@@ -134,7 +140,7 @@ class UsageBook:
                 one.input_audio_tokens,
                 one.output_audio_tokens,
             )
-            for one in self._house.store.usage.totals(("provider", "model"), since_ms=since_ms)
+            for one in self._house.store.usage.totals(("provider", "model"), since_ms=since_ms, where=self._where())
             if one.unpriced == 0 and str(one.group["provider"]) in known
         ]
         if not used:
@@ -155,13 +161,13 @@ class UsageBook:
     def _ends(self, now: datetime) -> list[Ends]:
         """Only for budgets in dollars is what they will take known from the days before."""
         found: list[Ends] = []
-        for room in self._house.store.budgets.rooms(time.time_ns() // 1_000_000):
+        for room in BudgetBook(self._house, self._owner or "", only=self._owner).rooms():
             budget, runs_out = room.budget, None
             if budget.unit == "usd" and budget.limit is not None:
                 scope = ("owner", "provider", "key_id", "token_id", "automation")
                 where = {name: value for name in scope if (value := getattr(budget, name)) is not None}
                 until = min(datetime.fromtimestamp(min(room.end_ms, _ms(now) + 366 * DAY_MS) / 1000, UTC), _FAR).date()
-                days = self.by_day(60, UTC, where)
+                days = UsageBook(self._house).by_day(60, UTC, where)
                 runs_out = run_out(budget.limit, room.spent, days, now.astimezone(UTC).date(), until)
             found.append(Ends(room, runs_out))
         return found

@@ -20,6 +20,7 @@ from ownkey.cli import (
     fernet,
     gallery,
     keys,
+    links,
     models,
     prices,
     providers,
@@ -31,6 +32,7 @@ from ownkey.cli import (
     simulate,
     tokens,
     usage,
+    users,
     vault,
 )
 from ownkey.cli.problems import exit_code
@@ -85,6 +87,8 @@ app.add_typer(alerts.app, name="alerts")
 app.add_typer(audit.app, name="audit")
 app.add_typer(tokens.app, name="tokens")
 app.add_typer(vault.app, name="vault")
+app.add_typer(users.app, name="users")
+users.app.command("link")(links.sign_in_link)
 app.command()(simulate.simulate)
 app.command()(doctor.doctor)
 

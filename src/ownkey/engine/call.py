@@ -13,6 +13,7 @@ from ownkey.engine.price import in_dollars
 from ownkey.engine.read import MAX_REPLY_BYTES
 from ownkey.engine.sender import Header, Opened, Sender, Sending
 from ownkey.engine.target import Target
+from ownkey.routing.scope import Scope
 from ownkey.spending.catalogue import Prices
 from ownkey.talk.errors import OwnkeyError, StreamCut, UnexpectedResponse
 from ownkey.talk.reply import Receipt, Usage
@@ -78,6 +79,7 @@ class Call(Struct, Generic[Result]):
     over_accepted: bool = False
     automation: str | None = None
     hops: int = 0
+    scope: Scope | None = None
 
 
 async def attempt(

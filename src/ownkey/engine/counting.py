@@ -8,6 +8,7 @@ from msgspec import Struct
 from ownkey.engine.read import MAX_REPLY_BYTES
 from ownkey.engine.sender import Sender, Sending
 from ownkey.engine.target import Target, hide_key
+from ownkey.routing.scope import Scope
 from ownkey.talk.chat import Chat, File, Image, Message, Opaque, Reasoning, Refusal, Text, ToolCall, ToolResult
 from ownkey.talk.errors import OwnkeyError, Unsupported
 from ownkey.talk.reply import Receipt
@@ -31,6 +32,7 @@ class Count(Struct):
     ask: Ask
     hops: int = 0
     token_id: str | None = None
+    scope: Scope | None = None
 
 
 class Counted(Struct, frozen=True):

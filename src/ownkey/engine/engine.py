@@ -23,6 +23,7 @@ from ownkey.engine.uses import KeyUses, Who, actor
 from ownkey.engine.walk import walk
 from ownkey.routing.plan import Policy
 from ownkey.routing.route import AUTO
+from ownkey.routing.scope import Scope
 from ownkey.spending.budget import Falls
 from ownkey.spending.catalogue import Prices
 from ownkey.store.audit import Audit
@@ -87,7 +88,7 @@ class Engine:
 
         Where `request.stream` is set, the stream has begun when this returns, and is the caller's to close.
         """
-        targets = self._targets.find(request.owner, request.model, request.door.name if request.door else None)
+        targets = self._find(request)
         last = targets[-1]
         return await walk(
             targets,
@@ -99,7 +100,7 @@ class Engine:
     async def call(self, call: Call[Result]) -> Result:
         """The same for what is no chat."""
         work = call.work
-        targets = self._targets.find(call.owner, call.model, work.asked, work.operation)
+        targets = self._targets.find(call.owner, call.model, work.asked, work.operation, call.scope)
         last = targets[-1]
         return await walk(
             targets,
@@ -112,7 +113,7 @@ class Engine:
 
     async def count(self, asked: Count) -> Counted:
         """How many tokens a chat would be, as the provider of its first usable target counts them."""
-        targets = self._targets.find(asked.owner, asked.ask.model, asked.door.name, "count")
+        targets = self._targets.find(asked.owner, asked.ask.model, asked.door.name, "count", asked.scope)
         return await walk(
             targets,
             self._policy,
@@ -122,7 +123,7 @@ class Engine:
 
     def sized(self, request: Request) -> Sized:
         """Nothing is held and nothing sent. Raises what is in the way of asking."""
-        target = self._targets.find(request.owner, request.model, request.door.name if request.door else None)[0]
+        target = self._find(request)[0]
         falls = self._sender.budgets(request, target, self._sender.key_id(request.owner, target))
         made, least, _ = self._made(request, target, falls, passes=_passes(request, target))
         return Sized(target, made, falls, least)
@@ -141,9 +142,13 @@ class Engine:
             return False
         return all(target.provider.kind == "demo" for target in targets)
 
-    def listed(self, owner: str, *, demo_only: bool) -> list[Model]:
+    def listed(self, owner: str, *, demo_only: bool, scope: Scope | None = None) -> list[Model]:
         """The models that this caller can ask for, each with `provider/model` as its id."""
-        return self._targets.listed(owner, demo_only=demo_only)
+        return self._targets.listed(owner, demo_only=demo_only, scope=scope)
+
+    def _find(self, request: Request) -> tuple[Target, ...]:
+        asked = request.door.name if request.door else None
+        return self._targets.find(request.owner, request.model, asked, scope=request.scope)
 
     def _moved(self, who: Who) -> Callable[[Target, Target, OwnkeyError], None]:
         """A fallback goes into the audit trail, without keeping the request waiting."""

@@ -8,6 +8,7 @@ import time
 
 from msgspec import Struct
 
+from ownkey.routing.scope import Scope
 from ownkey.talk.chat import Chat, File, Image, Opaque, ToolResult
 from ownkey.vault.choice import Version
 from ownkey.wires.wire import Ask, Door
@@ -27,8 +28,8 @@ class Request(Struct):
 
     `price_accepted`: the caller goes on where the price is not known; `over_accepted`: where a budget that asks is
     passed. `automation`: which of them it is a run of. `headers` go to a provider of the client's own
-    wire: they belong to the body. `passed`: keys that are not to be used. `hops`: how
-    many Ownkeys it came through.
+    wire: they belong to the body. `scope` is what the caller's token is limited to; `passed`: keys that are not to be
+    used; `hops`: how many Ownkeys it came through.
     """
 
     id: str
@@ -43,6 +44,7 @@ class Request(Struct):
     over_accepted: bool = False
     automation: str | None = None
     headers: tuple[tuple[bytes, bytes], ...] = ()
+    scope: Scope | None = None
     passed: tuple[Version, ...] = ()
     hops: int = 0
 

@@ -12,6 +12,7 @@ from ownkey.catalog.load import Catalogue
 from ownkey.catalog.manifest import Model
 from ownkey.engine.target import Target, make_operation_target, make_target
 from ownkey.routing.route import AUTO, Candidate, Pick, route
+from ownkey.routing.scope import Scope, denied
 from ownkey.spending.catalogue import Prices
 from ownkey.store.db import Store
 from ownkey.talk.errors import InvalidRequest, OwnkeyError, UnknownModel
@@ -45,10 +46,18 @@ class Targets:
         self._found: dict[tuple[str, str, str | None, str], tuple[Target, ...]] = {}
         self._until_s = 0.0
 
-    def find(self, owner: str, model: str, asked: str | None = None, operation: str = "chat") -> tuple[Target, ...]:
+    def find(
+        self,
+        owner: str,
+        model: str,
+        asked: str | None = None,
+        operation: str = "chat",
+        scope: Scope | None = None,
+    ) -> tuple[Target, ...]:
         """The targets for this model, first to last; at least one. `asked` is the client's wire, where there is one.
 
-        Those that do not have the operation are passed over; Unsupported is raised where none has it.
+        Those that do not have the operation are passed over; Unsupported is raised where none has it. Nothing is asked
+        that did not come from here, fallbacks too, so that here is where a caller's `scope` holds: PermissionDenied.
         """
         now_s = time.monotonic()
         if now_s >= self._until_s or len(self._found) > KEPT_AT_MOST:
@@ -59,7 +68,12 @@ class Targets:
         found = self._found.get(wanted)
         if found is None:
             found = self._found[wanted] = self._find(*wanted)
-        return found
+        if scope is None:
+            return found
+        within = tuple(target for target in found if scope.has(target.provider.id, target.model))
+        if not within:
+            raise denied()
+        return within
 
     def candidates(self, owner: str) -> dict[str, Candidate]:
         """Every provider, as this caller sees it."""
@@ -75,7 +89,7 @@ class Targets:
             candidates[provider.id] = Candidate(provider, enabled and has_key, enabled, default, frozenset(listed))
         return candidates
 
-    def listed(self, owner: str, *, demo_only: bool) -> list[Model]:
+    def listed(self, owner: str, *, demo_only: bool, scope: Scope | None = None) -> list[Model]:
         """What is known of every model that this caller can ask for, each with `provider/model` as its id."""
         discovered = self._store.models.all()
         found: list[Model] = []
@@ -84,6 +98,8 @@ class Targets:
                 continue
             told = {model.id: model for model in discovered.get(one.provider.id, ())}
             for name in sorted(one.models):
+                if scope is not None and not scope.has(one.provider.id, name):
+                    continue
                 known = facts(one.provider, name, discovered=told.get(name))
                 found.append(structs.replace(known, id=f"{one.provider.id}/{name}"))
         return found

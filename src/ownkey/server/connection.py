@@ -216,6 +216,12 @@ class Connection(asyncio.Protocol):
 
     # What an exchange calls.
 
+    @property
+    def peer(self) -> str:
+        transport = self._transport
+        name: tuple[Any, ...] | None = transport.get_extra_info("peername") if transport is not None else None
+        return str(name[0]) if name else ""
+
     def write(self, data: bytes) -> None:
         if self._transport is not None:
             self._transport.write(data)

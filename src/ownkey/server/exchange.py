@@ -17,7 +17,10 @@ _REASONS = {status.value: status.phrase.encode("ascii") for status in HTTPStatus
 
 
 class Line(Protocol):
-    """Where an answer is written to."""
+    """Where an answer is written to. `peer` is the client's address."""
+
+    @property
+    def peer(self) -> str: ...
 
     def write(self, data: bytes) -> None: ...
 
@@ -73,6 +76,11 @@ class Exchange:
         self._chunked = chunked
         self._head = b""
         self._started = False
+
+    @property
+    def peer(self) -> str:
+        """The address that the connection is from, whatever a header says; empty where it is not known."""
+        return self._line.peer
 
     @property
     def begun(self) -> bool:

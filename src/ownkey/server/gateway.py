@@ -12,6 +12,7 @@ from ownkey.engine.request import Request, new_id
 from ownkey.server.exchange import JSON, Exchange, Header
 from ownkey.server.guard import Head, caller_of, check_body_is_json
 from ownkey.server.problems import headers_of, status_of
+from ownkey.server.streams import Streams, ended
 from ownkey.talk.errors import InvalidToken, Overloaded, OwnkeyError
 from ownkey.talk.money import show_usd
 from ownkey.talk.reply import Receipt
@@ -26,9 +27,12 @@ _EVENTS = (b"content-type", b"text/event-stream; charset=utf-8")
 class Gateway:
     """Serves one door. `id_header` is where its clients look for the id of a request, beside `x-request-id`."""
 
-    def __init__(self, engine: Engine, tokens: Tokens, door: Door, id_header: bytes | None = None) -> None:
+    def __init__(
+        self, engine: Engine, tokens: Tokens, streams: Streams, door: Door, id_header: bytes | None = None
+    ) -> None:
         self._engine = engine
         self._tokens = tokens
+        self._streams = streams
         self._door = door
         self._id_header = id_header
 
@@ -37,7 +41,7 @@ class Gateway:
         door's own form."""
         request_id = new_id()
         try:
-            caller = caller_of(head, self._tokens)
+            caller = caller_of(exchange, head, self._tokens)
             check_body_is_json(head)
             ask = self._door.read_ask(exchange.body, named)
             request = self._request(request_id, caller, ask, head)
@@ -55,8 +59,15 @@ class Gateway:
         assert isinstance(answer, Whole)
         self._whole(exchange, answer)
 
-    def refuse(self, exchange: Exchange, error: OwnkeyError, request_id: str, status: int | None = None) -> None:
-        headers = [*self._ids(request_id), *headers_of(error)]
+    def refuse(
+        self,
+        exchange: Exchange,
+        error: OwnkeyError,
+        request_id: str,
+        status: int | None = None,
+        more: Iterable[Header] = (),
+    ) -> None:
+        headers = [*self._ids(request_id), *headers_of(error), *more]
         status = status or status_of(error)
         exchange.answer_json(status, self._door.write_error(error, status), headers)
 
@@ -76,6 +87,7 @@ class Gateway:
             automation=head.automation,
             headers=head.passed,
             hops=head.hops,
+            scope=caller.scope if caller else None,
         )
 
     def _ids(self, request_id: str) -> list[Header]:
@@ -102,6 +114,7 @@ class Gateway:
         assert task is not None
         exchange.on_gone = task.cancel
         stream: ByteStream | EventStream | None = None
+        watched = self._streams.begin(request.token_id, task) if request.token_id is not None else None
         try:
             answer = await self._engine.run(request)
             assert not isinstance(answer, Whole)
@@ -110,11 +123,17 @@ class Gateway:
         except asyncio.CancelledError:
             if exchange.gone:
                 return
-            if stream is None:
+            cut = watched is not None and watched.cut
+            why = ended() if cut else stopping()
+            if stream is not None:
+                exchange.end(self._door.writer(ask, stream.target.model).fail(why, status_of(why)))
+            elif cut:
+                self.refuse(exchange, why, request.id)
+            if not cut:
                 raise
-            exchange.end(self._door.writer(ask, stream.target.model).fail(stopping(), status_of(stopping())))
-            raise
         finally:
+            if watched is not None:
+                self._streams.end(watched)
             if stream is not None:
                 stream.close()
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
-from ownkey.server.exchange import Header
-from ownkey.talk.errors import GoesRound, InvalidRequest, InvalidToken, UnsupportedMedia
+from ownkey.server.exchange import Exchange, Header
+from ownkey.talk.errors import GoesRound, InvalidRequest, InvalidToken, PermissionDenied, UnsupportedMedia
 from ownkey.vault.tokens import Caller, Tokens
 
 LOOPBACK = frozenset({b"localhost", b"127.0.0.1", b"[::1]"})
@@ -16,6 +17,8 @@ ACCEPT_OVER = b"x-ownkey-accept-over-budget"
 AUTOMATION = b"x-ownkey-automation"
 HOPS = b"x-ownkey-hops"
 MOST_HOPS = 1
+USER = b"x-ownkey-user"
+CSRF = b"x-ownkey-csrf"
 MOST_AUTOMATION_BYTES = 128
 
 # What a body's fields depend on (Anthropic, Beta headers): without it the provider would refuse them.
@@ -23,9 +26,13 @@ PASSED = frozenset({b"anthropic-beta"})
 MOST_PASSED_BYTES = 2048
 
 _TOKENS = frozenset({b"x-api-key", b"x-goog-api-key"})
+# What a browser says of a request, by itself or for the page; a program sends none of it but the agent.
+_BROWSERS = {b"cookie": "cookie", b"origin": "origin", b"sec-fetch-site": "fetch_site", CSRF: "csrf"}
+_USER = re.compile(rb"[A-Za-z0-9._@+:-]{1,128}")
 _READ = (
     frozenset({b"host", b"authorization", b"content-type", b"content-encoding", b"anthropic-version"})
-    | {ACCEPT_PRICE, ACCEPT_OVER, AUTOMATION, HOPS}
+    | {ACCEPT_PRICE, ACCEPT_OVER, AUTOMATION, USER, HOPS}
+    | {b"cookie", b"origin", b"sec-fetch-site", CSRF}
     | _TOKENS
     | PASSED
 )
@@ -34,8 +41,9 @@ _READ = (
 class Head(Struct):
     """What is read of a request's headers; None where one did not come. `host` is None too where several came.
 
-    `automation` is the name of the one that it is a run of. `anthropic`: a client of Anthropic's. `hops`: how many
-    Ownkeys it came through. `passed`: what goes on to a provider of the client's own wire.
+    `automation` is the name of the one that it is a run of; `user` whom of its users an application asks for.
+    `cookie`, `origin`, `fetch_site` and `csrf` come from browsers. `anthropic`: a client of Anthropic's. `hops`: how
+    many Ownkeys it came through. `passed`: what goes on to a provider of the client's own wire.
     """
 
     host: bytes | None = None
@@ -45,6 +53,11 @@ class Head(Struct):
     price_accepted: bool = False
     over_accepted: bool = False
     automation: str | None = None
+    user: str | None = None
+    cookie: bytes | None = None
+    origin: bytes | None = None
+    fetch_site: bytes | None = None
+    csrf: bytes | None = None
     anthropic: bool = False
     hops: int = 0
     passed: tuple[Header, ...] = ()
@@ -52,7 +65,7 @@ class Head(Struct):
 
 def read_head(headers: Iterable[Header]) -> Head:
     """Raises InvalidToken where two different tokens came, or one of a kind that is not understood, and InvalidRequest
-    for an automation without a proper name."""
+    for an automation or a user without a proper name."""
     head = Head()
     hosts = 0
     for name, value in headers:
@@ -78,6 +91,10 @@ def read_head(headers: Iterable[Header]) -> Head:
             head.automation = _automation(value)
         elif name == HOPS:
             head.hops = _hops(value)
+        elif name == USER:
+            head.user = _user(value, head.user)
+        elif name in _BROWSERS:
+            setattr(head, _BROWSERS[name], value)
         else:
             token = _bearer(value) if name == b"authorization" else value
             if head.token is not None and head.token != token:
@@ -105,6 +122,15 @@ def _hops(value: bytes) -> int:
     return hops
 
 
+def _user(value: bytes, before: str | None) -> str:
+    name = value.strip()
+    if not _USER.fullmatch(name) or before is not None:
+        raise InvalidRequest(
+            "A user is named once, by 1 to 128 letters, digits and any of . _ @ + : -", param=USER.decode()
+        )
+    return name.decode("ascii")
+
+
 def host_allowed(host: bytes | None, allowed: frozenset[bytes]) -> bool:
     """Whether the one Host header names this machine: a name that was rebound to it by DNS does not."""
     if host is None:
@@ -113,14 +139,28 @@ def host_allowed(host: bytes | None, allowed: frozenset[bytes]) -> bool:
     return (name if name and port.isdigit() else host.lower()) in allowed
 
 
-def caller_of(head: Head, tokens: Tokens) -> Caller | None:
-    """The caller, or None where no token came. Raises InvalidToken for one that is not good."""
+def caller_of(exchange: Exchange, head: Head, tokens: Tokens) -> Caller | None:
+    """The caller, or None where no token came. Raises InvalidToken for one that is not good, and PermissionDenied for
+    one that is good for something else."""
     if head.token is None:
         return None
     caller = tokens.caller(head.token)
     if caller is None:
         raise InvalidToken("This token is not known here.", "Make one with `ownkey tokens create NAME`.")
+    if caller.scope is not None and not caller.scope.admits(exchange.peer):
+        raise PermissionDenied("This token is not for your address.", "Ask from where it was made for.")
+    if caller.service or head.user is not None:
+        return _for_user(caller, head.user)
     return caller
+
+
+def _for_user(caller: Caller, user: str | None) -> Caller:
+    """An application's user owns what is his: no slash stands in an account's own id."""
+    if not caller.service:
+        raise PermissionDenied("This token asks for nobody but its owner.", f"Leave {USER.decode()} out.")
+    if user is None:
+        raise InvalidRequest("Whom of your users this is for is not said.", f"Send {USER.decode()}.", param="user")
+    return structs.replace(caller, owner=f"{caller.owner}/{user}")
 
 
 def check_body_is_plain(head: Head) -> None:

@@ -85,8 +85,8 @@ class Operations:
             assert isinstance(door, Counter)
             ask = door.read_count_ask(exchange.body, named)
             owner = self._owner(caller, ask.model)
-            token_id = caller.token_id if caller else None
-            counted = await self._engine.count(Count(request_id, owner, door, ask, head.hops, token_id))
+            token_id, scope = (caller.token_id, caller.scope) if caller else (None, None)
+            counted = await self._engine.count(Count(request_id, owner, door, ask, head.hops, token_id, scope))
             exchange.answer(200, door.write_count_reply(counted.tokens), _headers(counted.receipt, counted.warnings))
 
         await self._answered(exchange, head, door, answer)
@@ -100,7 +100,7 @@ class Operations:
     ) -> None:
         request_id = new_id()
         try:
-            await answer(request_id, caller_of(head, self._tokens))
+            await answer(request_id, caller_of(exchange, head, self._tokens))
         except OwnkeyError as error:
             _refuse(exchange, form, error, request_id)
         except asyncio.CancelledError:
@@ -120,6 +120,7 @@ class Operations:
             over_accepted=head.over_accepted,
             automation=head.automation,
             hops=head.hops,
+            scope=caller.scope if caller else None,
         )
 
     def _owner(self, caller: Caller | None, model: str) -> str:

@@ -15,8 +15,11 @@ STATUS: dict[type[OwnkeyError], int] = {
     errors.UnknownModel: 404,
     errors.TooLarge: 413,
     errors.UnsupportedMedia: 415,
+    errors.NotFound: 404,
+    errors.Conflict: 409,
     errors.AccessError: 403,
     errors.InvalidToken: 401,
+    errors.TooManyAttempts: 429,
     errors.KeyProblem: 422,
     errors.ConsentRequired: 409,
     errors.BudgetExceeded: 402,
@@ -46,7 +49,7 @@ def headers_of(error: OwnkeyError) -> list[tuple[bytes, bytes]]:
     """What an error's answer carries besides its body."""
     status = status_of(error)
     headers = [(b"x-should-retry", b"true" if isinstance(error, WORTH_RETRYING) else b"false")]
-    if status == 429 and isinstance(error, ProviderError):
+    if status == 429 and isinstance(error, ProviderError | errors.TooManyAttempts):
         headers.append((b"retry-after", str(max(1, math.ceil(error.retry_after_s or 1))).encode()))
     if status == 503 and isinstance(error, errors.Overloaded):
         headers.append((b"retry-after", b"1"))

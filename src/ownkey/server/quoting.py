@@ -13,9 +13,9 @@ from ownkey.app.house import House
 from ownkey.app.quoting import plain, quotes
 from ownkey.engine.request import Request, new_id
 from ownkey.routing.route import AUTO
+from ownkey.server.doors import API_HEADERS
 from ownkey.server.exchange import Exchange
-from ownkey.server.gateway import no_token
-from ownkey.server.guard import Head, caller_of, check_body_is_json
+from ownkey.server.guard import Head, check_body_is_json
 from ownkey.talk.errors import InvalidRequest, Overloaded
 from ownkey.vault.tokens import Caller
 from ownkey.wires.wire import WIRE_NAMES, Ask, Door, Named, wire
@@ -42,11 +42,8 @@ class Quoting:
         self._thread = ThreadPoolExecutor(1, "quotes")
         self._waiting = 0
 
-    async def serve(self, exchange: Exchange, head: Head) -> None:
+    async def serve(self, exchange: Exchange, head: Head, caller: Caller) -> None:
         """Raises what the door raises, InvalidRequest, naming the field, and Overloaded."""
-        caller = caller_of(head, self._house.tokens)
-        if caller is None:
-            raise no_token()
         check_body_is_json(head)
         if self._waiting >= MOST_WAITING:
             raise Overloaded("Too many quotes are asked for at once.", "Ask again in a second.")
@@ -56,7 +53,7 @@ class Quoting:
             told = await loop.run_in_executor(self._thread, _told, self._house, caller, exchange.body, head.automation)
         finally:
             self._waiting -= 1
-        exchange.answer(200, told, [])
+        exchange.answer(200, told, [*API_HEADERS])
 
 
 def _told(house: House, caller: Caller, body: bytes, automation: str | None) -> bytes:
@@ -78,6 +75,7 @@ def _told(house: House, caller: Caller, body: bytes, automation: str | None) -> 
         door=door,
         ask=ask,
         automation=asked.automation or automation,
+        scope=caller.scope,
     )
     found = quotes(house, request, models, asked.current)
     told: dict[str, Any] = {"quotes": [plain(one) for one in found.each]}

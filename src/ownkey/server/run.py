@@ -42,15 +42,17 @@ def run(settings: Settings, *, announce: Callable[[str], None], command: str = "
 
     `command` is how `ownkey` is called in the shell that reads what is announced.
     """
+    _check_reach(settings)
     listener = _listen(settings.host, settings.port)
     keep_private()
     house = House(settings)
     house.open()
     unwatch = house.vault.latch.watch()
     _spare_the_collector()
+    site = Site(house)
     config = uvicorn.Config(
         _no_asgi,
-        http=_protocol(Site(house), Limits(connections=_room_for_connections())),
+        http=_protocol(site, Limits(connections=_room_for_connections())),
         loop="auto",
         lifespan="off",
         interface="asgi3",
@@ -66,7 +68,8 @@ def run(settings: Settings, *, announce: Callable[[str], None], command: str = "
     server = _Server(config, AlertBox(house, OWNER).run)
     _stop_quietly(server)
     with contextlib.closing(listener):
-        announce(_welcome(settings, listener.getsockname()[1], command))
+        link = site.doors.sign_in.link().reveal().decode("ascii")
+        announce(_welcome(settings, listener.getsockname()[1], command, link))
         try:
             server.run(sockets=[listener])
         finally:
@@ -149,13 +152,31 @@ def _listen(host: str, port: int) -> socket.socket:
         ) from None
 
 
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
 def _family(host: str) -> socket.AddressFamily:
     return socket.AF_INET6 if ":" in host else socket.AF_INET
 
 
-def _welcome(settings: Settings, port: int, command: str) -> str:
-    base = f"http://{settings.host}:{port}/v1"
+def _check_reach(settings: Settings) -> None:
+    """Whoever listens in between would have tokens and cookies: other machines come by TLS, or not at all."""
+    if settings.public_url is None and settings.host not in ("127.0.0.1", "::1", "localhost"):
+        raise BadConfiguration(
+            f"At {settings.host} other machines would be listened to, and nothing ends TLS there.",
+            "Say under which https:// address they find this Ownkey: OWNKEY_PUBLIC_URL.",
+            param="public_url",
+        )
+
+
+def _welcome(settings: Settings, port: int, command: str, link: str) -> str:
+    here = f"http://{_bracketed(settings.host)}:{port}"
+    root, base = settings.public_url or here, f"{here}/v1"
     return f"""Ownkey answers at {base}
+
+Open it in a browser; the link is good once, for 15 minutes:
+  {root}/#link={link}
 
 Try it now, with no key: the demo answers.
   curl {base}/chat/completions -H 'Content-Type: application/json' \\

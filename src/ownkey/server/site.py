@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from urllib.parse import unquote
 
 from ownkey.app.house import House
 from ownkey.engine.request import new_id
+from ownkey.server.apis import Api
+from ownkey.server.doors import API_HEADERS, Doors
 from ownkey.server.exchange import Exchange, Header
-from ownkey.server.gateway import NOBODY, Gateway
+from ownkey.server.gateway import NOBODY, Gateway, no_token
 from ownkey.server.guard import LOOPBACK, Head, caller_of, host_allowed, read_head
 from ownkey.server.operations import BATCHED, MEDIA, Operations
 from ownkey.server.problems import headers_of
 from ownkey.server.quoting import Quoting
+from ownkey.server.streams import Streams
 from ownkey.talk.errors import InvalidRequest, OwnkeyError, UnknownModel
 from ownkey.talk.secret import clean
+from ownkey.vault.tokens import Caller
 from ownkey.wires.embedding import EmbeddingDoor, NamedEmbed
 from ownkey.wires.models import FORMS
 from ownkey.wires.wire import Door, Named, spoken, wire
@@ -36,6 +41,8 @@ _ID_HEADERS: Mapping[str, bytes] = {ANTHROPIC: b"request-id"}
 # Some clients leave `models/` out before a name with a slash.
 _GEMINI = re.compile(r"/v1(?:beta)?/(?:models/)?(.+):([A-Za-z]+)")
 _MODEL = re.compile(r"/v1(beta)?/models(?:/([^:]+))?")
+# Google's clients may put a key there. Addresses stand in the logs of whatever passes them on.
+_TOKEN = re.compile(r"(?:^|&)(?:key|api[_-]key|token|access_token)=", re.IGNORECASE)
 _STREAMS: Mapping[str, bool] = {"generateContent": False, "streamGenerateContent": True}
 
 
@@ -44,7 +51,10 @@ class Site:
 
     def __init__(self, house: House) -> None:
         self._house = house
-        self._hosts = _allowed_hosts(house.settings.host)
+        self.doors = Doors(house, house.settings.public_origin)
+        self._hosts = _allowed_hosts(house.settings.host) | self.doors.hosts
+        self._api = Api(house, self.doors)
+        self._streams = Streams(house.tokens)
         self._gateways: dict[str, Gateway] = {}
         self._routes: dict[tuple[str, str], Handler] = {
             ("POST", path): self._gateway(name).serve for path, name in DOORS.items()
@@ -53,16 +63,21 @@ class Site:
         self._operations = Operations(house.engine, house.tokens)
         self._routes["POST", "/v1/embeddings"] = self._embed("openai-embeddings")
         self._routes |= {("POST", path): self._media(operation) for path, operation in MEDIA.items()}
-        self._routes["POST", "/api/byok/quote"] = Quoting(house).serve
+        self._quoting = Quoting(house)
+        self._routes["POST", "/api/byok/quote"] = self._quote
         self._routes["POST", "/v1/messages/count_tokens"] = self._count(ANTHROPIC)
 
     async def serve(self, exchange: Exchange) -> None:
         """Answers any request."""
         try:
+            if exchange.query and _TOKEN.search(exchange.query):
+                raise _token_in_address()
             head = read_head(exchange.headers)
             handler = self._routes.get((exchange.method, exchange.path)) or self._with_name(exchange)
-            if self._hosts is not None and not host_allowed(head.host, self._hosts):
+            if not host_allowed(head.host, self._hosts):
                 self._no_route(exchange, 421, "This server does not answer for that host.", "Ask for 127.0.0.1.")
+            elif handler is None and exchange.path.startswith("/api/"):
+                await self._api.serve(exchange, head)
             elif handler is None:
                 self._not_found(exchange)
             else:
@@ -71,13 +86,16 @@ class Site:
             self.refuse(exchange, error)
 
     def refuse(self, exchange: Exchange, error: OwnkeyError, status: int | None = None) -> None:
-        self._gateway(spoken_at(exchange.path)).refuse(exchange, error, new_id(), status)
+        more = API_HEADERS if exchange.path.startswith("/api/") else ()
+        self._gateway(spoken_at(exchange.path)).refuse(exchange, error, new_id(), status, more)
 
     def _gateway(self, name: str) -> Gateway:
         if name not in self._gateways:
             door = wire(name)
             assert isinstance(door, Door)
-            self._gateways[name] = Gateway(self._house.engine, self._house.tokens, door, _ID_HEADERS.get(name))
+            self._gateways[name] = Gateway(
+                self._house.engine, self._house.tokens, self._streams, door, _ID_HEADERS.get(name)
+            )
         return self._gateways[name]
 
     def _embed(self, name: str, named: NamedEmbed | None = None) -> Handler:
@@ -94,6 +112,13 @@ class Site:
         door = wire(name)
         assert isinstance(door, Door)
         return lambda exchange, head: self._operations.count(exchange, head, door, named)
+
+    async def _quote(self, exchange: Exchange, head: Head) -> None:
+        principal = await asyncio.to_thread(self.doors.known, exchange, head) if head.token is None else None
+        caller = caller_of(exchange, head, self._house.tokens) if principal is None else Caller(principal.owner, None)
+        if caller is None:
+            raise no_token()
+        await self._quoting.serve(exchange, head, caller)
 
     def _with_name(self, exchange: Exchange) -> Handler | None:
         """The handler of a path that names a model."""
@@ -116,8 +141,9 @@ class Site:
         return None
 
     async def _models(self, exchange: Exchange, head: Head, form: str | None, model: str) -> None:
-        caller = caller_of(head, self._house.tokens)
-        listed = self._house.engine.listed(caller.owner if caller else NOBODY, demo_only=caller is None)
+        caller = caller_of(exchange, head, self._house.tokens)
+        owner, scope = (caller.owner, caller.scope) if caller else (NOBODY, None)
+        listed = self._house.engine.listed(owner, demo_only=caller is None, scope=scope)
         many, one = FORMS[form or (ANTHROPIC if head.anthropic else OPENAI)]
         if not model:
             exchange.answer_json(200, many(listed), [])
@@ -144,7 +170,8 @@ class Site:
         error = InvalidRequest(message, hint)
         door = wire(spoken_at(exchange.path))
         assert isinstance(door, Door)
-        exchange.answer_json(status, door.write_error(error, status), [*headers_of(error), *headers])
+        more = API_HEADERS if exchange.path.startswith("/api/") else ()
+        exchange.answer_json(status, door.write_error(error, status), [*headers_of(error), *headers, *more])
 
 
 def spoken_at(path: str) -> str:
@@ -154,12 +181,22 @@ def spoken_at(path: str) -> str:
     return ANTHROPIC if path.startswith("/v1/messages") else DOORS.get(path, OPENAI)
 
 
+def _token_in_address() -> InvalidRequest:
+    return InvalidRequest(
+        "A token does not belong in an address: it stays in logs. Take it for known, and revoke it.",
+        "Send it as `Authorization: Bearer TOKEN`, `x-api-key` or `x-goog-api-key`.",
+        param="key",
+    )
+
+
 async def _health(exchange: Exchange, head: Head) -> None:
     exchange.answer_json(200, {"status": "ok"}, [])
 
 
-def _allowed_hosts(host: str) -> frozenset[bytes] | None:
+def _allowed_hosts(host: str) -> frozenset[bytes]:
+    """The names by which a server at this address may be asked. One that listens everywhere is known by no more than
+    the others: what it is called elsewhere stands in the settings."""
     if host in ANY_ADDRESS:
-        return None
+        return LOOPBACK
     name = f"[{host}]" if ":" in host else host
     return LOOPBACK | {name.lower().encode("ascii", "ignore")}

@@ -21,6 +21,7 @@ from ownkey.settings import alerts
 from ownkey.settings.table import TABLE, Setting
 from ownkey.settings.values import READ, Password
 from ownkey.talk.errors import BadConfiguration
+from ownkey.talk.origin import Origin
 from ownkey.talk.secret import clean
 
 __all__ = ["TABLE", "Password", "Setting", "Settings", "load"]
@@ -35,6 +36,7 @@ class Settings(Struct, frozen=True, eq=False, kw_only=True):
     database_url: str
     host: str
     port: int
+    public_url: str | None
     master_key_file: Path | None
     encryption_password: Password | None
     encryption_salt: Password | None
@@ -68,7 +70,14 @@ class Settings(Struct, frozen=True, eq=False, kw_only=True):
     alert_email_from: str | None
     audit_file: Path | None
     audit_syslog: Path | None
+    oidc_issuer: str | None
+    oidc_client_id: str | None
+    oidc_client_secret: Password | None
     log_level: str
+
+    @property
+    def public_origin(self) -> Origin | None:
+        return None if self.public_url is None else Origin.parse(self.public_url)[0]
 
     def __repr__(self) -> str:
         shown = ", ".join(

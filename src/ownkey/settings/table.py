@@ -8,7 +8,18 @@ from typing import Any, Literal
 from msgspec import Struct
 
 Kind = Literal[
-    "path", "text", "url", "integer", "number", "switch", "choice", "hosts", "targets", "addresses", "password"
+    "path",
+    "text",
+    "url",
+    "integer",
+    "number",
+    "switch",
+    "choice",
+    "hosts",
+    "targets",
+    "addresses",
+    "password",
+    "origin",
 ]
 
 
@@ -37,6 +48,14 @@ TABLE: tuple[Setting, ...] = (
     ),
     Setting("host", "OWNKEY_HOST", "text", "127.0.0.1", "The address that `ownkey serve` listens at."),
     Setting("port", "OWNKEY_PORT", "integer", 3010, "The port it listens at; 0 takes any free one.", most=65535),
+    Setting(
+        "public_url",
+        "OWNKEY_PUBLIC_URL",
+        "origin",
+        None,
+        "Where browsers and programs on other machines find this Ownkey, such as https://ownkey.example.com: what ends "
+        "TLS there passes on to `host` and `port`. Without it nothing but this machine is listened to.",
+    ),
     Setting(
         "master_key_file",
         "OWNKEY_MASTER_KEY_FILE",
@@ -230,6 +249,22 @@ TABLE: tuple[Setting, ...] = (
         "path",
         None,
         "The socket of the system's log, such as `/dev/log`, that is told each record of the audit trail.",
+    ),
+    Setting(
+        "oidc_issuer",
+        "OWNKEY_OIDC_ISSUER",
+        "url",
+        None,
+        "Who signs people in beside Ownkey, by OpenID Connect: the issuer's own address, such as "
+        "https://login.example.com. On a private network its `host:port` must be in `allow_private_hosts`.",
+    ),
+    Setting("oidc_client_id", "OWNKEY_OIDC_CLIENT_ID", "text", None, "The name that the issuer knows this Ownkey by."),
+    Setting(
+        "oidc_client_secret",
+        "OWNKEY_OIDC_CLIENT_SECRET",
+        "password",
+        None,
+        "What the issuer gave out with that name; unset for a public client.",
     ),
     Setting(
         "log_level",

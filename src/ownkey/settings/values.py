@@ -13,6 +13,8 @@ import msgspec
 
 from ownkey.settings.alerts import is_address
 from ownkey.settings.table import Kind, Setting
+from ownkey.talk.errors import EndpointNotAllowed
+from ownkey.talk.origin import Origin
 from ownkey.talk.secret import Secret
 
 
@@ -113,6 +115,20 @@ def _items(found: object) -> tuple[str | tuple[str, int], ...]:
         raise ValueError("is not a list") from None
 
 
+def _origin(row: Setting, found: object) -> str:
+    """`https://host`, or `http://` for this machine alone: whoever listens in elsewhere would have every cookie."""
+    text = _text(row, found).rstrip("/")
+    try:
+        origin, path = Origin.parse(text)
+    except EndpointNotAllowed:
+        raise ValueError("is not an address such as https://ownkey.example.com") from None
+    if path or origin.scheme not in ("https", "http"):
+        raise ValueError("is not an address such as https://ownkey.example.com, without a path")
+    if origin.scheme == "http" and origin.host not in ("localhost", "127.0.0.1", "::1"):
+        raise ValueError("is not https, which everything but this machine needs")
+    return text
+
+
 READ: dict[Kind, Callable[[Setting, object], object]] = {
     "path": _path,
     "text": _text,
@@ -125,4 +141,5 @@ READ: dict[Kind, Callable[[Setting, object], object]] = {
     "targets": _targets,
     "addresses": _addresses,
     "password": _password,
+    "origin": _origin,
 }

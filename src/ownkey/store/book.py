@@ -216,10 +216,12 @@ class Book:
                 return
             at_ms, id = found[-1]["started_at_ms"], found[-1]["id"]
 
-    def pending_nano(self) -> int:
-        """What is held at this moment."""
+    def pending_nano(self, owner: str | None = None) -> int:
+        """What is held at this moment, by this owner or by everybody."""
         with self._database.reading() as connection:
             held = select(func.sum(table.c.held_nano)).where(table.c.state == "held")
+            if owner is not None:
+                held = held.where(table.c.owner == owner)
             return int(connection.execute(held).scalar() or 0)
 
     def totals(

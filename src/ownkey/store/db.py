@@ -18,9 +18,12 @@ from ownkey.store.history import History
 from ownkey.store.install import Install
 from ownkey.store.keys import Keys
 from ownkey.store.models import Models
+from ownkey.store.passkeys import Passkeys
+from ownkey.store.people import People
 from ownkey.store.prices import PriceTable
 from ownkey.store.rotation import Rotations
 from ownkey.store.schema import make_ready
+from ownkey.store.sessions import Sessions, SignIns, Tickets
 from ownkey.store.signs import Signs
 from ownkey.store.tokens import Tokens
 from ownkey.store.usage import Usage
@@ -46,6 +49,11 @@ class Store:
         self.keys = Keys(database)
         self.choices = Choices(database)
         self.tokens = Tokens(database)
+        self.people = People(database)
+        self.passkeys = Passkeys(database)
+        self.sessions = Sessions(database)
+        self.tickets = Tickets(database)
+        self.sign_ins = SignIns(database)
         self.models = Models(database)
         self.install = Install(database)
         self.rotations = Rotations(database)

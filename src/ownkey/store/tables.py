@@ -7,14 +7,10 @@ from __future__ import annotations
 
 from sqlalchemy import (
     DDL,
-    BigInteger,
-    Boolean,
     CheckConstraint,
     Column,
     Index,
-    Integer,
     LargeBinary,
-    MetaData,
     Table,
     Text,
     UniqueConstraint,
@@ -23,25 +19,18 @@ from sqlalchemy import (
 )
 
 from ownkey.spending.latency import BOUNDS_MS
-
-metadata = MetaData()
-
-# STRICT tables of SQLite know INTEGER, TEXT and BLOB only.
-_Int = BigInteger().with_variant(Integer(), "sqlite")
-_Flag = Boolean().with_variant(Integer(), "sqlite")
-
-
-def _column(name: str, kind: type[Text | LargeBinary] | BigInteger | Boolean) -> Column[object]:
-    return Column(name, kind, nullable=False)
-
-
-def _amounts(table: str, *columns: str) -> list[CheckConstraint]:
-    """Below 2**53, what JSON carries exactly: sums of a thousand of the greatest still fit into 64 bits."""
-    return [
-        CheckConstraint(f"{column} BETWEEN 0 AND 9007199254740991", name=f"{table}_{column}_amount")
-        for column in columns
-    ]
-
+from ownkey.store.columns import Flag as _Flag
+from ownkey.store.columns import Int as _Int
+from ownkey.store.columns import amounts as _amounts
+from ownkey.store.columns import column as _column
+from ownkey.store.columns import metadata as metadata
+from ownkey.store.tables_people import identities as identities
+from ownkey.store.tables_people import passkeys as passkeys
+from ownkey.store.tables_people import sessions as sessions
+from ownkey.store.tables_people import sign_ins as sign_ins
+from ownkey.store.tables_people import tickets as tickets
+from ownkey.store.tables_people import token_terms as token_terms
+from ownkey.store.tables_people import users as users
 
 install = Table(
     "install",

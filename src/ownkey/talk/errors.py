@@ -6,10 +6,14 @@ OwnkeyError
 │   ├── Unsupported                 asked of a target that cannot carry it
 │   ├── UnknownModel                no provider here has it, or more than one has
 │   ├── UnsupportedMedia            a body that is no plain JSON where JSON is wanted
-│   └── TooLarge                    over a limit in bytes
+│   ├── TooLarge                    over a limit in bytes
+│   ├── NotFound                    there is no such thing, or it is somebody else's
+│   └── Conflict                    not as things stand now
 ├── AccessError                 who asks
 │   ├── InvalidToken                no token, or not a good one
-│   └── PermissionDenied            a good one, for something else
+│   ├── PermissionDenied            a good one, for something else
+│   ├── ProofRequired               a person has to show again who they are
+│   └── TooManyAttempts             to sign in
 ├── KeyProblem                   the provider key that would be used
 │   ├── KeyMissing                  none stored
 │   └── KeyUnreadable               stored, but it cannot be opened here
@@ -100,6 +104,14 @@ class TooLarge(RequestError):
     code = "request_too_large"
 
 
+class NotFound(RequestError):
+    code = "not_found"
+
+
+class Conflict(RequestError):
+    code = "conflict"
+
+
 class AccessError(OwnkeyError):
     code = "permission_denied"
 
@@ -110,6 +122,18 @@ class InvalidToken(AccessError):
 
 class PermissionDenied(AccessError):
     pass
+
+
+class ProofRequired(AccessError):
+    code = "proof_required"
+
+
+class TooManyAttempts(AccessError):
+    code = "too_many_attempts"
+
+    def __init__(self, message: str, hint: str = "", *, retry_after_s: float = 1.0) -> None:
+        super().__init__(message, hint)
+        self.retry_after_s = retry_after_s
 
 
 class KeyProblem(OwnkeyError):

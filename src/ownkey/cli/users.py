@@ -1,0 +1,108 @@
+"""`ownkey users`: who else may use this Ownkey, and what they may do."""
+
+from __future__ import annotations
+
+from typing import cast
+
+import typer
+
+from ownkey.cli.show import JsonOption, opened, print_json, print_table, when
+from ownkey.store.people import Role, User
+
+app = typer.Typer(no_args_is_help=True, help="People beside you; with none of them there is nothing to sign in to.")
+
+_WhoArgument = typer.Argument(help="Their id or e-mail address.")
+_RoleArgument = typer.Argument(help="owner, admin, member or viewer.")
+
+
+@app.command("add")
+def add_user(
+    name: str = typer.Argument(help="What they are called."),
+    email: str | None = typer.Option(None, help="The address that they sign in with."),
+    role: str = typer.Option("member", help="owner, admin, member or viewer."),
+    as_json: bool = JsonOption,
+) -> None:
+    """Add somebody, with an invitation by which they choose their password."""
+    with opened() as ownkey:
+        user = ownkey.people.add(name, email, cast("Role", role))
+        invitation = ownkey.people.invite(user.id).reveal().decode("ascii")
+        if as_json:
+            print_json(_plain(user) | {"invitation": invitation})
+            return
+        typer.echo(f"Added {user.name} as {user.role}, with the id {user.id}.")
+        typer.echo(f"Their invitation, good once and for a week: {invitation}")
+
+
+@app.command("list")
+def list_users(as_json: bool = JsonOption) -> None:
+    """Who there is."""
+    with opened() as ownkey:
+        users = ownkey.people.listed()
+        if as_json:
+            print_json([_plain(user) for user in users])
+            return
+        print_table(
+            ("ID", "NAME", "E-MAIL", "ROLE", "STATUS", "SIGNS IN BY", "SINCE"),
+            [
+                (user.id, user.name, user.email or "", user.role, user.status, _by(user), when(user.created_at_ms))
+                for user in users
+            ],
+            empty="Nobody.",
+        )
+
+
+@app.command("role")
+def set_role(who: str = _WhoArgument, role: str = _RoleArgument) -> None:
+    """Give somebody another role."""
+    with opened() as ownkey:
+        user = ownkey.people.change(who, role=cast("Role", role))
+        typer.echo(f"{user.name} is {user.role} now.")
+
+
+@app.command("email")
+def set_email(who: str = _WhoArgument, email: str = typer.Argument(help="The new address.")) -> None:
+    """Give somebody an e-mail address to sign in with, or another one."""
+    with opened() as ownkey:
+        user = ownkey.people.change(who, email=email)
+        typer.echo(f"{user.name} signs in as {user.email}.")
+
+
+@app.command("invite")
+def invite_user(who: str = _WhoArgument) -> None:
+    """Make a new invitation, by which somebody chooses a password; earlier ones are good no more."""
+    with opened() as ownkey:
+        typer.echo(ownkey.people.invite(who).reveal().decode("ascii"))
+        typer.echo("It is good once and for a week.", err=True)
+
+
+@app.command("suspend")
+def suspend_user(who: str = _WhoArgument) -> None:
+    """Shut somebody out: within a second their tokens and sessions open nothing."""
+    with opened() as ownkey:
+        typer.echo(f"{ownkey.people.suspend(who).name} is suspended.")
+
+
+@app.command("activate")
+def activate_user(who: str = _WhoArgument) -> None:
+    """Let somebody in again who was suspended."""
+    with opened() as ownkey:
+        typer.echo(f"{ownkey.people.activate(who).name} is active again.")
+
+
+@app.command("remove")
+def remove_user(who: str = _WhoArgument) -> None:
+    """Remove somebody, with their keys and tokens. What they have spent stays in the book."""
+    with opened() as ownkey:
+        typer.echo(f"Removed {ownkey.people.remove(who).name}.")
+
+
+def _by(user: User) -> str:
+    if user.password is None:
+        return "a link"
+    return "password and code" if user.totp_step is not None else "password"
+
+
+def _plain(user: User) -> dict[str, object]:
+    fields = ("id", "name", "email", "role", "status", "created_at_ms")
+    known: dict[str, object] = {field: getattr(user, field) for field in fields}
+    return known | {"password": user.password is not None, "second_factor": user.totp_step is not None}

@@ -1,0 +1,83 @@
+"""Passkeys: added by who has signed in, and signed in with."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Response
+
+from ownkey.app.passkeys import PasskeyRing
+from ownkey.server.api.forms import Anybody, Came, Form, Removed, Shape, SignedIn, TheHouse
+from ownkey.server.api.sessions import TheRequest
+from ownkey.server.api.sign_in import EnteredShape, Given, enter
+from ownkey.server.doors import nothing_here
+
+router = APIRouter(prefix="/api/byok", tags=["passkeys"])
+
+OWN = "/sessions/current/passkeys"
+
+
+class CredentialForm(Form):
+    """`credential` is what the browser gave, by its `toJSON()`."""
+
+    credential: dict[str, Any]
+
+
+class NewPasskeyForm(CredentialForm):
+    name: Given
+
+
+class PasskeyShape(Shape):
+    id: str
+    name: str
+    created_at_ms: int
+    used_at_ms: int | None
+
+
+class PasskeysShape(Shape):
+    passkeys: list[PasskeyShape]
+
+
+@router.post("/sign-in/passkey/options")
+def options(came: Anybody) -> dict[str, Any]:
+    """For `navigator.credentials.get`."""
+    return _ring(came).begin()
+
+
+@router.post("/sign-in/passkey")
+def by_passkey(form: CredentialForm, came: Anybody, response: Response) -> EnteredShape:
+    entered = _ring(came).enter(form.credential, came.doors.browser(came.exchange, came.head))
+    return enter(entered, came, response)
+
+
+@router.get(OWN)
+def list_passkeys(principal: SignedIn, house: TheHouse) -> PasskeysShape:
+    _, user = principal.signed_in()
+    names = PasskeyShape.model_fields
+    found = [PasskeyShape(**{name: getattr(one, name) for name in names}) for one in house.store.passkeys.of(user.id)]
+    return PasskeysShape(passkeys=found)
+
+
+@router.post(f"{OWN}/options")
+def options_to_add(principal: SignedIn, request: TheRequest) -> dict[str, Any]:
+    """For `navigator.credentials.create`."""
+    return _ring(request).begin_adding(*principal.signed_in())
+
+
+@router.post(OWN, status_code=201)
+def add_passkey(form: NewPasskeyForm, principal: SignedIn, request: TheRequest) -> PasskeyShape:
+    made = _ring(request).add(*principal.signed_in(), form.credential, form.name)
+    return PasskeyShape(**{name: getattr(made, name) for name in PasskeyShape.model_fields})
+
+
+@router.delete(f"{OWN}/{{id}}")
+def remove_passkey(id: Annotated[str, Path(max_length=1400)], principal: SignedIn, house: TheHouse) -> Removed:
+    principal.fresh()
+    _, user = principal.signed_in()
+    if not house.store.passkeys.remove(user.id, id):
+        raise nothing_here()
+    return Removed(removed=1)
+
+
+def _ring(came: Came) -> PasskeyRing:
+    return PasskeyRing(came.house, came.doors.sign_in, came.doors.origin(came.head).decode("ascii"))

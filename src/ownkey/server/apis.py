@@ -1,0 +1,45 @@
+"""The management API behind the server, loaded when it is first asked: that takes half a second, and no model's answer
+waits for it."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import cast
+
+from ownkey.app.house import House
+from ownkey.engine.request import new_id
+from ownkey.server.asgi import Application, pass_on
+from ownkey.server.doors import API_HEADERS, Doors
+from ownkey.server.exchange import Exchange
+from ownkey.server.guard import Head
+from ownkey.talk.errors import TooLarge
+
+MOST_BYTES = 256 << 10
+
+
+class Api:
+    def __init__(self, house: House, doors: Doors) -> None:
+        self._house = house
+        self._doors = doors
+        self._application: Application | None = None
+        self._loading = asyncio.Lock()
+
+    async def serve(self, exchange: Exchange, head: Head) -> None:
+        """Raises TooLarge: a body is read before anybody looks who sent it, and while everybody waits."""
+        if len(exchange.body) > MOST_BYTES:
+            raise TooLarge(f"The body is over {MOST_BYTES >> 10} KiB.", "Nothing here is so long.")
+        application = self._application or await self._load()
+        state = {"exchange": exchange, "head": head, "doors": self._doors, "house": self._house}
+        await pass_on(application, exchange, state, *API_HEADERS, (b"x-request-id", new_id().encode("ascii")))
+
+    async def _load(self) -> Application:
+        async with self._loading:
+            if self._application is None:
+                self._application = await asyncio.to_thread(_build)
+        return self._application
+
+
+def _build() -> Application:
+    from ownkey.server.api.service import build
+
+    return cast("Application", build())

@@ -1,0 +1,341 @@
+"""Every route, asked by everybody: what each is told stands here, and a route that does not stand here fails.
+
+`a` is whose things the paths name. `token` is a's, for programs; `service` an application's, asking for a user of its
+own; `suspended` the token of somebody who is.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from fastapi.routing import APIRoute
+
+from browsing import Browser, signed_in
+from house import KEYS, Answer, Gateway, Simulator, gateway, library
+from ownkey import Ownkey
+from ownkey.app.budgets import BudgetBook
+from ownkey.app.keys import KeyRing
+from ownkey.app.people import PeopleBook
+from ownkey.app.signing import Browser as Came
+from ownkey.app.signing import SignIn
+from ownkey.server.api.forms import GUARDS
+from ownkey.server.api.service import DOCUMENT, PARTS, build
+from ownkey.server.operations import MEDIA
+from ownkey.server.site import DOORS
+from ownkey.store.posting import Alert
+
+WHO = ("nobody", "a", "b", "admin", "viewer", "token", "service", "revoked", "suspended")
+
+KNOWN = "401 200 200 200 200 200 200 401 403"
+OWNER = "401 200 200 200 403 403 200 401 403"
+PERSON = "401 200 200 200 200 403 403 401 403"
+KEEPER = "401 403 403 200 403 403 403 401 403"
+OF_A = "401 200 404 404 404 200 404 401 403"
+PUBLIC_404 = "404 404 404 404 404 404 404 404 404"
+PUBLIC_401 = "401 401 401 401 401 401 401 401 401"
+"""Whoever is told no differently for being known."""
+
+CELLS: dict[str, str] = {
+    "GET /api/byok/providers": KNOWN,
+    "GET /api/byok/providers/{provider}": KNOWN,
+    "PATCH /api/byok/providers/{provider}": KEEPER,
+    "GET /api/byok/models": KNOWN,
+    "POST /api/byok/validate": OWNER,
+    "GET /api/byok/keys": KNOWN,
+    "PUT /api/byok/keys/{provider}": OWNER,
+    "DELETE /api/byok/keys/{provider}": "401 200 404 404 403 403 404 401 403",
+    "POST /api/byok/keys/{provider}/test": OF_A,
+    "GET /api/user/api-keys/providers": KNOWN,
+    "GET /api/user/api-keys/{user_id}/keys": OF_A,
+    "POST /api/user/api-keys/{user_id}/keys/{provider}": "401 200 404 404 403 403 404 401 403",
+    "DELETE /api/user/api-keys/{user_id}/keys/{provider}": "401 200 404 404 403 403 404 401 403",
+    "POST /api/user/api-keys/{user_id}/keys/{provider}/test": OF_A,
+    "GET /api/user/api-keys/{user_id}/services": OF_A,
+    "GET /api/user/api-keys/{user_id}/status": OF_A,
+    "GET /api/byok/tokens": KNOWN,
+    "POST /api/byok/tokens": "401 201 201 201 403 403 403 401 403",
+    "DELETE /api/byok/tokens/{token}": "401 200 404 200 403 403 403 401 403",
+    "GET /api/byok/budgets": KNOWN,
+    "PUT /api/byok/budgets/{name}": OWNER,
+    "DELETE /api/byok/budgets/{id}": "401 200 404 200 403 403 404 401 403",
+    "GET /api/byok/usage": KNOWN,
+    "GET /api/byok/usage/summary": KNOWN,
+    "GET /api/byok/usage/days": KNOWN,
+    "GET /api/byok/usage/runs": KNOWN,
+    "GET /api/byok/alerts": KNOWN,
+    "POST /api/byok/alerts/seen": "401 200 404 404 403 403 403 401 403",
+    "GET /api/byok/prices": KNOWN,
+    "GET /api/byok/prices/own": KNOWN,
+    "PUT /api/byok/prices/own": KEEPER,
+    "DELETE /api/byok/prices/own": "401 403 403 404 403 403 403 401 403",
+    "GET /api/byok/users": KEEPER,
+    "POST /api/byok/users": "401 403 403 201 403 403 403 401 403",
+    "PATCH /api/byok/users/{user}": KEEPER,
+    "POST /api/byok/users/{user}/invitation": "401 403 403 201 403 403 403 401 403",
+    "DELETE /api/byok/users/{user}": KEEPER,
+    "GET /api/byok/sessions/current": PERSON,
+    "GET /api/byok/sessions": PERSON,
+    "DELETE /api/byok/sessions/current": PERSON,
+    "DELETE /api/byok/sessions/{id}": "401 200 404 404 404 403 403 401 403",
+    "DELETE /api/byok/sessions": PERSON,
+    "POST /api/byok/sessions/current/proof": "401 401 401 401 401 403 403 401 403",
+    "PUT /api/byok/sessions/current/password": PERSON,
+    "POST /api/byok/sessions/current/authenticator": "401 409 409 409 409 403 403 401 403",
+    "PUT /api/byok/sessions/current/authenticator": "401 422 422 422 422 403 403 401 403",
+    "DELETE /api/byok/sessions/current/authenticator": PERSON,
+    "POST /api/byok/sign-in/link": PUBLIC_404,
+    "POST /api/byok/sign-in/password": PUBLIC_401,
+    "POST /api/byok/sign-in/code": PUBLIC_404,
+    "POST /api/byok/sign-in/invitation": PUBLIC_404,
+    "GET /api/byok/sign-in": " ".join(["200"] * 9),
+    "GET /api/byok/sign-in/oidc": " ".join(["403"] * 9),
+    "GET /api/byok/sign-in/oidc/callback": " ".join(["303"] * 9),
+    "POST /api/byok/sign-in/passkey/options": " ".join(["409"] * 9),
+    "POST /api/byok/sign-in/passkey": PUBLIC_401,
+    "GET /api/byok/sessions/current/passkeys": PERSON,
+    "POST /api/byok/sessions/current/passkeys/options": "401 409 409 409 409 403 403 401 403",
+    "POST /api/byok/sessions/current/passkeys": "401 401 401 401 401 403 403 401 403",
+    "DELETE /api/byok/sessions/current/passkeys/{id}": "401 404 404 404 404 403 403 401 403",
+    "GET /api/openapi.json": KNOWN,
+    "POST /api/byok/quote": KNOWN,
+}
+BODIES: dict[str, Any] = {
+    "PATCH /api/byok/providers/{provider}": {"enabled": True},
+    "POST /api/byok/validate": {"provider": "openai", "key": KEYS["openai"]},
+    "PUT /api/byok/keys/{provider}": {"key": KEYS["openai"]},
+    "POST /api/user/api-keys/{user_id}/keys/{provider}": {"key": KEYS["openai"]},
+    "PUT /api/byok/budgets/{name}": {"limit": "5"},
+    "PUT /api/byok/prices/own": {"name": "openai/gpt-4o", "rates": {"input": "1", "output": "2"}},
+    "PATCH /api/byok/users/{user}": {"name": "Somebody"},
+    "POST /api/byok/sessions/current/proof": {"password": "not the password"},
+    "PUT /api/byok/sessions/current/password": {"password": "correct horse battery"},
+    "PUT /api/byok/sessions/current/authenticator": {"code": "123456"},
+    "POST /api/byok/sign-in/passkey": {"credential": {}},
+    "POST /api/byok/sessions/current/passkeys": {"credential": {}, "name": "Phone"},
+    "POST /api/byok/sign-in/link": {"link": "ol-nothing"},
+    "POST /api/byok/sign-in/code": {"step": "o2-nothing", "code": "123456"},
+    "POST /api/byok/sign-in/invitation": {"invitation": "oi-nothing", "password": "correct horse battery"},
+    "POST /api/byok/quote": {"request": {"model": "demo", "messages": [{"role": "user", "content": "Hello"}]}},
+}
+
+
+@dataclass
+class House:
+    """Two people, an admin, a viewer, somebody suspended, an application; and what they show to the server."""
+
+    gateway: Gateway
+    ownkey: Ownkey
+    ids: dict[str, str]
+    tokens: dict[str, str]
+    numbers: Iterator[int]
+
+    def browser(self, who: str) -> Browser:
+        return signed_in(self.gateway, self.ids[who])
+
+    def ask(self, who: str, method: str, path: str, body: Any) -> Answer:
+        if who in ("a", "b", "admin", "viewer"):
+            return self.browser(who).ask(method, path, body)
+        headers = {"Content-Type": "application/json"}
+        if who in self.tokens:
+            headers["Authorization"] = f"Bearer {self.tokens[who]}"
+        if who == "service":
+            headers["x-ownkey-user"] = "customer"
+        content = None if body is None else json.dumps(body).encode()
+        return self.gateway.send(method, path, content, headers)
+
+    def fresh(self, name: str) -> str:
+        """The id of something of a's that nobody has touched yet, as a path of that name wants it."""
+        number, a = next(self.numbers), self.ids["a"]
+        if name == "token":
+            return self.ownkey.house.tokens.create(a, f"of a {number}")[0].id
+        if name == "user":
+            return PeopleBook(self.ownkey.house).add(f"Somebody {number}").id
+        if name == "session":
+            sign_in = SignIn(self.ownkey.house)
+            return sign_in.by_link(sign_in.link(a).reveal().decode(), Came()).session.id
+        if name == "budget":
+            return BudgetBook(self.ownkey.house, a, only=a).set(f"of a {number}", limit="5").room.budget.id
+        assert name == "alert"
+        alert = Alert(f"test:{number}", "test", a, None, "Something of a's.", "{}", time.time_ns() // 1_000_000)
+        assert self.ownkey.house.store.alerts.raise_(alert)
+        return alert.id
+
+    def only_a_has_a_key(self) -> None:
+        for owner in (*self.ids.values(), "owner/customer"):
+            self.ownkey.house.store.keys.remove_of(owner, "openai")
+        KeyRing(self.ownkey.house, self.ids["a"]).set("openai", KEYS["openai"])
+
+    def path(self, route: str) -> str:
+        """With something of a's in every place."""
+        path = route.partition(" ")[2].replace("{provider}", "openai").replace("{user_id}", self.ids["a"])
+        if "{name}" in path:
+            path = path.replace("{name}", f"budget {next(self.numbers)}".replace(" ", "%20"))
+        for place, name in (("{token}", "token"), ("{user}", "user")):
+            path = path.replace(place, self.fresh(name)) if place in path else path
+        if "{id}" in path:
+            path = path.replace("{id}", self.fresh("budget" if "/budgets/" in path else "session"))
+        return path + ("?name=nothing/set" if route == "DELETE /api/byok/prices/own" else "")
+
+    def body(self, route: str) -> Any:
+        number = next(self.numbers)
+        made = {
+            "POST /api/byok/tokens": {"name": f"token {number}"},
+            "POST /api/byok/users": {"name": "New", "email": f"new{number}@example.com"},
+            "POST /api/byok/sign-in/password": {"email": f"nobody{number}@example.com", "password": "anything else"},
+        }
+        if route == "POST /api/byok/alerts/seen":
+            return {"ids": [self.fresh("alert")]}
+        return made.get(route, BODIES.get(route))
+
+
+@pytest.fixture(scope="module")
+def matrix(simulator: Simulator, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    home = tmp_path_factory.mktemp("matrix") / "home"
+    with gateway(home, simulator) as running, library(home) as ownkey:
+        ownkey.providers.set("openai", endpoint=f"{simulator.url}/fault/name=matrix/v1")
+        roles: dict[str, Any] = {"a": "member", "b": "member", "admin": "admin", "viewer": "viewer", "gone": "member"}
+        ids = {name: ownkey.people.add(name.title(), role=role).id for name, role in roles.items()}
+        owners = {"token": ids["a"], "service": "owner", "revoked": ids["a"], "suspended": ids["gone"]}
+        tokens: dict[str, str] = {}
+        for name, owner in owners.items():
+            kind: Any = "service" if name == "service" else "use"
+            tokens[name] = ownkey.house.tokens.create(owner, name, kind=kind)[1].reveal().decode()
+        ownkey.house.tokens.revoke("revoked")
+        ownkey.people.suspend(ids["gone"])
+        yield House(running, ownkey, ids, tokens, itertools.count(1))
+
+
+def routes() -> list[tuple[str, APIRoute]]:
+    found = [route for part in PARTS for route in part.routes]
+    found += [route for route in build().routes if getattr(route, "path", None) == DOCUMENT]
+    return [
+        (f"{method} {route.path}", route) for route in found if isinstance(route, APIRoute) for method in route.methods
+    ]
+
+
+def test_A03_every_route_of_the_api_stands_in_the_matrix_and_no_other() -> None:
+    assert sorted(CELLS) == sorted([*(name for name, _ in routes()), "POST /api/byok/quote"])
+    assert all(len(cells.split()) == len(WHO) for cells in CELLS.values())
+    documented = {f"{method.upper()} {path}" for path, on in build().openapi()["paths"].items() for method in on}
+    assert documented == {name for name, _ in routes()} - {f"GET {DOCUMENT}"}
+
+
+def test_A03_every_route_has_a_guard() -> None:
+    for name, route in routes():
+        guards = [one.call for one in route.dependant.dependencies if one.call in GUARDS]
+        assert len(guards) == 1, name
+
+
+@pytest.mark.parametrize("route", CELLS)
+def test_A03_A05_W12_each_is_told_what_the_matrix_says(matrix: House, route: str) -> None:
+    if "keys" in route:
+        matrix.only_a_has_a_key()
+    method = route.partition(" ")[0]
+    told: dict[str, int] = {}
+    for who in WHO:
+        answer = matrix.ask(who, method, matrix.path(route), matrix.body(route))
+        told[who] = answer.status
+        assert answer.headers["cache-control"] == "no-store"
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        assert answer.headers["x-frame-options"] == "DENY"
+        assert answer.headers["referrer-policy"] == "no-referrer"
+        assert "frame-ancestors 'none'" in answer.headers["content-security-policy"]
+        assert "unsafe" not in answer.headers["content-security-policy"]
+        assert not [name for name in answer.headers if name.startswith("access-control-")]
+        assert KEYS["openai"] not in answer.body.decode()
+    wanted = dict(zip(WHO, map(int, CELLS[route].split()), strict=True))
+    if route == "PUT /api/byok/sessions/current/password":
+        for who in ("a", "b", "admin", "viewer"):
+            matrix.ownkey.house.store.people.change(matrix.ids[who], password=None)
+    assert told == wanted
+
+
+FOREIGN = {
+    "GET /api/user/api-keys/{}/keys": "a",
+    "GET /api/user/api-keys/{}/services": "a",
+    "GET /api/user/api-keys/{}/status": "a",
+    "POST /api/user/api-keys/{}/keys/openai": "a",
+    "DELETE /api/user/api-keys/{}/keys/openai": "a",
+    "POST /api/user/api-keys/{}/keys/openai/test": "a",
+    "DELETE /api/byok/tokens/{}": "token",
+    "DELETE /api/byok/budgets/{}": "budget",
+    "DELETE /api/byok/sessions/{}": "session",
+    "POST /api/byok/alerts/seen": "alert",
+}
+
+
+@pytest.mark.parametrize("route", FOREIGN)
+def test_A05_what_is_somebody_elses_and_what_is_not_there_are_told_alike(matrix: House, route: str) -> None:
+    name = FOREIGN[route]
+    theirs = matrix.ids["a"] if name == "a" else matrix.fresh(name)
+    missing = theirs[:-3] + "zzz"
+    method, path = route.split()
+    told: list[tuple[int, bytes]] = []
+    for id in (theirs, missing):
+        body = BODIES.get("PUT /api/byok/keys/{provider}") if method == "POST" else None
+        body = {"ids": [id]} if name == "alert" else body
+        answer = matrix.ask("b", method, path.format(id), body if not path.endswith("/test") else None)
+        told.append((answer.status, answer.body))
+    assert told[0] == told[1]
+    assert told[0][0] == 404
+
+
+def test_A05_nothing_of_anothers_stands_in_any_list(matrix: House) -> None:
+    a, mark = matrix.ids["a"], "canary-of-a"
+    matrix.only_a_has_a_key()
+    matrix.ownkey.house.tokens.create(a, mark)
+    BudgetBook(matrix.ownkey.house, a, only=a).set(mark, limit="5")
+    alert = Alert(mark, "test", a, None, mark, "{}", time.time_ns() // 1_000_000)
+    matrix.ownkey.house.store.alerts.raise_(alert)
+    chat = json.dumps({"model": "demo", "messages": [{"role": "user", "content": "Hello"}]}).encode()
+    asked = {"Authorization": f"Bearer {matrix.tokens['token']}", "Content-Type": "application/json"}
+    asked["x-ownkey-automation"] = mark
+    assert matrix.gateway.send("POST", "/v1/chat/completions", chat, asked).status == 200
+    paths = (
+        "keys",
+        "tokens",
+        "budgets",
+        "usage?by=owner&by=automation",
+        "usage/runs",
+        "usage/summary",
+        "alerts?seen=true",
+    )
+    for who, sees in (("b", False), ("service", False), ("a", True)):
+        answers = [matrix.ask(who, "GET", f"/api/byok/{path}", None) for path in paths]
+        assert {answer.status for answer in answers} == {200}
+        told = b"".join(answer.body for answer in answers)
+        assert (mark.encode() in told) is sees, who
+        assert (a.encode() in told) is sees, who
+        assert (b"vX2Q" in told) is sees, who
+
+
+@pytest.mark.parametrize("path", [*DOORS, *MEDIA, "/v1/embeddings", "/v1/messages/count_tokens",
+                                  "/v1beta/models/gpt-4o:generateContent", "/v1beta/models/gpt-4o:countTokens",
+                                  "/v1beta/models/gpt-4o:embedContent"])  # fmt: skip
+def test_A03_A25_whoever_may_not_ask_is_refused_at_every_path_of_the_gateway(matrix: House, path: str) -> None:
+    _, viewers = matrix.ownkey.house.tokens.create(matrix.ids["viewer"], f"viewer {path}")
+    wanted = {"nobody": 401, "revoked": 401, "suspended": 403, "viewer's": 403}
+    tokens = matrix.tokens | {"viewer's": viewers.reveal().decode()}
+    parts = [{"text": "Hello"}]
+    body = {
+        "model": "openai/gpt-4o",
+        "messages": [{"role": "user", "content": "Hello"}],
+        "input": "Hello",
+        "contents": [{"parts": parts}],
+        "content": {"parts": parts},
+        "max_tokens": 9,
+    }
+    wire = "gemini" if path.startswith("/v1beta") else "responses" if path == "/v1/responses" else "openai"
+    fields = {"gemini": ("contents", "content"), "responses": ("input",), "openai": ("messages", "input", "max_tokens")}
+    wanted_here = fields[wire] if "count_tokens" not in path else ("messages",)
+    asked = {name: body[name] for name in ("model", *wanted_here)}
+    for who, status in wanted.items():
+        headers = {"Content-Type": "application/json"}
+        headers |= {"Authorization": f"Bearer {tokens[who]}"} if who in tokens else {}
+        assert matrix.gateway.send("POST", path, json.dumps(asked).encode(), headers).status == status, who
