@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,8 @@ from ownkey.store.audit_chain import KINDS
 from ownkey.talk import errors
 from ownkey.talk.errors import OwnkeyError
 
-DOCS = Path(__file__).resolve().parent.parent / "docs"
+ROOT = Path(__file__).resolve().parent.parent
+DOCS = ROOT / "docs"
 WIDTH = 96
 
 COMMANDS = """# Commands
@@ -88,6 +90,22 @@ request, detail, the hash before, the hash. The outcomes:
 """
 
 
+SECURITY = """# What people and faults do to such systems, and where it is tested
+
+Each case of abuse or fault has an id: A who asks, V the vault, E what leaves, G what comes in, U what providers answer,
+B money, S storage, W browsers, P parts from elsewhere, O logs and records. The tests that show one bear its id in their
+names: `python -m pytest -k V05`. Where no test can show it whole on one machine, the reason stands in its place.
+
+*This page is made from the tests' names and from `security-cases.toml`: `make docs`.*
+
+| case | shown by |
+|---|---|
+"""
+
+_CASES = re.compile(r"test(?:_[ABEGOPSUVW]\d\d(?=_))*")
+_TEST = re.compile(r"^(?: {4})?def (test_\w+)", re.MULTILINE)
+
+
 def pages() -> dict[Path, str]:
     """Each generated page and what has to stand in it."""
     return {
@@ -95,7 +113,24 @@ def pages() -> dict[Path, str]:
         DOCS / "commands.md": commands_page(),
         DOCS / "errors.md": errors_page(),
         DOCS / "audit.md": audit_page(),
+        DOCS / "security-cases.md": security_page(),
     }
+
+
+def security_page() -> str:
+    """Every case that has a test, or a reason why it has none."""
+    shown: dict[str, list[str]] = {}
+    for file in sorted((ROOT / "tests").rglob("test_*.py")):
+        for name in _TEST.findall(file.read_text()):
+            begins = _CASES.match(name)
+            for case in begins[0].split("_")[1:] if begins else ():
+                shown.setdefault(case, []).append(f"`{file.relative_to(ROOT)}`")
+    reasons = tomllib.loads((DOCS / "security-cases.toml").read_text())
+    rows = [
+        f"| {case} | {' '.join([*dict.fromkeys(shown.get(case, ())), reasons.get(case, '')]).strip()} |"
+        for case in sorted({*shown, *reasons})
+    ]
+    return SECURITY + "\n".join(rows) + "\n"
 
 
 def commands_page() -> str:

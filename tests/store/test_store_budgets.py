@@ -229,7 +229,7 @@ def test_a_budget_that_asks_is_passed_by_who_says_yes_and_by_nobody_else(store: 
     assert isinstance(error, BudgetExceeded)
 
 
-def test_A12_a_budget_that_falls_back_says_that_others_may_be_asked(store: Store) -> None:
+def test_a_budget_that_falls_back_says_that_others_may_be_asked(store: Store) -> None:
     store.budgets.set(budget(limit=0, exhausted="fall_back"))
     (error,) = refused(ask(store, hold()))
     assert isinstance(error, BudgetExceeded)
