@@ -254,8 +254,8 @@ def book_rows(home: Path, provider: str | None = None) -> list[Any]:
 
 
 @contextmanager
-def gateway(home: Path, simulator: Simulator, **settings: str) -> Iterator[Gateway]:
-    """`ownkey serve` on a free port, ended at the end."""
+def gateway(home: Path, simulator: Simulator, *, token: str | None = None, **settings: str) -> Iterator[Gateway]:
+    """`ownkey serve` on a free port, ended at the end. Without a `token` one is made."""
     make_home(home)
     env = environment(home, OWNKEY_ALLOW_PRIVATE_HOSTS=f"127.0.0.1:{simulator.port}") | settings
     log = home.parent / f"{home.name}-{next(_numbers)}.log"
@@ -268,9 +268,11 @@ def gateway(home: Path, simulator: Simulator, **settings: str) -> Iterator[Gatew
         first = process.stdout.readline()
         assert "http://" in first, log.read_text()
         port = int(first.split(":")[-1].split("/")[0])
-        with library(home) as ownkey:
-            _, token = ownkey.house.tokens.create(ownkey.owner, f"tests-{port}-{next(_numbers)}")
-        yield Gateway(home, env, simulator, process, port, token.reveal().decode(), log)
+        if token is None:
+            with library(home) as ownkey:
+                _, made = ownkey.house.tokens.create(ownkey.owner, f"tests-{port}-{next(_numbers)}")
+                token = made.reveal().decode()
+        yield Gateway(home, env, simulator, process, port, token, log)
     finally:
         process.terminate()
         process.wait(20)

@@ -103,7 +103,7 @@ def late(use: Use, text: str, most_s: float) -> bool:
     return True
 
 
-LENGTHS = ((20, 0.01), (200, 0.002), (2_000, 0.002), (20_000, 0.05))
+LENGTHS = ((20, 0.01), (200, 0.002), (2_000, 0.0005), (20_000, 0.05))
 """Characters, and how many seconds are too many. The shortest come first: some would never end on the longer."""
 
 

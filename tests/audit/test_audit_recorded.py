@@ -44,7 +44,7 @@ def recorded(ownkey: Ownkey, action: str | None = None) -> list[tuple[str, str, 
 @pytest.mark.row("A7")
 def test_every_operation_on_a_key_is_recorded_and_the_key_is_redacted(ownkey: Ownkey, home: Path) -> None:
     ownkey.keys.set("openai", KEYS["openai"])
-    ownkey.keys.set("openai", KEYS["anthropic"])
+    ownkey.keys.set("openai", KEYS["anthropic"], force=True)
     assert ownkey.keys.remove("openai") == 1
     assert ownkey.keys.remove("openai") == 0
     told = recorded(ownkey)
@@ -107,7 +107,7 @@ _WATCHED = ("keys", "choices", "tokens", "budgets", "prices")
 
 
 def test_O10_no_row_changes_without_a_record_before_it(ownkey: Ownkey, home: Path) -> None:
-    ownkey.keys.listed()
+    ownkey.keys.all()
     with closing(sqlite3.connect(home / "ownkey.db")) as connection:
         # In each transaction that changes such a row there has to be a record that was not there in the last one.
         connection.execute("CREATE TABLE told (records INTEGER)")
@@ -127,7 +127,11 @@ def test_O10_no_row_changes_without_a_record_before_it(ownkey: Ownkey, home: Pat
 
         for change in (
             lambda: ownkey.keys.set("openai", KEYS["openai"]),
-            lambda: ownkey.keys.set("openai", KEYS["anthropic"]),
+            lambda: ownkey.keys.set("openai", KEYS["anthropic"], force=True),
+            lambda: ownkey.keys.pause("openai"),
+            lambda: ownkey.keys.resume("openai"),
+            lambda: ownkey.keys.change("openai", models=["gpt-4o*"]),
+            lambda: ownkey.keys.order("openai", ["default"]),
             lambda: ownkey.keys.remove("openai"),
             lambda: ownkey.providers.set("openai", enabled=False),
             lambda: ownkey.budgets.set("monthly", limit="20"),
@@ -142,7 +146,7 @@ def test_O10_no_row_changes_without_a_record_before_it(ownkey: Ownkey, home: Pat
             change()
         next_one()
         with pytest.raises(Exception, match="no record"):  # the watch itself watches
-            ownkey.house.store.keys.put(_row())
+            ownkey.house.store.keys.put(_row(), under=None)
 
 
 def _row() -> KeyRow:
@@ -229,7 +233,7 @@ def test_O07_without_a_record_no_key_is_sent_and_it_recovers(home: Path, simulat
             connection.execute("DROP TRIGGER full")
         assert running.ask(f"{name}/gpt-4o").status == 200
         with library(home) as ownkey:
-            assert "openai" not in {row.provider for row in ownkey.keys.listed()}
+            assert "openai" not in {row.provider for row in ownkey.keys.all()}
 
 
 def test_a_key_in_use_pays_nothing_for_its_record(ownkey: Ownkey) -> None:

@@ -257,7 +257,8 @@ def test_V06_with_another_root_key_the_vault_is_sealed_and_nothing_is_overwritte
     with library(home, master_key_file=right) as ownkey:
         ownkey.providers.set("openai", endpoint=f"{simulator.url}/fault/name=sealed/v1")
         ownkey.keys.set("openai", KEYS["openai"])
-    with gateway(home, simulator, OWNKEY_MASTER_KEY_FILE=str(wrong)) as running:
+        token = ownkey.house.tokens.create("owner", "mine")[1].reveal().decode()
+    with gateway(home, simulator, token=token, OWNKEY_MASTER_KEY_FILE=str(wrong)) as running:
         answer = running.ask("openai/gpt-4o")
         assert (answer.status, answer.error["code"]) == (503, "vault_sealed")
         assert "root key" in clear(answer)
@@ -265,7 +266,7 @@ def test_V06_with_another_root_key_the_vault_is_sealed_and_nothing_is_overwritte
         assert running.ask("demo").status == 200
         assert running.log.read_text() == ""
     assert simulator.seen("sealed") == []
-    with gateway(home, simulator, OWNKEY_MASTER_KEY_FILE=str(right)) as running:
+    with gateway(home, simulator, token=token, OWNKEY_MASTER_KEY_FILE=str(right)) as running:
         assert running.ask("openai/gpt-4o").status == 200
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from threading import Event, Thread
 
@@ -70,7 +71,7 @@ def test_V06_a_sealed_vault_gives_no_key_in_any_process_a_second_later_until_it_
 def test_a_sealed_vault_stays_sealed_when_a_gateway_starts(two: tuple[Gateway, Gateway], simulator: Simulator) -> None:
     run(two[0].env, "vault", "seal")
     try:
-        with gateway(two[0].home, simulator) as fresh:
+        with gateway(two[0].home, simulator, token=two[0].token) as fresh:
             assert status(fresh) == 503
     finally:
         assert run(two[0].env, "vault", "unseal").returncode == 0
@@ -137,7 +138,9 @@ def test_V15_a_transit_server_that_hangs_keeps_nobody_else_waiting(simulator: Si
             "OWNKEY_ALLOW_PRIVATE_HOSTS": f"127.0.0.1:{simulator.port},127.0.0.1:{server.port}"
         }
         home = tmp_path / "home"
-        with gateway(home, simulator, **settings) as running:
+        with gateway(home, simulator, token="", **settings) as started:
+            made = run(started.env, "tokens", "create", "mine")
+            running = replace(started, token=made.stdout.strip())
             endpoint = f"{simulator.url}/fault/name=hanging/v1"
             assert run(running.env, "providers", "set", "openai", "--endpoint", endpoint).returncode == 0
             assert run(running.env, "keys", "set", "openai", "--no-check", given=f"{PLAIN}\n").returncode == 0

@@ -352,7 +352,7 @@ def test_a_dns_that_says_nothing_is_in_time_and_holds_up_nobody_else(tmp_path: P
     async def main() -> None:
         async with serve(healthy) as server, opened(tmp_path / "home", ("box.lan", server.port)) as ownkey:
             ownkey.providers.set("deepseek", endpoint=f"http://box.lan:{server.port}/v1")
-            ownkey.keys.set("deepseek", KEY)
+            ownkey.keys.set("deepseek", KEY, force=True)
             for number in range(70):
                 name = f"n{number}.hangs.test"
                 ownkey.house.transport.guard.forget(name, 443)

@@ -46,7 +46,7 @@ def test_keys_are_listed_oldest_first_and_only_their_owners(store: Store) -> Non
 
 def test_a_key_that_is_replaced_keeps_its_place_and_its_terms(store: Store) -> None:
     terms = {"position": 2, "expires_at_ms": 9, "paused_at_ms": 8, "models": "m*"}
-    store.keys.put(KEY)
+    store.keys.put(KEY, under=None)
     assert store.keys.change("k1", terms)
     assert not store.keys.change("nobodys", terms)
     store.keys.note([Note("k1", 1, used_at_ms=50, checked_at_ms=60, refused="upstream_auth")])
@@ -55,13 +55,13 @@ def test_a_key_that_is_replaced_keeps_its_place_and_its_terms(store: Store) -> N
     # An older word does not take the place of a newer one, nor does one of another version.
     store.keys.note([Note("k1", 1, used_at_ms=40, checked_at_ms=55), Note("k1", 2, used_at_ms=99, checked_at_ms=99)])
     assert store.keys.get("k1") == row
-    store.keys.put(replace(KEY, version=2, sealed=b"new"))
+    store.keys.put(replace(KEY, version=2, sealed=b"new"), under=None)
     assert store.keys.get("k1") == replace(KEY, version=2, sealed=b"new", **terms)
 
 
 def test_keys_are_in_the_order_that_they_were_given(store: Store) -> None:
     for id in ("k1", "k2", "k3"):
-        store.keys.put(replace(KEY, id=id, label=id, position=int(id[1])))
+        store.keys.put(replace(KEY, id=id, label=id, position=int(id[1])), under=None)
     store.keys.arrange(["k3", "k1", "k2"])
     assert [row.id for row in store.keys.of("ann", "openai")] == ["k3", "k1", "k2"]
 
@@ -90,7 +90,9 @@ def test_a_token_is_found_by_its_digest_and_revoked_by_id_or_name(store: Store) 
     store.tokens.add(TOKEN)
     store.tokens.add(replace(TOKEN, id="t2", name="phone", digest=bytes(32)))
     assert store.tokens.any()
-    assert store.tokens.by_digest(TOKEN.digest) == TOKEN
+    found = store.tokens.by_digest(TOKEN.digest)
+    assert found is not None
+    assert found.token == TOKEN
     assert store.tokens.by_digest(b"\x01" * 32) is None
     assert store.tokens.revoke("laptop")
     assert store.tokens.revoke("t2")

@@ -39,11 +39,12 @@ OF_OS = frozenset(
 # What is neither Python's nor ours. None of these is an HTTP client; `genai_prices` has one, in a module named below.
 PARTS = frozenset(
     (
-        *("alembic", "bpe_openai", "cryptography", "genai_prices", "httptools", "keyring", "msgspec"),
-        *("platformdirs", "psycopg", "pyarrow", "pytest", "rich", "sqlalchemy", "typer", "uvicorn", "uvloop"),
+        *("alembic", "argon2", "bpe_openai", "cryptography", "fastapi", "genai_prices", "httptools", "joserfc"),
+        *("keyring", "msgspec", "platformdirs", "psycopg", "pyarrow", "pydantic", "pyotp", "pytest", "rich"),
+        *("sqlalchemy", "starlette", "typer", "uvicorn", "uvloop", "webauthn"),
     )
 )
-FETCHING = frozenset({"genai_prices.update_prices", "uvicorn.workers"})
+FETCHING = frozenset({"genai_prices.update_prices", "uvicorn.workers", "fastapi.testclient", "starlette.testclient"})
 
 # Who may, what, and why.
 ALLOWED: Mapping[str, Mapping[str, str]] = {
@@ -63,6 +64,9 @@ ALLOWED: Mapping[str, Mapping[str, str]] = {
     "server/run.py": {"socket": "the gateway listens", "create_server": "the same"},
     "simulate/server.py": {"socket": "the simulator listens", "create_server": "the same"},
     "spending/catalogue.py": {"subprocess": "this Python compiles the price list, which it has on disk, beside"},
+    "store/audit_file.py": {"logging.handlers": "the system's log, at a socket of this machine"},
+    "vault/asking.py": {"ssl": "the certificate of the server that keeps the root key, when one is given"},
+    "vault/memory.py": {"ctypes": "prctl: nobody else looks into this process"},
     "vault/keychain.py": {"import_module": "keyring, when it is needed"},
     "__init__.py": {"import_module": "Ownkey, when it is needed"},
     "wires/wire.py": {"import_module": "the wires of the table"},

@@ -7,6 +7,9 @@ import time
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from typing import Any
+
+from msgspec import UNSET, UnsetType
 
 from ownkey.talk.errors import InvalidRequest
 from ownkey.talk.secret import clean
@@ -57,3 +60,13 @@ def models_text(models: Sequence[str]) -> str | None:
             "Models are named as the provider names them, `*` for any letters: `gpt-4o*,o3`.", param="models"
         )
     return " ".join(dict.fromkeys(patterns)) or None
+
+
+def columns_of(*, expires: str | UnsetType | None, models: Sequence[str] | UnsetType | None) -> dict[str, Any]:
+    """What is given of these terms, as it is kept. Raises InvalidRequest."""
+    given: dict[str, Any] = {}
+    if expires is not UNSET:
+        given["expires_at_ms"] = None if expires is None else expiry_ms(expires)
+    if models is not UNSET:
+        given["models"] = None if models is None else models_text(models)
+    return given

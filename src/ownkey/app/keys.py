@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from sqlalchemy.exc import IntegrityError
 
 from ownkey.app.budgets import BudgetBook
-from ownkey.app.key_terms import Amount, expiry_ms, label_of, models_text
+from ownkey.app.key_terms import Amount, columns_of, label_of
 from ownkey.app.standing import KeyView, Service, Standing, monthly, services, standing, views
 from ownkey.catalog.manifest import Provider
 from ownkey.catalog.shape import looks_like, told, whose
@@ -124,7 +124,7 @@ class KeyRing:
         label = label_of(label)
         origin, _ = locate(manifest, "models", self._house.store.choices.get(manifest.id))
         old = next((row for row in self._stored(manifest.id) if row.label == label), None)
-        given = _columns(expires=expires, models=models)
+        given = columns_of(expires=expires, models=models)
         if old is not None:
             self._limit(old, monthly_limit)
             self._changed(old, given)
@@ -157,7 +157,7 @@ class KeyRing:
         `*` for any letters. `monthly_limit`: in dollars, a budget of its own. Raises InvalidRequest.
         """
         row = self._one(provider, label)
-        columns = _columns(expires=expires, models=models)
+        columns = columns_of(expires=expires, models=models)
         if rename is not None:
             columns["label"] = label_of(rename)
         self._limit(row, monthly_limit)
@@ -373,15 +373,6 @@ class KeyRing:
         name = f"key {row.provider}/{row.label}"
         name = there.name if there else name if name not in taken else f"key {row.id}"
         book.set(name, limit=amount, per="month", key=row.id)
-
-
-def _columns(*, expires: str | UnsetType | None, models: Sequence[str] | UnsetType | None) -> dict[str, Any]:
-    given: dict[str, Any] = {}
-    if expires is not UNSET:
-        given["expires_at_ms"] = None if expires is None else expiry_ms(expires)
-    if models is not UNSET:
-        given["models"] = None if models is None else models_text(models)
-    return given
 
 
 @asynccontextmanager
