@@ -13,7 +13,7 @@ from ownkey.catalog.facts import embedding_wire_of, wire_of
 from ownkey.catalog.load import Catalogue
 from ownkey.catalog.manifest import Model, Provider, embeds
 from ownkey.catalog.read import Problem, read_manifest
-from ownkey.spending.catalogue import Prices
+from ownkey.spending.catalogue import Listing, Prices
 from ownkey.spending.compile import compiled
 from ownkey.talk.errors import BadConfiguration, InvalidRequest
 from ownkey.wires.wire import TABLE, spoken
@@ -102,7 +102,7 @@ def test_every_model_says_what_it_does_and_the_default_is_one_that_chats(provide
 
 def test_prices_are_named_as_the_price_catalogue_names_them_and_it_knows_what_the_default_costs() -> None:
     file, now = compiled(), datetime.now(UTC)
-    prices = Prices(file)
+    prices = Prices(Listing(file, "shipped"))
     for provider in GALLERY.values():
         if provider.prices is None:
             continue
