@@ -273,8 +273,9 @@ def test_what_goes_with_a_prompt_is_counted(served: Gateway, more: Any) -> None:
 
 def test_several_answers_at_once_each_have_the_window_for_themselves(served: Gateway) -> None:
     (one,) = told(served, {"request": ASKED | {"n": 4, "max_tokens": 100}})["quotes"]
-    assert one["context_left"] == 128_000 - 15 - 100
-    assert Decimal(one["expected_usd"]) > 4 * 100 * Decimal("0.000009")
+    each = one["output_tokens"]["expected"]
+    assert one["context_left"] == 128_000 - 15 - each
+    assert Decimal(one["expected_usd"]) > 4 * each * Decimal("0.000009")
 
 
 @pytest.mark.row("B11")
