@@ -149,7 +149,14 @@ def _parquet(path: Path, columns: Sequence[str], rows: Iterable[dict[str, Any]])
 def _arrow_type(arrow: Any, name: str) -> Any:
     if name in ("stream", "priced"):
         return arrow.bool_()
-    whole = name.endswith(("_nano", "_tokens", "_ms")) or name in ("attempt", "status", "calls", "failed", "unpriced", "runs")
+    whole = name.endswith(("_nano", "_tokens", "_ms")) or name in (
+        "attempt",
+        "status",
+        "calls",
+        "failed",
+        "unpriced",
+        "runs",
+    )
     return arrow.int64() if whole else arrow.string()
 
 
