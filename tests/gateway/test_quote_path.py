@@ -395,7 +395,7 @@ def test_a_quote_of_a_megabyte_keeps_nobody_waiting(served: Gateway) -> None:
         assert [one["error"] for one in answer.json["quotes"]] == [None] * 10
         assert answer.json["quotes"][0]["input_tokens"]["exact"]
     # The least is what it takes; what else the machine does is in the others.
-    assert longest[0] < 20
+    assert longest[0] < 30
 
 
 def test_a_text_is_counted_once_for_all_models_of_a_vocabulary(served: Gateway) -> None:

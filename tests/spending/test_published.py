@@ -47,9 +47,9 @@ def test_what_genai_prices_publishes_is_read_as_what_it_ships() -> None:
 
 def test_a_whole_catalogue_is_read_in_a_second(prices: Prices) -> None:
     data = published()
-    begun = time.process_time()
+    begun = time.thread_time()
     read(data)
-    assert time.process_time() - begun < 1
+    assert time.thread_time() - begun < 1
 
 
 @pytest.mark.parametrize(
@@ -106,12 +106,12 @@ def test_B10_a_price_that_is_none_is_refused_with_all_that_came_with_it(price: s
     ids=lambda data: data[:40].decode("latin-1"),
 )
 def test_P11_what_is_no_catalogue_is_refused_in_one_sentence(data: bytes) -> None:
-    begun = time.process_time()
+    begun = time.thread_time()
     with pytest.raises(InvalidRequest, match=r"^These prices cannot be taken: ") as refused:
         read(data)
     assert len(str(refused.value)) < 500
     assert "\n" not in str(refused.value)
-    assert time.process_time() - begun < 2
+    assert time.thread_time() - begun < 2
 
 
 def nested(depth: int) -> dict[str, Any]:
@@ -138,14 +138,14 @@ def test_a_rule_that_could_take_long_to_compare_is_refused(match: dict[str, Any]
 
 def test_the_longest_name_is_compared_with_every_rule_in_a_moment() -> None:
     listing = Listing(read(published()), "new")
-    begun = time.process_time()
+    begun = time.thread_time()
     for name in ("a" * 256, "gpt-" * 64, "1" * 256, "-tts" * 64):
         for place in listing.sellers:
             found = listing.seller(place)
             assert found is not None
             for listed in found.models:
                 matches(listed.match, name)
-    assert time.process_time() - begun < 5
+    assert time.thread_time() - begun < 5
 
 
 def test_nothing_changes_where_nothing_did(prices: Prices) -> None:

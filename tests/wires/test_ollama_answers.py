@@ -172,9 +172,9 @@ def test_arguments_that_are_text_stay_as_they_are() -> None:
 def test_a_long_line_takes_time_in_proportion_to_its_length() -> None:
     def read_in_pieces(length: int) -> float:
         body = whole(message={"content": "a" * length}) + b"\n"
-        start = time.process_time()
+        start = time.thread_time()
         assert len(collect(read(body, 1024)).text) == length
-        return time.process_time() - start
+        return time.thread_time() - start
 
     read_in_pieces(1 << 16)
     short, long = read_in_pieces(1 << 20), read_in_pieces(1 << 23)

@@ -111,31 +111,31 @@ def test_U07_an_event_of_over_10_000_lines_is_refused() -> None:
 def test_U07_text_that_is_no_stream_is_kept_up_to_1_MiB_in_time_in_proportion() -> None:
     splitter = Splitter()
     block = b"{\n\n" * 10_000
-    began = time.process_time()
+    began = time.thread_time()
     for _ in range(PLAIN_BYTES // 20_000):
         splitter.feed(block)
     with pytest.raises(UnexpectedResponse):
         splitter.feed(block)
-    assert time.process_time() - began < 5
+    assert time.thread_time() - began < 5
     assert len(splitter.rest) <= PLAIN_BYTES + 2
 
 
 def test_U07_one_byte_at_a_time_takes_time_in_proportion() -> None:
     stream = b"data: " + b"x" * 300_000
     splitter = Splitter()
-    began = time.process_time()
+    began = time.thread_time()
     for at in range(len(stream)):
         splitter.feed(stream[at : at + 1])
-    assert time.process_time() - began < 5
+    assert time.thread_time() - began < 5
 
 
 def cpu_s(size: int) -> float:
     """For one event of that size, fed in pieces as a socket gives them."""
     stream = b"data: " + b"x" * size + b"\n\n"
     pieces = [stream[at : at + 4096] for at in range(0, len(stream), 4096)]
-    began = time.process_time()
+    began = time.thread_time()
     assert sum(map(len, fed(*pieces))) == size
-    return time.process_time() - began
+    return time.thread_time() - began
 
 
 def test_U07_a_large_event_takes_time_in_proportion() -> None:
