@@ -15,7 +15,6 @@ from browsing import SIGN_IN, Browser, signed_in
 from house import COMMAND, Gateway, Simulator, environment, gateway, library
 from ownkey.app.signing import SignIn
 from ownkey.server.api.service import PARTS
-from ownkey.server.doors import PAGE_HEADERS
 
 SESSION = "/api/byok/sessions/current"
 BUDGET = "/api/byok/budgets/one"
@@ -160,13 +159,22 @@ def test_behind_tls_the_cookie_is_bound_to_the_host_and_the_origin_is_the_public
         assert browser.get(SESSION, host="elsewhere.example.com").status == 421
 
 
-def test_W08_nobody_frames_a_page_and_nothing_in_one_is_run_that_is_not_its_own_file() -> None:
-    said = dict(PAGE_HEADERS)
-    policy = {part.split()[0]: part.split()[1:] for part in said[b"content-security-policy"].decode().split(";")}
-    assert policy["frame-ancestors"] == policy["default-src"] == policy["base-uri"] == ["'none'"]
-    assert policy["script-src"] == policy["style-src"] == policy["connect-src"] == ["'self'"]
-    assert policy["img-src"] == ["'self'", "data:"]
-    assert said[b"x-frame-options"] == b"DENY"
+def test_W08_no_answer_may_be_framed_taken_for_a_page_or_read_by_another_site(browser: Browser) -> None:
+    answers = [
+        browser.get(SESSION),
+        browser.get(SESSION, cookie=None),
+        browser.get("/api/nowhere"),
+        browser.post(f"{SIGN_IN}/link", {"link": "ol-nothing"}),
+        browser.get("/api/openapi.json"),
+    ]
+    assert [answer.status for answer in answers] == [200, 401, 404, 404, 200]
+    for answer in answers:
+        parts = answer.headers["content-security-policy"].split("; ")
+        assert {"default-src 'none'", "frame-ancestors 'none'", "base-uri 'none'", "form-action 'none'"} == set(parts)
+        assert answer.headers["x-frame-options"] == "DENY"
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        assert answer.headers["cross-origin-resource-policy"] == "same-origin"
+        assert answer.headers["cache-control"] == "no-store"
 
 
 @pytest.mark.parametrize("name", ["key", "token", "access_token", "api_key"])

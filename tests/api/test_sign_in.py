@@ -14,7 +14,7 @@ import pyotp
 import pytest
 
 from browsing import PASSWORD, SIGN_IN, Browser, signed_in, with_password
-from house import Answer, Gateway, Simulator, gateway, library
+from house import Answer, Gateway, Simulator, gateway, library, run
 from ownkey.app.signing import FRESH_MS, IDLE_MS, LONGEST_MS, MOST_TRIES, SignIn
 from ownkey.talk.errors import Overloaded
 from ownkey.vault import login
@@ -45,11 +45,9 @@ def enter(gateway: Gateway, email: str, password: str = PASSWORD) -> Answer:
     return Browser(gateway).post(f"{SIGN_IN}/password", {"email": email, "password": password})
 
 
-def test_the_link_that_serve_prints_signs_in_once(simulator: Simulator, tmp_path: Any) -> None:
+def test_what_the_command_prints_signs_in_once(simulator: Simulator, tmp_path: Any) -> None:
     with gateway(tmp_path / "home", simulator) as running:
-        assert running.process.stdout is not None
-        lines = iter(running.process.stdout.readline, "")
-        link = next(found[1] for line in lines if (found := re.search(r"/#link=(ol-[\w-]{43})$", line.strip())))
+        link = run(running.env, "users", "sign-in").stdout.strip()
         browser = Browser(running)
         entered = browser.post(f"{SIGN_IN}/link", {"link": link})
         assert (entered.status, entered.json["user"]["role"]) == (200, "owner")

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ownkey.spending.tokens import Tokens, count_chat, count_text, image_tokens
+from ownkey.spending.tokens import ANSWER_TOKENS, MESSAGE_TOKENS, Tokens, count_chat, image_tokens
 from ownkey.spending.vocabulary import PIECE, pieces, vocabulary_of
 from ownkey.talk.chat import Chat, Image, Message, Text, Tool, user
 from ownkey.wires.wire import Door, wire
@@ -21,6 +21,14 @@ from recordings import ABSENT, Record, records
 
 # One whose text holds what the vocabulary takes for a mark of its own.
 OTHERWISE = {"51634be58c21151e"}
+
+
+FRAME = MESSAGE_TOKENS + ANSWER_TOKENS
+"""What one message takes beside its text."""
+
+
+def said(text: str, model: str) -> Tokens:
+    return count_chat(Chat((user(text),)), model)
 
 
 def plain_chats() -> list[Record]:
@@ -52,10 +60,10 @@ def test_each_provider_is_counted_in_its_own_way() -> None:
     assert vocabulary_of("gpt-4o-2024-08-06") == vocabulary_of("openai/gpt-5-mini") == "o200k_base"
     assert vocabulary_of("gpt-4-turbo") == vocabulary_of("gpt-3.5-turbo") == "cl100k_base"
     assert vocabulary_of("claude-sonnet-4-5") is vocabulary_of("gemini-2.5-flash") is vocabulary_of("gpt-40") is None
-    assert count_text("hello world", "gpt-4o") == Tokens(2, 2, 2, "counted")
-    other = count_text("hello world", "claude-sonnet-4-5")
+    assert said("hello world", "gpt-4o") == Tokens(FRAME + 2, FRAME + 2, FRAME + 2, "counted")
+    other = said("hello world", "claude-sonnet-4-5")
     assert other.how == "estimated"
-    assert other.low <= 2 <= other.high
+    assert other.low <= FRAME + 2 <= other.high
 
 
 def test_tools_and_pictures_make_it_an_estimate_that_says_so() -> None:
@@ -96,8 +104,9 @@ def test_a_long_text_is_counted_in_pieces_as_it_is_in_one(model: str) -> None:
         "word ",
     ):
         text = unit * (150_000 // len(unit))
-        assert count_text(text, model).expected == len(encoding(name).encode_ordinary(text))
-    assert count_text("word " * 300_000, model) == Tokens(300_001, 300_001, 300_001, "counted")
+        assert said(text, model).expected == FRAME + len(encoding(name).encode_ordinary(text))
+    most = FRAME + 300_001
+    assert said("word " * 300_000, model) == Tokens(most, most, most, "counted")
 
 
 @given(
@@ -109,7 +118,8 @@ def test_wherever_a_text_is_cut_its_tokens_are_the_same(text: str, model: str) -
     filler = "a b" * (PIECE // 3)
     cut = list(pieces(filler + text + filler))
     assert "".join(cut) == filler + text + filler
-    assert sum(count_text(piece, model).expected for piece in cut) == count_text(filler + text + filler, model).expected
+    counted = sum(said(piece, model).expected - FRAME for piece in cut)
+    assert counted == said(filler + text + filler, model).expected - FRAME
 
 
 def png(width: int, height: int) -> str:

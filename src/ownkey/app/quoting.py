@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 MOST_MODELS = 50
 HISTORY_MS = 30 * DAY_MS
 
-Past = Mapping[tuple[str, str], UsageTotal]
-
 
 class Quotes(Struct, frozen=True):
     """One for each model, in the order in which they were asked for, and that of the current one."""

@@ -20,7 +20,6 @@ from ownkey.cli import (
     fernet,
     gallery,
     keys,
-    links,
     models,
     prices,
     providers,
@@ -88,7 +87,6 @@ app.add_typer(audit.app, name="audit")
 app.add_typer(tokens.app, name="tokens")
 app.add_typer(vault.app, name="vault")
 app.add_typer(users.app, name="users")
-users.app.command("link")(links.sign_in_link)
 app.command()(simulate.simulate)
 app.command()(doctor.doctor)
 

@@ -6,6 +6,7 @@ from typing import cast
 
 import typer
 
+from ownkey.app.signing import SignIn
 from ownkey.cli.show import JsonOption, opened, print_json, print_table, when
 from ownkey.store.people import Role, User
 
@@ -72,7 +73,16 @@ def invite_user(who: str = _WhoArgument) -> None:
     """Make a new invitation, by which somebody chooses a password; earlier ones are good no more."""
     with opened() as ownkey:
         typer.echo(ownkey.people.invite(who).reveal().decode("ascii"))
-        typer.echo("It is good once and for a week.", err=True)
+        typer.echo("It is good once and for a week: POST /api/byok/sign-in/invitation takes it.", err=True)
+
+
+@app.command("sign-in")
+def sign_in(who: str = typer.Argument("owner", help="Their id or e-mail address; yours unless said.")) -> None:
+    """Make what signs a browser in once, within 15 minutes: for who has the terminal."""
+    with opened() as ownkey:
+        user = ownkey.people.get(who)
+        typer.echo(SignIn(ownkey.house).link(user.id).reveal().decode("ascii"))
+        typer.echo("It is good once, within 15 minutes: POST /api/byok/sign-in/link takes it as `link`.", err=True)
 
 
 @app.command("suspend")

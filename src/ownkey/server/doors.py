@@ -33,16 +33,6 @@ API_HEADERS: tuple[Header, ...] = (
 )
 """What every answer of the API carries: it is data, and no page of anybody's."""
 
-PAGE_HEADERS: tuple[Header, ...] = (
-    (
-        b"content-security-policy",
-        b"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
-        b"connect-src 'self'; manifest-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'",
-    ),
-    *API_HEADERS[1:],
-)
-"""What the page and its parts carry: nothing comes from elsewhere, and nothing in it is run but its own files."""
-
 
 class Principal(Struct, frozen=True):
     """Whoever asks, and may go on. `owner` is whose things are meant; `name` what paths call that person.

@@ -68,8 +68,7 @@ def run(settings: Settings, *, announce: Callable[[str], None], command: str = "
     server = _Server(config, AlertBox(house, OWNER).run)
     _stop_quietly(server)
     with contextlib.closing(listener):
-        link = site.doors.sign_in.link().reveal().decode("ascii")
-        announce(_welcome(settings, listener.getsockname()[1], command, link))
+        announce(_welcome(settings.host, listener.getsockname()[1], command))
         try:
             server.run(sockets=[listener])
         finally:
@@ -170,13 +169,9 @@ def _check_reach(settings: Settings) -> None:
         )
 
 
-def _welcome(settings: Settings, port: int, command: str, link: str) -> str:
-    here = f"http://{_bracketed(settings.host)}:{port}"
-    root, base = settings.public_url or here, f"{here}/v1"
+def _welcome(host: str, port: int, command: str) -> str:
+    base = f"http://{_bracketed(host)}:{port}/v1"
     return f"""Ownkey answers at {base}
-
-Open it in a browser; the link is good once, for 15 minutes:
-  {root}/#link={link}
 
 Try it now, with no key: the demo answers.
   curl {base}/chat/completions -H 'Content-Type: application/json' \\

@@ -71,10 +71,6 @@ class _Of(Struct, frozen=True):
         return found
 
 
-def count_text(text: str, model: str) -> Tokens:
-    return _count(text, vocabulary_of(model))
-
-
 def count_chat(chat: Chat, model: str, known: Known | None = None) -> Tokens:
     """The input of a chat. Only plain messages of a known vocabulary are counted; tools, pictures and files, whose
     rendering is the provider's own, make it an estimate. `known`: kept between models, so that each text is counted

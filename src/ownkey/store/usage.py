@@ -59,15 +59,6 @@ class UsageTotal(Struct, frozen=True):
         return None if self.runs == 0 or self.unpriced else self.cost_nano // self.runs
 
 
-class Past(Struct, frozen=True):
-    """What runs like this one took: how many they were, and the sums of their tokens."""
-
-    calls: int
-    input_tokens: int
-    output_tokens: int
-    cached_tokens: int
-
-
 class Usage:
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -99,14 +90,6 @@ class Usage:
             time = "hour" if "hour" in by else "day"
             return sorted(totals, key=lambda one: (one.group[time], -one.cost_nano))
         return sorted(totals, key=lambda one: (-one.cost_nano, *map(str, one.group.values())))
-
-    def past(self, since_ms: int, **where: str) -> Past | None:
-        """Answers since then of runs that agree in this; None where there are none."""
-        totals = self.totals((), since_ms=since_ms, where=where)
-        if not totals or totals[0].calls == totals[0].failed:
-            return None
-        one = totals[0]
-        return Past(one.calls - one.failed, one.input_tokens, one.output_tokens, one.cached_tokens)
 
 
 def _spans(since_ms: int, until_ms: int, closed_ms: int, *, hourly: bool) -> Iterable[tuple[Table, int, int]]:

@@ -18,7 +18,7 @@ Given = Annotated[str, Field(min_length=1, max_length=1000)]
 
 
 class LinkForm(Form):
-    """`link` is what stands after `#link=` in the address that `ownkey serve` prints."""
+    """`link` is what `ownkey users sign-in` prints."""
 
     link: Given
 
