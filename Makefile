@@ -4,7 +4,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test lint soak bench docs lock clean
+.PHONY: run test lint soak bench docs wheel lock clean
 
 run:
 	@$(PYTHON) tools/prepare.py run
@@ -37,6 +37,11 @@ docs:
 	@$(PYTHON) tools/prepare.py test
 	@$(BIN)/python tools/write_docs.py
 	@PYTHONPATH=src:tests $(BIN)/python tests/matrix.py
+
+# The same bytes wherever it is run, unless SOURCE_DATE_EPOCH says otherwise; into dist/.
+wheel:
+	@$(PYTHON) tools/prepare.py run
+	@$(BIN)/python -m hatchling build --target wheel
 
 lock:
 	uv pip compile --universal --generate-hashes --no-header --group build pyproject.toml -o requirements.lock

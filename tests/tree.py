@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,14 @@ _LEFT_OUT = {".git", *(line.rstrip("/") for line in (ROOT / ".gitignore").read_t
 def files(*suffixes: str, under: str = ".") -> list[Path]:
     """Every file with one of these endings (any, where none is named) that is not left out of the repository."""
     return sorted(path for path in _walk(ROOT / under) if not suffixes or path.suffix in suffixes)
+
+
+def tracked() -> list[Path]:
+    """Every file that git has; where there is no repository, as in an archive, every one that is not left out."""
+    if not (ROOT / ".git").exists():
+        return files()
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True).stdout
+    return sorted(path for name in listed.decode().split("\0") if name and (path := ROOT / name).is_file())
 
 
 def parsed(*folders: str) -> Iterator[tuple[str, ast.Module]]:
