@@ -19,6 +19,7 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 ROOT = Path(__file__).resolve().parent.parent
 FILE = "ownkey.cdx.json"
+FROM_PROJECT = "ownkey (pyproject.toml)"
 
 
 class Locked(NamedTuple):
@@ -44,23 +45,26 @@ class Hook(BuildHookInterface[Any]):
             self._folder.cleanup()
 
 
-def locked(root: Path = ROOT, file: str = "requirements.lock") -> dict[str, Locked]:
-    """Every distribution that a lock of uv's names."""
-    found: dict[str, Locked] = {}
+def locked(root: Path = ROOT, file: str = "requirements.lock") -> list[Locked]:
+    """Every line of a lock of uv's, as it stands there: one name may have a version for each of two markers."""
+    found: list[Locked] = []
     for block in re.split(r"\n(?=\S)", (root / file).read_text("utf-8").strip()):
-        name, version, marker = _match(r"([a-z0-9-]+)==([\w.!+]+)(?: ; ([^\\]+?))? \\", block)
-        notes = block[block.index("# via") + len("# via") :].splitlines()
+        line = re.match(r"([a-z0-9-]+)==([\w.!+]+)(?: ; ([^\\]+?))? \\\n", block)
+        if line is None:
+            raise ValueError(f"{file} has a line that is not understood: {block.splitlines()[0]}")
+        notes = block.partition("# via")[2].splitlines()
+        hashes = tuple(re.findall(r"--hash=sha256:([0-9a-f]{64})", block))
         via = tuple(note.strip("# ") for note in notes if note.strip("# "))
-        found[name] = Locked(name, version, marker or "", tuple(re.findall(r"--hash=sha256:([0-9a-f]{64})", block)), via)
+        found.append(Locked(line[1], line[2], line[3] or "", hashes, via))
     return found
 
 
-def to_run(lock: dict[str, Locked]) -> set[str]:
-    """The names in a lock that running needs: what the project asks for, and what that asks for in turn."""
-    needed = {one.name for one in lock.values() if "ownkey (pyproject.toml)" in one.via}
-    while more := {one.name for one in lock.values() if needed & set(one.via)} - needed:
+def to_run(lock: list[Locked]) -> list[Locked]:
+    """What of a lock running needs: what the project asks for, and what that asks for in turn."""
+    needed = {one.name for one in lock if FROM_PROJECT in one.via}
+    while more := {one.name for one in lock if needed & set(one.via)} - needed:
         needed |= more
-    return needed
+    return sorted(one for one in lock if one.name in needed)
 
 
 def licences(root: Path = ROOT) -> dict[str, str]:
@@ -73,24 +77,19 @@ def licences(root: Path = ROOT) -> dict[str, str]:
 def sbom(root: Path = ROOT) -> str:
     """The document, for the project in this folder."""
     project = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))["project"]
-    lock, under = locked(root), licences(root)
-    names = sorted(to_run(lock))
+    under, parts = licences(root), to_run(locked(root))
     own = _component("ownkey", project["version"], project["license"]) | {"description": project["description"]}
-    wanted = {name: [one for one in names if name in lock[one].via] for name in names}
-    direct = [one for one in names if "ownkey (pyproject.toml)" in lock[one].via]
-    parts = [_component(name, lock[name].version, under[name], lock[name].marker) for name in names]
+    wanted = {one.name: [_purl(part.name, part.version) for part in parts if one.name in part.via] for one in parts}
+    direct = [_purl(part.name, part.version) for part in parts if FROM_PROJECT in part.via]
     document: dict[str, Any] = {
         "bomFormat": "CycloneDX",
         "specVersion": "1.7",
         "version": 1,
         "metadata": {"component": own},
-        "components": parts,
+        "components": [_component(one.name, one.version, under[one.name], one.marker) for one in parts],
         "dependencies": [
-            {"ref": own["bom-ref"], "dependsOn": [_purl(one, lock[one].version) for one in direct]},
-            *(
-                {"ref": _purl(name, lock[name].version), "dependsOn": [_purl(one, lock[one].version) for one in ones]}
-                for name, ones in wanted.items()
-            ),
+            {"ref": own["bom-ref"], "dependsOn": direct},
+            *({"ref": _purl(one.name, one.version), "dependsOn": wanted[one.name]} for one in parts),
         ],
     }
     number = uuid.uuid5(uuid.NAMESPACE_URL, json.dumps(document, sort_keys=True))
@@ -106,13 +105,6 @@ def _component(name: str, version: str, licence: str, marker: str = "") -> dict[
 
 def _purl(name: str, version: str) -> str:
     return f"pkg:pypi/{name}@{version}"
-
-
-def _match(pattern: str, text: str) -> tuple[str, ...]:
-    found = re.match(pattern, text)
-    if found is None:
-        raise ValueError(f"the lock has a line that is not understood: {text.splitlines()[0]}")
-    return found.groups()
 
 
 if __name__ == "__main__":
