@@ -59,6 +59,7 @@ def test_every_kind_reads_from_the_environment(tmp_path: Path) -> None:
             "OWNKEY_HOME": str(tmp_path),
             "OWNKEY_ALLOW_PRIVATE_HOSTS": "127.0.0.1:11434, [0:0::1]:8080,Box.Lan:80",
             "OWNKEY_FALLBACK": "openai/gpt-5-mini, openrouter/meta/llama",
+            "OWNKEY_WIRES": "acme, bolt",
             "OWNKEY_RETRY_DELAY_S": "0.25",
             "OWNKEY_KEYCHAIN": "off",
             "OWNKEY_LOG_LEVEL": "debug",
@@ -67,6 +68,7 @@ def test_every_kind_reads_from_the_environment(tmp_path: Path) -> None:
     )
     assert settings.allow_private_hosts == {("127.0.0.1", 11434), ("::1", 8080), ("box.lan", 80)}
     assert settings.fallback == ("openai/gpt-5-mini", "openrouter/meta/llama")
+    assert settings.wires == ("acme", "bolt")
     assert (settings.retry_delay_s, settings.keychain, settings.log_level) == (0.25, False, "debug")
     assert settings.master_key_file == tmp_path / "key"
 
@@ -92,6 +94,8 @@ def test_lists_read_alike_from_file_and_from_code(config: Path) -> None:
         ("OWNKEY_KEYCHAIN", "perhaps"),
         ("OWNKEY_LOG_LEVEL", "loud"),
         ("OWNKEY_FALLBACK", "openai"),
+        ("OWNKEY_WIRES", "ownkey_acme:Acme"),
+        ("OWNKEY_WIRES", "../acme"),
         ("OWNKEY_ALLOW_PRIVATE_HOSTS", "127.0.0.1"),
         ("OWNKEY_ALLOW_PRIVATE_HOSTS", "::1:80"),
         ("OWNKEY_ALLOW_PRIVATE_HOSTS", "user@host:80"),

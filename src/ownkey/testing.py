@@ -8,6 +8,7 @@ class TestAcme(WireConformance):
 
 class TestAcmeAtItsAddress(ProviderConformance):
     manifest = Path("acme.toml")
+    wires = ["acme"]
     key = os.environ["ACME_API_KEY"]
 
 class TestThisSystemsKeychain(KeychainConformance):
@@ -34,7 +35,7 @@ from ownkey.talk.chat import Chat, Message, Text, Tool, ToolCall, ToolResult, sy
 from ownkey.talk.errors import OwnkeyError, ProviderError
 from ownkey.talk.reply import Event, Reply, collect
 from ownkey.vault.keychain import Backend, Keychain, backend
-from ownkey.wires.wire import WIRE_NAMES, Wire, wire
+from ownkey.wires.wire import Wire, wire, wire_names
 
 _TOOL = Tool("look", "Looks something up.", {"type": "object", "properties": {"what": {"type": "string"}}})
 _CALL = ToolCall("call_1", "look", '{"what":"it"}')
@@ -122,12 +123,14 @@ class WireConformance:
 class ProviderConformance:
     """`ownkey providers check` as tests: a provider's file against its real address.
 
-    `key` is kept nowhere; `model` is the provider's default where none is named. Where the price of the model is not
-    known, `price_accepted` says that it may be asked all the same.
+    `key` is kept nowhere; `wires` names the wires of other packages that the file needs; `model` is the provider's
+    default where none is named. Where the price of the model is not known, `price_accepted` says that it may be asked
+    all the same.
     """
 
     manifest: ClassVar[Path]
     key: ClassVar[str | None] = None
+    wires: ClassVar[Sequence[str]] = ()
     model: ClassVar[str | None] = None
     price_accepted: ClassVar[bool] = False
 
@@ -163,10 +166,12 @@ class ProviderConformance:
 
     async def _find(self, name: str) -> Finding:
         data = self.manifest.read_bytes()
-        found = read_manifest(data, self.manifest.name, wires=WIRE_NAMES)
+        found = read_manifest(data, self.manifest.name, wires=wire_names(self.wires))
         assert not isinstance(found, Problem), str(found)
         with tempfile.TemporaryDirectory(prefix="ownkey-conformance-") as home:
-            async with Ownkey(home, keychain=False, database_url=f"sqlite:///{home}/ownkey.db") as ownkey:
+            async with Ownkey(
+                home, keychain=False, database_url=f"sqlite:///{home}/ownkey.db", wires=self.wires
+            ) as ownkey:
                 ownkey.providers.add(data, self.manifest.name)
                 if self.key is not None:
                     ownkey.keys.set(found.id, self.key)

@@ -78,7 +78,7 @@ def test_a_wire_of_another_package_is_spoken_by_its_entry_point(tmp_path: Path, 
     (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: ownkey-acme\nVersion: 1\n")
     (metadata / "entry_points.txt").write_text("[ownkey.wires]\nacme = ownkey_acme:Acme\n")
     home = tmp_path / "home"
-    env = environment(home, OWNKEY_ALLOW_PRIVATE_HOSTS=f"127.0.0.1:{simulator.port}")
+    env = environment(home, OWNKEY_ALLOW_PRIVATE_HOSTS=f"127.0.0.1:{simulator.port}", OWNKEY_WIRES="acme")
     env["PYTHONPATH"] += f":{place}"
     text = f'id = "acme"\nname = "Acme"\nkind = "local"\nwire = "acme"\nbase_url = "{simulator.url}/v1"\n'
     done = run(env, "providers", "add", "-", given=text)

@@ -74,7 +74,9 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("at-home") / "home"
 
 
-def told(tmp_path: Path, home: Path, folder: Path, how: tuple[str, ...], arguments: tuple[str, ...], watch: bool) -> str:
+def told(
+    tmp_path: Path, home: Path, folder: Path, how: tuple[str, ...], arguments: tuple[str, ...], watch: bool
+) -> str:
     """What was loaded or opened there while the command ran."""
     hostile, opened, site = tmp_path / "hostile", tmp_path / "opened", tmp_path / "watch"
     site.mkdir(exist_ok=True)

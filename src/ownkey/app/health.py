@@ -44,6 +44,7 @@ def examine(house: House, owner: str) -> Iterator[Finding]:
     yield _vault(house)
     yield _audit(house)
     yield from _provider_files(house)
+    yield from _wires(house)
     yield from _prices(house, owner)
     yield from _keys(house, owner)
 
@@ -87,6 +88,15 @@ def _provider_files(house: House) -> Iterator[Finding]:
     for problem in house.catalogue.problems:
         yield Finding("provider file", "wrong", str(problem))
     yield Finding("providers", "ok", f"{count} known")
+
+
+def _wires(house: House) -> Iterator[Finding]:
+    """Those of other packages: their code runs where keys are."""
+    for name in house.settings.wires:
+        if name in house.wires:
+            yield Finding("wires", "ok", f"{name}, of another package, as OWNKEY_WIRES says")
+        else:
+            yield Finding("wires", "wrong", f"OWNKEY_WIRES names {name}, which no package brings")
 
 
 def _prices(house: House, owner: str) -> Iterator[Finding]:

@@ -28,7 +28,7 @@ from ownkey.transport import Deadlines, Transport
 from ownkey.transport.addresses import is_global, is_metadata, parse
 from ownkey.vault.tokens import Tokens
 from ownkey.vault.vault import Vault
-from ownkey.wires.wire import WIRE_NAMES
+from ownkey.wires.wire import wire_names
 
 OWNER = "owner"
 """The person whose machine it is."""
@@ -45,7 +45,8 @@ class House:
         self.store = Store.open(settings.database_url)
         # What a program that forgets to close has spent would stand in the book as a crash: assumed, in full.
         atexit.register(self.store.close)
-        self.catalogue = Catalogue(settings.home / "providers", wires=WIRE_NAMES)
+        self.wires = wire_names(settings.wires)
+        self.catalogue = Catalogue(settings.home / "providers", wires=self.wires)
         environment = EnvironmentKeys(OWNER, self.catalogue, self.store.choices)
         self.vault = Vault(self.store, settings, environment if settings.environment_keys else None)
         atexit.register(self.vault.notes.close)

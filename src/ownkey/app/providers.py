@@ -23,7 +23,6 @@ from ownkey.talk.money import Money
 from ownkey.talk.origin import Origin
 from ownkey.talk.reply import Usage
 from ownkey.vault.choice import in_service
-from ownkey.wires.wire import WIRE_NAMES
 
 if TYPE_CHECKING:
     from ownkey.app.house import House
@@ -76,7 +75,7 @@ class Providers:
 
         `file` is what it is called in an error. Raises InvalidRequest, naming line and key, and changes nothing.
         """
-        found = read_manifest(manifest, file, wires=WIRE_NAMES)
+        found = read_manifest(manifest, file, wires=self._house.wires)
         if isinstance(found, Problem):
             raise InvalidRequest(str(found), "Nothing was added. docs/providers.md has every key.", param=found.key)
         place = self._house.catalogue.place(found.id)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Iterable, Iterator, Mapping, Set
 from decimal import Decimal
 
 from ownkey.catalog.address import HEADER_VALUE, TEMPLATE, base_url_problem
@@ -45,7 +45,7 @@ def flaws(provider: Provider, wires: Set[str]) -> Iterator[Flaw]:
     if not provider.name.strip() or not provider.name.isprintable() or len(provider.name) > 100:
         yield "name", "must be 1 to 100 printable characters"
     if provider.wire not in wires or embeds(provider.wire):
-        yield "wire", f"must be one of: {', '.join(sorted(name for name in wires if not embeds(name)))}"
+        yield "wire", _one_of(name for name in wires if not embeds(name))
     yield from _speaks(provider, wires)
     yield from _address(provider)
     yield from _settings(provider)
@@ -72,13 +72,17 @@ def nano_usd_per_mtok(text: str) -> int:
     return int(Decimal(text) * NANO_PER_USD)
 
 
+def _one_of(wires: Iterable[str]) -> str:
+    return f"must be one of: {', '.join(sorted(wires))}; a wire of another package has to be named in OWNKEY_WIRES"
+
+
 def _speaks(provider: Provider, wires: Set[str]) -> Iterator[Flaw]:
     if provider.prefers is not None and provider.prefers not in (provider.wire, *provider.speaks):
         yield "prefers", "must be a wire that the provider speaks"
     for name, speech in provider.speaks.items():
         key = f"speaks.{name}"
         if name not in wires:
-            yield key, f"must be one of: {', '.join(sorted(wires))}"
+            yield key, _one_of(wires)
         if speech.root is not None and (not _PATH.fullmatch(speech.root) or not _ROOT.fullmatch(speech.root)):
             yield f"{key}.root", "must be a plain path that begins with a slash"
         yield from _paths(f"{key}.paths", speech.paths, provider)

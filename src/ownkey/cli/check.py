@@ -15,8 +15,9 @@ from ownkey.app.conformance import Conformance, Finding
 from ownkey.app.ownkey import Ownkey
 from ownkey.catalog.read import Problem, read_manifest
 from ownkey.cli.show import JsonOption, print_json, print_table, usd
+from ownkey.settings import load
 from ownkey.talk.errors import InvalidRequest
-from ownkey.wires.wire import WIRE_NAMES
+from ownkey.wires.wire import wire_names
 
 MAX_KEY = 8192
 
@@ -80,11 +81,12 @@ def _at(provider: str) -> Generator[tuple[Ownkey, str]]:
         data = path.read_bytes()
     except OSError as error:
         raise InvalidRequest(f"{provider} cannot be read: {error.strerror}.") from None
-    found = read_manifest(data, path.name, wires=WIRE_NAMES)
+    wires = load().wires
+    found = read_manifest(data, path.name, wires=wire_names(wires))
     if isinstance(found, Problem):
         raise InvalidRequest(str(found), "docs/providers.md has every key.", param=found.key)
     with tempfile.TemporaryDirectory(prefix="ownkey-check-") as home:
-        ownkey = Ownkey(home, keychain=False, database_url=f"sqlite:///{home}/ownkey.db")
+        ownkey = Ownkey(home, keychain=False, database_url=f"sqlite:///{home}/ownkey.db", wires=wires)
         try:
             ownkey.providers.add(data, path.name)
             if found.kind == "cloud":

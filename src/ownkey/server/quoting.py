@@ -18,7 +18,7 @@ from ownkey.server.exchange import Exchange
 from ownkey.server.guard import Head, check_body_is_json
 from ownkey.talk.errors import InvalidRequest, Overloaded
 from ownkey.vault.tokens import Caller
-from ownkey.wires.wire import WIRE_NAMES, Ask, Door, Named, wire
+from ownkey.wires.wire import Ask, Door, Named, wire
 
 DEFAULT = "openai-chat"
 MOST_WAITING = 32
@@ -61,7 +61,7 @@ def _told(house: House, caller: Caller, body: bytes, automation: str | None) -> 
         asked = msgspec.json.decode(body, type=QuoteAsk)
     except msgspec.MsgspecError as error:
         raise InvalidRequest(f"This is not a request for a quote: {error}.", _FORM) from None
-    door = wire(asked.wire) if asked.wire in WIRE_NAMES else None
+    door = wire(asked.wire) if asked.wire in house.wires else None
     if not isinstance(door, Door):
         raise InvalidRequest("No client speaks that wire here.", f"For example `{DEFAULT}`.", param="wire")
     ask = _ask(door, bytes(asked.request), asked.models)

@@ -52,6 +52,7 @@ class Settings(Struct, frozen=True, eq=False, kw_only=True):
     allow_private_hosts: frozenset[tuple[str, int]]
     fallback: tuple[str, ...]
     order: tuple[str, ...]
+    wires: tuple[str, ...]
     retries: int
     retry_delay_s: float
     retry_max_delay_s: float

@@ -17,6 +17,7 @@ Kind = Literal[
     "choice",
     "hosts",
     "targets",
+    "names",
     "addresses",
     "password",
     "origin",
@@ -141,6 +142,14 @@ TABLE: tuple[Setting, ...] = (
         "targets",
         ("gemini", "deepseek", "openai", "anthropic"),
         "Which providers `auto` asks first: `provider,…`; those with a key that are not named come after.",
+    ),
+    Setting(
+        "wires",
+        "OWNKEY_WIRES",
+        "names",
+        (),
+        "Wires of other packages that may be loaded: `name,…`. That they are installed is not enough, for their code "
+        "runs where keys are.",
     ),
     Setting("retries", "OWNKEY_RETRIES", "integer", 2, "How many more times one target is tried.", most=10),
     Setting("retry_delay_s", "OWNKEY_RETRY_DELAY_S", "number", 0.5, "Wait before the first retry.", most=60),

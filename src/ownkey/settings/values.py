@@ -98,6 +98,15 @@ def _targets(row: Setting, found: object) -> tuple[str, ...]:
     return tuple(items)
 
 
+def _names(row: Setting, found: object) -> tuple[str, ...]:
+    items = [
+        item for item in _items(found) if isinstance(item, str) and re.fullmatch(r"[a-z0-9][a-z0-9._-]{0,31}", item)
+    ]
+    if len(items) != len(_items(found)):
+        raise ValueError("is not a list of names")
+    return tuple(dict.fromkeys(items))
+
+
 def _addresses(row: Setting, found: object) -> tuple[str, ...]:
     items = [item for item in _items(found) if isinstance(item, str) and is_address(item)]
     if len(items) != len(_items(found)):
@@ -139,6 +148,7 @@ READ: dict[Kind, Callable[[Setting, object], object]] = {
     "choice": _choice,
     "hosts": _hosts,
     "targets": _targets,
+    "names": _names,
     "addresses": _addresses,
     "password": _password,
     "origin": _origin,

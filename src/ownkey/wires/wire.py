@@ -6,7 +6,7 @@ untouched where the two sides match. The table of wires is at the end.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Set
+from collections.abc import Callable, Collection, Mapping, Set
 from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Protocol, cast, runtime_checkable
@@ -238,31 +238,32 @@ ENTRY_POINTS = "ownkey.wires"
 _loaded: dict[str, Spoken] = {}
 
 
-class _Names(Set[str]):
-    """The names of all wires. Other packages are asked for what is not Ownkey's own only, since looking takes time."""
-
-    def __contains__(self, name: object) -> bool:
-        return name in TABLE or name in _others()
-
-    def __iter__(self) -> Iterator[str]:
-        return iter({**TABLE, **_others()})
-
-    def __len__(self) -> int:
-        return len({**TABLE, **_others()})
+WIRE_NAMES: Set[str] = frozenset(TABLE)
+"""Ownkey's own."""
 
 
-WIRE_NAMES: Set[str] = _Names()
+def wire_names(named: Collection[str]) -> Set[str]:
+    """Ownkey's own wires, and those of other packages that are installed and named: by the setting `wires`."""
+    return WIRE_NAMES | {name for name in (_others() if named else ()) if name in named}
 
 
 @cache
-def _others() -> Mapping[str, EntryPoint]:
+def _others() -> Mapping[str, EntryPoint | None]:
+    """What other packages bring; None where two bring the same name."""
     from importlib.metadata import entry_points  # a fiftieth of a second, which most programs need not spend
 
-    return {point.name: point for point in entry_points(group=ENTRY_POINTS) if point.name not in TABLE}
+    found: dict[str, EntryPoint | None] = {}
+    for point in entry_points(group=ENTRY_POINTS):
+        if point.name not in TABLE:
+            found[point.name] = None if found.get(point.name, point) != point else point
+    return found
 
 
 def spoken(name: str) -> Spoken:
-    """The wire of that name, loaded when it is first asked for. Raises BadConfiguration where there is none."""
+    """The wire of that name, loaded when it is first asked for. Raises BadConfiguration where there is none.
+
+    The name is one of `wire_names`: what nobody named must not be loaded.
+    """
     if name not in _loaded:
         _loaded[name] = _load(name)
     return _loaded[name]
@@ -279,8 +280,11 @@ def _load(name: str) -> Spoken:
         return cast("Callable[[], Spoken]", getattr(import_module(module), attribute))()
     if name not in _others():
         raise BadConfiguration(f"There is no wire named {name!r}.", f"Wires: {', '.join(sorted(WIRE_NAMES))}.")
+    point = _others()[name]
+    if point is None:
+        raise BadConfiguration(f"Two packages bring a wire named {name!r}.", "Remove one of them; neither is loaded.")
     try:
-        made: object = cast("Callable[[], object]", _others()[name].load())()
+        made: object = cast("Callable[[], object]", point.load())()
     except (ImportError, AttributeError, TypeError) as error:
         raise BadConfiguration(
             f"The wire {name!r} cannot be loaded: {type(error).__name__}.", "Look at the package that brings it."
