@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 from msgspec import Struct
 
-from ownkey.app import watching
+from ownkey.app import startup, watching
 from ownkey.app.alerting import now_ms
 from ownkey.app.keys import DEFAULT
 from ownkey.app.safe import SOURCES
@@ -39,6 +39,7 @@ def examine(house: House, owner: str) -> Iterator[Finding]:
     """Looks at one thing after the other; nothing is changed, and nobody is asked."""
     version = sys.version.split()[0]
     yield Finding("python", "ok", f"{version}, SQLite {sqlite3.sqlite_version}")
+    yield from _start()
     yield _home(house)
     yield from _database(house)
     yield _vault(house)
@@ -47,6 +48,17 @@ def examine(house: House, owner: str) -> Iterator[Finding]:
     yield from _wires(house)
     yield from _prices(house, owner)
     yield from _keys(house, owner)
+
+
+def _start() -> Iterator[Finding]:
+    """What runs before Ownkey does, in the process that opens keys."""
+    found = startup.unknown()
+    for path in found:
+        yield Finding(
+            "start", "look", f"{path} is run or read whenever Python starts; no installed package brought it so"
+        )
+    if not found:
+        yield Finding("start", "ok", "nothing runs before Ownkey but what installed packages brought")
 
 
 def _home(house: House) -> Finding:
