@@ -1,4 +1,4 @@
-"""`ownkey doctor` tells what runs whenever Python starts, where no package brought it: in an environment made for it."""
+"""`ownkey doctor` tells what runs whenever Python starts and came with no package: in an environment made for it."""
 
 from __future__ import annotations
 
