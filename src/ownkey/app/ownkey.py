@@ -16,6 +16,7 @@ from ownkey.app.alerting import AlertBox
 from ownkey.app.audit import AuditTrail
 from ownkey.app.budgets import BudgetBook
 from ownkey.app.choosing import Recommended, compare, recommend
+from ownkey.app.foreign.imports import Imports
 from ownkey.app.house import OWNER, House
 from ownkey.app.keys import KeyRing
 from ownkey.app.people import PeopleBook
@@ -70,6 +71,10 @@ class Ownkey:
     @cached_property
     def keys(self) -> KeyRing:
         return KeyRing(self.house, self.owner)
+
+    @cached_property
+    def imports(self) -> Imports:
+        return Imports(self.house, self.owner, at_this_machine=self.owner == OWNER)
 
     @cached_property
     def vault(self) -> Safe:
