@@ -16,7 +16,6 @@ from ownkey.app.alerting import AlertBox
 from ownkey.app.audit import AuditTrail
 from ownkey.app.budgets import BudgetBook
 from ownkey.app.choosing import Recommended, compare, recommend
-from ownkey.app.foreign.imports import Imports
 from ownkey.app.house import OWNER, House
 from ownkey.app.keys import KeyRing
 from ownkey.app.people import PeopleBook
@@ -42,6 +41,7 @@ from ownkey.wires.wire import Door, wire
 
 if TYPE_CHECKING:
     from ownkey.app.blocking import Blocking
+    from ownkey.app.foreign.imports import Imports
 
 Messages = str | Chat | Sequence[Message] | Sequence[Mapping[str, Any]]
 
@@ -74,6 +74,8 @@ class Ownkey:
 
     @cached_property
     def imports(self) -> Imports:
+        from ownkey.app.foreign.imports import Imports
+
         return Imports(self.house, self.owner, at_this_machine=self.owner == OWNER)
 
     @cached_property

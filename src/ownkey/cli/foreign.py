@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 from msgspec import to_builtins
 
-from ownkey.app.foreign.imports import Outcome
-from ownkey.app.foreign.plan import Preview, Row
-from ownkey.app.foreign.source import BESIDE, FORMS
+from ownkey.app.foreign.finding import BESIDE, FORMS
 from ownkey.app.ownkey import Ownkey
 from ownkey.cli.show import JsonOption, print_json, print_table
 from ownkey.talk.errors import InvalidRequest
+
+if TYPE_CHECKING:
+    from ownkey.app.foreign.imports import Outcome
+    from ownkey.app.foreign.plan import Preview, Row
 
 FileArgument = typer.Argument(help="A file of LiteLLM, LibreChat, llm, One API or New API, or a .env file.")
 FromOption = typer.Option(None, "--from", help=f"Whose it is, where that is not seen: {', '.join(FORMS)}.")

@@ -19,7 +19,7 @@ _ASSIGNED = re.compile(
     r"""[ \t]*(?:[ \t]#[^\r\n]*)?$""",
     re.MULTILINE | re.DOTALL,
 )
-_FIRST = re.compile(r"(?:\s*(?:#[^\n]*)?\n)*[ \t]*(?:export[ \t]+)?[A-Za-z_][A-Za-z0-9_]{0,99}[ \t]*=")
+_FIRST = re.compile(r"(?:export[ \t]+)?[A-Za-z_][A-Za-z0-9_]{0,99}[ \t]*=")
 _ESCAPES = {"n": "\n", "r": "\r", "t": "\t"}
 _REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]{0,99})\}|\$([A-Za-z_][A-Za-z0-9_]{0,99})")
 _KEY = "_API_KEY"
@@ -29,13 +29,15 @@ _ADDRESSES = ("_BASE_URL", "_API_BASE", "_API_BASE_URL", "_REVERSE_PROXY", "_PRO
 
 def is_env(text: str) -> bool:
     """Whether the first line that says anything is an assignment."""
-    return _FIRST.match(text) is not None
+    lines = map(str.strip, text.split("\n"))
+    first = next((line for line in lines if line and not line.startswith("#")), "")
+    return _FIRST.match(first) is not None
 
 
 def variables(text: str) -> dict[str, str]:
     """What each variable is, as a program that loads the file sees it. `${NAME}` stays where the file has no NAME."""
     found: dict[str, str] = {}
-    for assigned in _ASSIGNED.finditer(text):
+    for assigned in _ASSIGNED.finditer(text.replace("\r\n", "\n")):
         literal = assigned["single"] if assigned["single"] is not None else assigned["back"]
         if literal is not None:
             found[assigned["name"]] = literal

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Literal, cast
+from typing import Any, Literal, cast, get_args
 
 from msgspec import Struct, field
 from msgspec.structs import replace
@@ -12,6 +12,10 @@ from ownkey.talk.errors import InvalidRequest
 from ownkey.talk.secret import Secret, clean
 
 Form = Literal["litellm", "librechat", "llm", "one-api", "env"]
+
+FORMS: tuple[Form, ...] = get_args(Form)
+BESIDE = ".env"
+"""Where programs keep what their files refer to."""
 
 MOST_BYTES = 5 * 1024 * 1024
 MOST_FINDINGS = 500

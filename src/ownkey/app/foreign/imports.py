@@ -35,7 +35,7 @@ class Imports:
         self._environment = at_this_machine and house.settings.environment_keys
 
     def preview(self, file: Path, form: str | None = None) -> Preview:
-        """What importing this file would do; `form` is one of `source.FORMS`, told by what stands in the file where it
+        """What importing this file would do; `form` is one of `finding.FORMS`, told by what stands in the file where it
         is None. Raises InvalidRequest, without anything of the file, and VaultSealed where keys have to be compared."""
         source = read_path(file, form, plan.known_names(self._house))
         return plan.preview(self._house, self._owner, source, environment=self._environment)

@@ -17,6 +17,7 @@ from ownkey.engine.target import locate
 from ownkey.store.choices import Choice
 from ownkey.store.keys import KeyRow
 from ownkey.talk.errors import OwnkeyError
+from ownkey.talk.secret import clean
 from ownkey.wires.wire import WIRE_NAMES
 
 if TYPE_CHECKING:
@@ -129,7 +130,7 @@ class Places:
         if isinstance(provider, Problem):
             raise left_out(f"it cannot be added: {provider.key} {provider.message}")
         of = base.id if base and needed else None
-        place = Place(provider, str(address.origin), of, f"{provider.name}, at {address.url}", manifest)
+        place = Place(provider, str(address.origin), of, f"{provider.name}, at {clean(address.url)}", manifest)
         self._made[made] = place
         return place
 

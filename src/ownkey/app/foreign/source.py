@@ -9,7 +9,7 @@ from pathlib import Path
 from msgspec import Struct, field
 
 from ownkey.app.foreign.dotenv import is_env, read_env, variables
-from ownkey.app.foreign.finding import MOST_BYTES, Finding, Form, Names, text_of, unreadable
+from ownkey.app.foreign.finding import BESIDE, FORMS, MOST_BYTES, Finding, Form, Names, text_of, unreadable
 from ownkey.app.foreign.librechat import is_librechat, read_librechat
 from ownkey.app.foreign.litellm import is_litellm, read_litellm
 from ownkey.app.foreign.llm_keys import read_llm
@@ -17,8 +17,7 @@ from ownkey.app.foreign.one_api import MAGIC, read_one_api
 from ownkey.app.foreign.plain_yaml import read_yaml
 from ownkey.talk.errors import InvalidRequest
 
-FORMS: tuple[Form, ...] = ("litellm", "librechat", "llm", "one-api", "env")
-BESIDE = ".env"
+_REFERRING: frozenset[Form] = frozenset(("litellm", "librechat"))
 
 
 class Source(Struct, frozen=True):
@@ -39,7 +38,7 @@ def read_path(path: Path, form: str | None, known: Names) -> Source:
         return Source("one-api", read_one_api(path, known))
     source = read_text(data, form, known)
     beside = path.parent / BESIDE
-    if source.form in ("litellm", "librechat") and beside.is_file():
+    if source.form in _REFERRING and beside.is_file():
         return Source(source.form, source.findings, variables(text_of(_bytes(beside, most=MOST_BYTES))))
     return source
 
