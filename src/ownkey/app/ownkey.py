@@ -41,6 +41,7 @@ from ownkey.wires.wire import Door, wire
 
 if TYPE_CHECKING:
     from ownkey.app.blocking import Blocking
+    from ownkey.app.foreign.imports import Imports
 
 Messages = str | Chat | Sequence[Message] | Sequence[Mapping[str, Any]]
 
@@ -70,6 +71,12 @@ class Ownkey:
     @cached_property
     def keys(self) -> KeyRing:
         return KeyRing(self.house, self.owner)
+
+    @cached_property
+    def imports(self) -> Imports:
+        from ownkey.app.foreign.imports import Imports
+
+        return Imports(self.house, self.owner, at_this_machine=self.owner == OWNER)
 
     @cached_property
     def vault(self) -> Safe:

@@ -18,6 +18,7 @@ from ownkey.cli import (
     check,
     doctor,
     fernet,
+    foreign,
     gallery,
     keys,
     models,
@@ -65,6 +66,7 @@ def ownkey(
 
 app.command()(serve.serve)
 app.add_typer(keys.app, name="keys")
+keys.app.command("import")(foreign.import_keys)
 keys.app.command("import-fernet")(fernet.import_fernet)
 app.add_typer(providers.app, name="providers")
 providers.app.command("add")(gallery.add_provider)
