@@ -41,6 +41,7 @@ class Exchange:
         "_line",
         "_started",
         "body",
+        "client",
         "ended",
         "gone",
         "headers",
@@ -68,6 +69,7 @@ class Exchange:
         self.query = query
         self.headers = headers
         self.body = body
+        self.client: str | None = None
         self.keep = keep
         self.ended = False
         self.gone = False
@@ -79,8 +81,9 @@ class Exchange:
 
     @property
     def peer(self) -> str:
-        """The address that the connection is from, whatever a header says; empty where it is not known."""
-        return self._line.peer
+        """The client's address: `client`, where a proxy that is trusted has said it; else that which the connection is
+        from, whatever a header says. Empty where it is not known."""
+        return self._line.peer if self.client is None else self.client
 
     @property
     def begun(self) -> bool:
