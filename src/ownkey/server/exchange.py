@@ -90,9 +90,9 @@ class Exchange:
         """Whether something of an answer has been written."""
         return self.ended or (self._started and not self._head)
 
-    def answer(self, status: int, body: bytes, headers: list[Header], kind: Header = JSON) -> None:
+    def answer(self, status: int, body: bytes, headers: list[Header], kind: Header | None = JSON) -> None:
         """A whole answer, in JSON where no other `kind` is said; nothing of it may be kept by a cache."""
-        head = self._lines(status, [kind, PRIVATE, *headers])
+        head = self._lines(status, [*([] if kind is None else [kind]), PRIVATE, *headers])
         self.ended = True
         shown = b"" if self.method == "HEAD" else body
         self._line.write(b"%bcontent-length: %d\r\n\r\n%b" % (head, len(body), shown))
