@@ -92,7 +92,7 @@ def read_head(headers: Iterable[Header]) -> Head:
         elif name == ACCEPT_OVER:
             head.over_accepted = value.lower() == b"yes"
         elif name == AUTOMATION:
-            head.automation = _automation(value)
+            head.automation = automation_of(value)
         elif name == HOPS:
             head.hops = _hops(value)
         elif name == USER:
@@ -109,7 +109,8 @@ def read_head(headers: Iterable[Header]) -> Head:
     return head
 
 
-def _automation(value: bytes) -> str:
+def automation_of(value: bytes) -> str:
+    """Raises InvalidRequest where it is no proper name."""
     name = value.strip()
     if not name or len(name) > MOST_AUTOMATION_BYTES or not name.isascii() or not name.decode("ascii").isprintable():
         raise InvalidRequest(

@@ -15,7 +15,7 @@ from ownkey.engine.request import Request, new_id
 from ownkey.routing.route import AUTO
 from ownkey.server.doors import API_HEADERS
 from ownkey.server.exchange import Exchange
-from ownkey.server.guard import Head, check_body_is_json
+from ownkey.server.guard import Head, automation_of, check_body_is_json
 from ownkey.talk.errors import InvalidRequest, Overloaded
 from ownkey.vault.tokens import Caller
 from ownkey.wires.wire import WIRE_NAMES, Ask, Door, Named, wire
@@ -74,7 +74,7 @@ def _told(house: House, caller: Caller, body: bytes, automation: str | None) -> 
         token_id=caller.token_id,
         door=door,
         ask=ask,
-        automation=asked.automation or automation,
+        automation=automation_of(asked.automation.encode()) if asked.automation else automation,
         scope=caller.scope,
     )
     found = quotes(house, request, models, asked.current)
