@@ -17,6 +17,7 @@ from ownkey.server.doors import API_HEADERS
 from ownkey.server.exchange import Exchange
 from ownkey.server.guard import Head, automation_of, check_body_is_json
 from ownkey.talk.errors import InvalidRequest, Overloaded
+from ownkey.talk.secret import clean
 from ownkey.vault.tokens import Caller
 from ownkey.wires.wire import WIRE_NAMES, Ask, Door, Named, wire
 
@@ -51,6 +52,8 @@ class Quoting:
         try:
             loop = asyncio.get_running_loop()
             told = await loop.run_in_executor(self._thread, _told, self._house, caller, exchange.body, head.automation)
+        except RecursionError:
+            raise InvalidRequest("The request is nested too deeply.", "No provider reads so much.") from None
         finally:
             self._waiting -= 1
         exchange.answer(200, told, [*API_HEADERS])
@@ -60,7 +63,7 @@ def _told(house: House, caller: Caller, body: bytes, automation: str | None) -> 
     try:
         asked = msgspec.json.decode(body, type=QuoteAsk)
     except msgspec.MsgspecError as error:
-        raise InvalidRequest(f"This is not a request for a quote: {error}.", _FORM) from None
+        raise InvalidRequest(f"This is not a request for a quote: {clean(str(error), limit=160)}.", _FORM) from None
     door = wire(asked.wire) if asked.wire in WIRE_NAMES else None
     if not isinstance(door, Door):
         raise InvalidRequest("No client speaks that wire here.", f"For example `{DEFAULT}`.", param="wire")

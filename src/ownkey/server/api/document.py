@@ -92,7 +92,7 @@ def completed(document: Document, routes: Iterable[APIRoute]) -> Document:
     document["components"]["securitySchemes"] = _SCHEMES
     document["components"]["responses"] = {str(status): _response(says) for status, says in STATUSES.items()}
     for route in routes:
-        for method in route.methods & {name.upper() for name in document["paths"].get(route.path, {})}:
+        for method in route.methods or ():
             operation = document["paths"][route.path][method.lower()]
             own = {status: one for status, one in operation["responses"].items() if status[0] in "23"}
             told = {*EVERYWHERE, *FURTHER.get(f"{method} {route.path}", ()), *((404,) if "{" in route.path else ())}

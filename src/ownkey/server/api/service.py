@@ -103,7 +103,7 @@ def _plain(request: Request, error: Exception) -> Response:
     if error.status_code == 405:
         says = InvalidRequest(f"This path does not take {request.method}.")
         # The router names the methods of the first route only that has this path.
-        taken = {one for route in ROUTES if route.path_regex.match(request.url.path) for one in route.methods}
+        taken = {one for route in ROUTES if route.path_regex.match(request.url.path) for one in route.methods or ()}
         return answer(says, 405, allow=", ".join(sorted(taken)) or "GET")
     if error.status_code == 404:
         return answer(InvalidRequest("There is nothing at this path.", "/api/openapi.json lists what there is."), 404)
