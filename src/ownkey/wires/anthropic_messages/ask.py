@@ -84,13 +84,10 @@ def _without_foreign(messages: list[object]) -> list[object]:
     for one in messages:
         message = cast("Json", one) if isinstance(one, dict) else {}
         content = message.get("content")
-        if isinstance(content, list):
-            blocks = [block for block in cast("list[object]", content) if not _foreign(block)]
-            if not blocks:
-                continue
-            kept.append(cast("object", {**message, "content": blocks}))
-            continue
-        kept.append(one)
+        if not isinstance(content, list):
+            kept.append(cast("object", one))
+        elif blocks := [block for block in cast("list[object]", content) if not _foreign(block)]:
+            kept.append({**message, "content": blocks})
     return kept
 
 
