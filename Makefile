@@ -4,7 +4,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test lint soak bench docs wheel lock clean
+.PHONY: run test lint soak attack bench docs wheel lock clean
 
 run:
 	@$(PYTHON) tools/prepare.py run
@@ -28,6 +28,10 @@ lint:
 soak:
 	@$(PYTHON) tools/prepare.py test
 	@$(BIN)/python -m pytest -m soak --timeout 3600 $(ARGS)
+
+attack:
+	@$(PYTHON) tools/prepare.py test
+	@$(BIN)/python tools/attack.py $(ARGS)
 
 bench:
 	@$(PYTHON) tools/prepare.py test

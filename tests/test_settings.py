@@ -58,6 +58,7 @@ def test_every_kind_reads_from_the_environment(tmp_path: Path) -> None:
         {
             "OWNKEY_HOME": str(tmp_path),
             "OWNKEY_ALLOW_PRIVATE_HOSTS": "127.0.0.1:11434, [0:0::1]:8080,Box.Lan:80",
+            "OWNKEY_TRUSTED_PROXIES": "10.0.0.0/8, ::1",
             "OWNKEY_FALLBACK": "openai/gpt-5-mini, openrouter/meta/llama",
             "OWNKEY_WIRES": "acme, bolt",
             "OWNKEY_RETRY_DELAY_S": "0.25",
@@ -67,6 +68,7 @@ def test_every_kind_reads_from_the_environment(tmp_path: Path) -> None:
         }
     )
     assert settings.allow_private_hosts == {("127.0.0.1", 11434), ("::1", 8080), ("box.lan", 80)}
+    assert settings.trusted_proxies == ("10.0.0.0/8", "::1/128")
     assert settings.fallback == ("openai/gpt-5-mini", "openrouter/meta/llama")
     assert settings.wires == ("acme", "bolt")
     assert (settings.retry_delay_s, settings.keychain, settings.log_level) == (0.25, False, "debug")
@@ -100,6 +102,8 @@ def test_lists_read_alike_from_file_and_from_code(config: Path) -> None:
         ("OWNKEY_ALLOW_PRIVATE_HOSTS", "::1:80"),
         ("OWNKEY_ALLOW_PRIVATE_HOSTS", "user@host:80"),
         ("OWNKEY_ALLOW_PRIVATE_HOSTS", "host:0"),
+        ("OWNKEY_TRUSTED_PROXIES", "proxy.lan"),
+        ("OWNKEY_TRUSTED_PROXIES", "10.0.0.1/8"),
         ("OWNKEY_DATABASE_URL", "sqlite:///a\nb"),
     ],
 )

@@ -62,8 +62,8 @@ CELLS: dict[str, str] = {
     "POST /api/byok/tokens": "401 201 201 201 403 403 403 401 403",
     "DELETE /api/byok/tokens/{token}": "401 200 404 200 403 403 403 401 403",
     "GET /api/byok/budgets": KNOWN,
-    "PUT /api/byok/budgets/{name}": OWNER,
-    "DELETE /api/byok/budgets/{id}": "401 200 404 200 403 403 404 401 403",
+    "PUT /api/byok/budgets/{budget}": OWNER,
+    "DELETE /api/byok/budgets/{budget}": "401 200 404 200 403 403 404 401 403",
     "GET /api/byok/usage": KNOWN,
     "GET /api/byok/usage/summary": KNOWN,
     "GET /api/byok/usage/days": KNOWN,
@@ -110,7 +110,7 @@ BODIES: dict[str, Any] = {
     "POST /api/byok/validate": {"provider": "openai", "key": KEYS["openai"]},
     "PUT /api/byok/keys/{provider}": {"key": KEYS["openai"]},
     "POST /api/user/api-keys/{user_id}/keys/{provider}": {"key": KEYS["openai"]},
-    "PUT /api/byok/budgets/{name}": {"limit": "5"},
+    "PUT /api/byok/budgets/{budget}": {"limit": "5"},
     "PUT /api/byok/prices/own": {"name": "openai/gpt-4o", "rates": {"input": "1", "output": "2"}},
     "PATCH /api/byok/users/{user}": {"name": "Somebody"},
     "POST /api/byok/sessions/current/proof": {"password": "not the password"},
@@ -174,12 +174,13 @@ class House:
     def path(self, route: str) -> str:
         """With something of a's in every place."""
         path = route.partition(" ")[2].replace("{provider}", "openai").replace("{user_id}", self.ids["a"])
-        if "{name}" in path:
-            path = path.replace("{name}", f"budget {next(self.numbers)}".replace(" ", "%20"))
+        if "{budget}" in path:
+            named = f"budget%20{next(self.numbers)}" if route.startswith("PUT") else self.fresh("budget")
+            path = path.replace("{budget}", named)
         for place, name in (("{token}", "token"), ("{user}", "user")):
             path = path.replace(place, self.fresh(name)) if place in path else path
         if "{id}" in path:
-            path = path.replace("{id}", self.fresh("budget" if "/budgets/" in path else "session"))
+            path = path.replace("{id}", self.fresh("session"))
         return path + ("?name=nothing/set" if route == "DELETE /api/byok/prices/own" else "")
 
     def body(self, route: str) -> Any:

@@ -220,3 +220,20 @@ def test_scopes_are_given_and_shown_in_a_shell(tmp_path: Path) -> None:
     assert run(env, "tokens", "create", "other", "--providers", "nobody").returncode == 2
     assert run(env, "tokens", "create", "other", "--user", "nobody").returncode == 2
     assert run(env, "tokens", "revoke", "ci").returncode == 0
+
+
+def test_A23_only_a_proxy_that_is_trusted_says_where_a_client_is(simulator: Simulator, tmp_path: Path) -> None:
+    with gateway(tmp_path / "home", simulator, OWNKEY_TRUSTED_PROXIES="127.0.0.1, 10.0.0.0/8") as running:
+        own = token(running, addresses=["192.0.2.0/24"])
+        told = {
+            "192.0.2.7": 200,
+            "192.0.2.7, 10.1.2.3": 200,
+            "203.0.113.1, 192.0.2.7": 200,
+            "192.0.2.7, 203.0.113.1": 403,
+            "192.0.2.7, 203.0.113.1, 10.1.2.3": 403,
+            "192.0.2.7, somewhere": 403,
+            "": 403,
+        }
+        came = {said: chat(running, own | {"X-Forwarded-For": said}, "demo").status for said in told}
+        assert came == told
+        assert chat(running, own | {"X-Real-IP": "192.0.2.7"}, "demo").status == 403

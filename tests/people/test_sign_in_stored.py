@@ -64,8 +64,8 @@ def test_a_passkeys_count_rises_or_stays_at_nothing(url: str, tmp_path: Path) ->
 def test_tries_are_counted_and_forgotten_after_a_while(url: str, tmp_path: Path) -> None:
     with library(tmp_path / "home", database_url=url) as ownkey:
         tries, who = ownkey.house.store.sign_ins, digest(b"somebody")
-        assert [tries.try_(who, 2, 1_000, at_ms) for at_ms in (10, 20, 30, 1_009)] == [0, 0, 980, 1]
-        assert tries.try_(digest(b"another"), 2, 1_000, 30) == 0
-        assert tries.try_(who, 2, 1_000, 1_010) == 0
+        assert [tries.try_({who: 2}, 1_000, at_ms) for at_ms in (10, 20, 30, 1_009)] == [0, 0, 980, 1]
+        assert tries.try_({digest(b"another"): 2}, 1_000, 30) == 0
+        assert tries.try_({who: 2}, 1_000, 1_010) == 0
         tries.succeeded(who)
-        assert [tries.try_(who, 2, 1_000, 1_020) for _ in range(3)] == [0, 0, 1_000]
+        assert [tries.try_({who: 2}, 1_000, 1_020) for _ in range(3)] == [0, 0, 1_000]

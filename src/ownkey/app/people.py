@@ -19,6 +19,8 @@ from ownkey.vault.login import digest, new_secret
 if TYPE_CHECKING:
     from ownkey.app.house import House
 
+LONGEST_ADDRESS = 254
+"""RFC 5321 section 4.5.3.1.3, without the brackets of a path."""
 INVITED_MS = 7 * 86_400_000
 INVITATION = "invitation"
 ROLES: dict[Role, str] = {
@@ -142,7 +144,7 @@ def folded(email: str) -> str:
 
 def _email(email: str) -> str:
     address = folded(email)
-    if not is_address(address):
+    if len(address) > LONGEST_ADDRESS or not is_address(address):
         raise InvalidRequest("This is not an e-mail address.", "One such as ann@example.com.", param="email")
     return address
 

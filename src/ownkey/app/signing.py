@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct, structs
 
+from ownkey.app.attempts import Attempts, of_name, of_somebody, place_of
 from ownkey.app.people import INVITATION, folded, nobody
 from ownkey.store.audit_trail import Actor
 from ownkey.store.people import User
@@ -20,7 +21,6 @@ from ownkey.talk.errors import (
     NotFound,
     PermissionDenied,
     ProofRequired,
-    TooManyAttempts,
 )
 from ownkey.talk.origin import Origin
 from ownkey.talk.secret import Secret, clean
@@ -34,6 +34,7 @@ from ownkey.vault.login import (
     recovery_digest,
     totp_address,
     totp_step,
+    turn,
 )
 from ownkey.vault.tokens import suspended
 
@@ -46,9 +47,6 @@ IDLE_MS = 12 * 3_600_000
 LONGEST_MS = 7 * 86_400_000
 FRESH_MS = 15 * 60_000
 SEEN_EVERY_MS = 60_000
-
-MOST_TRIES = 10
-TRIES_WITHIN_MS = 15 * 60_000
 
 LINK, SECOND, RECOVERY = "link", "second", "recovery"
 _COOKIE = re.compile(rb"os-[A-Za-z0-9_-]{43}")
@@ -85,6 +83,7 @@ class SignIn:
     def __init__(self, house: House) -> None:
         self._house = house
         self._store = house.store
+        self._attempts = Attempts(house.store.sign_ins)
 
     def link(self, user_id: str = "owner") -> Secret:
         """Good once and for minutes: for who has the terminal."""
@@ -99,12 +98,16 @@ class SignIn:
 
         Raises TooManyAttempts, and PermissionDenied for who is suspended and knows the password.
         """
-        who = digest(b"password " + folded(email)[:1000].encode("utf-8", "surrogatepass"))
-        self._try(who)
-        user = self._store.people.by_email(folded(email)[:1000])
-        if not is_password(user.password if user is not None else None, password) or user is None:
-            raise InvalidToken("This e-mail address and this password do not belong together.", "Try again.")
-        self._store.sign_ins.succeeded(who)
+        name, place = folded(email)[:1000], place_of(browser.address)
+        user = self._store.people.by_email(name)
+        # Of nobody it is asked, too: that takes as long.
+        sessions = self._store.sessions.of("" if user is None else user.id, _now_ms())
+        at_home = place in {place_of(session.address) for session in sessions}
+        limits = of_name(name.encode("utf-8", "surrogatepass"), place, at_home=at_home)
+        self._attempts.check(limits)
+        with turn(), self._attempts.one(limits):
+            if not is_password(user.password if user is not None else None, password) or user is None:
+                raise InvalidToken("This e-mail address and this password do not belong together.", "Try again.")
         return self._after_password(user, browser)
 
     def by_code(self, step: str, code: str, browser: Browser) -> Entered:
@@ -165,11 +168,11 @@ class SignIn:
 
     def prove(self, session: Session, user: User, password: str, code: str | None = None) -> None:
         """Show again who it is, for what asks for it. Raises InvalidToken, TooManyAttempts."""
-        who = digest(b"prove " + user.id.encode())
-        self._try(who)
-        if not is_password(user.password, password):
-            raise InvalidToken("This is not the password.", "Try again.")
-        self._store.sign_ins.succeeded(who)
+        limits = of_somebody(b"prove", user.id)
+        self._attempts.check(limits)
+        with turn(), self._attempts.one(limits):
+            if not is_password(user.password, password):
+                raise InvalidToken("This is not the password.", "Try again.")
         if user.totp_step is not None:
             self._check_code(user, code or "")
         self._store.sessions.proved(session.id, _now_ms())
@@ -194,12 +197,10 @@ class SignIn:
         check_fresh(session, user)
         if user.totp_step is not None:
             raise Conflict("The second factor is there already.")
-        who = digest(b"code " + user.id.encode())
-        self._try(who)
-        step = totp_step(self._totp(user), code, 0)
-        if step is None:
-            raise _wrong_code()
-        self._store.sign_ins.succeeded(who)
+        with self._attempts.one(of_somebody(b"code", user.id)):
+            step = totp_step(self._totp(user), code, 0)
+            if step is None:
+                raise _wrong_code()
         codes, now_ms = new_recovery_codes(), _now_ms()
         kept = [Ticket(recovery_digest(user.id, one), RECOVERY, user.id, "{}", now_ms, _FOREVER_MS) for one in codes]
         self._store.tickets.drop(user.id, RECOVERY)
@@ -265,23 +266,14 @@ class SignIn:
         return user
 
     def _check_code(self, user: User, code: str) -> None:
-        who = digest(b"code " + user.id.encode())
-        self._try(who)
-        step = totp_step(self._totp(user), code, user.totp_step or 0)
-        taken = step is not None and self._store.people.take_step(user.id, step)
-        if not taken and self._store.tickets.use(recovery_digest(user.id, code), RECOVERY, _now_ms()) is None:
-            raise _wrong_code()
-        self._store.sign_ins.succeeded(who)
+        with self._attempts.one(of_somebody(b"code", user.id)):
+            step = totp_step(self._totp(user), code, user.totp_step or 0)
+            taken = step is not None and self._store.people.take_step(user.id, step)
+            if not taken and self._store.tickets.use(recovery_digest(user.id, code), RECOVERY, _now_ms()) is None:
+                raise _wrong_code()
 
     def _totp(self, user: User) -> Secret:
         return self._house.vault.open(f"totp:{user.id}", "totp", _TOTP)[1]
-
-    def _try(self, who: bytes) -> None:
-        wait_ms = self._store.sign_ins.try_(who, MOST_TRIES, TRIES_WITHIN_MS, _now_ms())
-        if wait_ms:
-            raise TooManyAttempts(
-                "Too many attempts to sign in.", "Wait a quarter of an hour.", retry_after_s=wait_ms / 1000
-            )
 
     def _changed(self, user: User, **columns: str | int | None) -> User:
         changed = self._store.people.change(user.id, **columns)

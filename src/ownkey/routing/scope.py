@@ -37,7 +37,7 @@ class Scope(Struct, frozen=True):
 
     def admits(self, address: str) -> bool:
         """Whether a client at that address may come in. One that cannot be read may not."""
-        return not self.addresses or _is_in(address, self.addresses)
+        return not self.addresses or is_in(address, self.addresses)
 
 
 def scope_of(providers: Iterable[str] = (), models: Iterable[str] = (), addresses: Iterable[str] = ()) -> Scope | None:
@@ -49,7 +49,8 @@ def scope_of(providers: Iterable[str] = (), models: Iterable[str] = (), addresse
 
 
 @lru_cache(maxsize=4096)
-def _is_in(address: str, networks: tuple[str, ...]) -> bool:
+def is_in(address: str, networks: tuple[str, ...]) -> bool:
+    """Whether an address is in one of these networks. One that cannot be read is in none."""
     try:
         client = ip_address(address.partition("%")[0])
     except ValueError:

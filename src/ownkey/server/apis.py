@@ -12,6 +12,7 @@ from ownkey.server.asgi import Application, pass_on
 from ownkey.server.doors import API_HEADERS, Doors
 from ownkey.server.exchange import Exchange
 from ownkey.server.guard import Head
+from ownkey.server.plain import check_plain
 from ownkey.talk.errors import TooLarge
 
 MOST_BYTES = 256 << 10
@@ -25,9 +26,11 @@ class Api:
         self._loading = asyncio.Lock()
 
     async def serve(self, exchange: Exchange, head: Head) -> None:
-        """Raises TooLarge: a body is read before anybody looks who sent it, and while everybody waits."""
+        """Raises what `check_plain` raises, and TooLarge: a body is read before anybody looks who sent it, and while
+        everybody waits."""
         if len(exchange.body) > MOST_BYTES:
             raise TooLarge(f"The body is over {MOST_BYTES >> 10} KiB.", "Nothing here is so long.")
+        check_plain(exchange, head)
         application = self._application or await self._load()
         state = {"exchange": exchange, "head": head, "doors": self._doors, "house": self._house}
         await pass_on(application, exchange, state, *API_HEADERS, (b"x-request-id", new_id().encode("ascii")))

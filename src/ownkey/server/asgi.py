@@ -30,10 +30,10 @@ async def pass_on(application: Application, exchange: Exchange, state: dict[str,
     await application(_scope(exchange, state), receive, send)
     begin, *rest = sent
     own: list[Header] = list(begin.get("headers", ()))
-    kind = next((value for name, value in own if name == b"content-type"), b"application/json")
+    kind = next(((name, value) for name, value in own if name == b"content-type"), None)
     body = b"".join(message.get("body", b"") for message in rest)
     kept = [one for one in own if one[0] not in _FRAMING]
-    exchange.answer(begin["status"], body, [*kept, *headers], (b"content-type", kind))
+    exchange.answer(begin["status"], body, [*kept, *headers], kind)
 
 
 def _scope(exchange: Exchange, state: dict[str, Any]) -> Message:

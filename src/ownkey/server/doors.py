@@ -155,7 +155,9 @@ class Doors:
 
     def browser(self, exchange: Exchange, head: Head) -> Browser:
         agent = next((value for name, value in exchange.headers if name == b"user-agent"), b"")
-        return Browser(agent.decode("latin-1"), exchange.peer, self.cookie(head))
+        # What ends TLS is who asks, where it is not known to say for whom.
+        known = self._public is None or self._house.settings.trusted_proxies
+        return Browser(agent.decode("latin-1"), exchange.peer if known else "", self.cookie(head))
 
     def origin(self, head: Head) -> bytes:
         """What a page of ours says that it is from, at the host that it was asked at."""

@@ -41,6 +41,7 @@ class Exchange:
         "_line",
         "_started",
         "body",
+        "client",
         "ended",
         "gone",
         "headers",
@@ -68,6 +69,7 @@ class Exchange:
         self.query = query
         self.headers = headers
         self.body = body
+        self.client: str | None = None
         self.keep = keep
         self.ended = False
         self.gone = False
@@ -79,17 +81,18 @@ class Exchange:
 
     @property
     def peer(self) -> str:
-        """The address that the connection is from, whatever a header says; empty where it is not known."""
-        return self._line.peer
+        """The client's address: `client`, where a proxy that is trusted has said it; else that which the connection is
+        from, whatever a header says. Empty where it is not known."""
+        return self._line.peer if self.client is None else self.client
 
     @property
     def begun(self) -> bool:
         """Whether something of an answer has been written."""
         return self.ended or (self._started and not self._head)
 
-    def answer(self, status: int, body: bytes, headers: list[Header], kind: Header = JSON) -> None:
+    def answer(self, status: int, body: bytes, headers: list[Header], kind: Header | None = JSON) -> None:
         """A whole answer, in JSON where no other `kind` is said; nothing of it may be kept by a cache."""
-        head = self._lines(status, [kind, PRIVATE, *headers])
+        head = self._lines(status, [*([] if kind is None else [kind]), PRIVATE, *headers])
         self.ended = True
         shown = b"" if self.method == "HEAD" else body
         self._line.write(b"%bcontent-length: %d\r\n\r\n%b" % (head, len(body), shown))

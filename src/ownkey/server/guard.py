@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from ipaddress import ip_address
 
 from msgspec import Struct, structs
 
+from ownkey.routing.scope import is_in
 from ownkey.server.exchange import Exchange, Header
 from ownkey.talk.errors import GoesRound, InvalidRequest, InvalidToken, PermissionDenied, UnsupportedMedia
 from ownkey.vault.tokens import Caller, Tokens
@@ -20,6 +22,8 @@ MOST_HOPS = 1
 USER = b"x-ownkey-user"
 CSRF = b"x-ownkey-csrf"
 MOST_AUTOMATION_BYTES = 128
+FORWARDED = b"x-forwarded-for"
+MOST_PROXIES = 8
 
 # What a body's fields depend on (Anthropic, Beta headers): without it the provider would refuse them.
 PASSED = frozenset({b"anthropic-beta"})
@@ -88,7 +92,7 @@ def read_head(headers: Iterable[Header]) -> Head:
         elif name == ACCEPT_OVER:
             head.over_accepted = value.lower() == b"yes"
         elif name == AUTOMATION:
-            head.automation = _automation(value)
+            head.automation = automation_of(value)
         elif name == HOPS:
             head.hops = _hops(value)
         elif name == USER:
@@ -105,7 +109,8 @@ def read_head(headers: Iterable[Header]) -> Head:
     return head
 
 
-def _automation(value: bytes) -> str:
+def automation_of(value: bytes) -> str:
+    """Raises InvalidRequest where it is no proper name."""
     name = value.strip()
     if not name or len(name) > MOST_AUTOMATION_BYTES or not name.isascii() or not name.decode("ascii").isprintable():
         raise InvalidRequest(
@@ -137,6 +142,20 @@ def host_allowed(host: bytes | None, allowed: frozenset[bytes]) -> bool:
         return False
     name, _, port = host.lower().rpartition(b":")
     return (name if name and port.isdigit() else host.lower()) in allowed
+
+
+def client_of(exchange: Exchange, proxies: tuple[str, ...]) -> str:
+    """Who asked the nearest of our own proxies. What is said by anybody else is not believed."""
+    client = exchange.peer
+    said = [value for name, value in exchange.headers if name == FORWARDED]
+    for hop in reversed(b",".join(said).split(b",")[-MOST_PROXIES:]):
+        if not is_in(client, proxies):
+            break
+        try:
+            client = str(ip_address(hop.strip().decode("ascii")))
+        except ValueError:
+            break
+    return client
 
 
 def caller_of(exchange: Exchange, head: Head, tokens: Tokens) -> Caller | None:

@@ -15,8 +15,9 @@ from ownkey.engine.request import Request, new_id
 from ownkey.routing.route import AUTO
 from ownkey.server.doors import API_HEADERS
 from ownkey.server.exchange import Exchange
-from ownkey.server.guard import Head, check_body_is_json
+from ownkey.server.guard import Head, automation_of, check_body_is_json
 from ownkey.talk.errors import InvalidRequest, Overloaded
+from ownkey.talk.secret import clean
 from ownkey.vault.tokens import Caller
 from ownkey.wires.wire import Ask, Door, Named, wire
 
@@ -51,6 +52,8 @@ class Quoting:
         try:
             loop = asyncio.get_running_loop()
             told = await loop.run_in_executor(self._thread, _told, self._house, caller, exchange.body, head.automation)
+        except RecursionError:
+            raise InvalidRequest("The request is nested too deeply.", "No provider reads so much.") from None
         finally:
             self._waiting -= 1
         exchange.answer(200, told, [*API_HEADERS])
@@ -60,7 +63,7 @@ def _told(house: House, caller: Caller, body: bytes, automation: str | None) -> 
     try:
         asked = msgspec.json.decode(body, type=QuoteAsk)
     except msgspec.MsgspecError as error:
-        raise InvalidRequest(f"This is not a request for a quote: {error}.", _FORM) from None
+        raise InvalidRequest(f"This is not a request for a quote: {clean(str(error), limit=160)}.", _FORM) from None
     door = wire(asked.wire) if asked.wire in house.wires else None
     if not isinstance(door, Door):
         raise InvalidRequest("No client speaks that wire here.", f"For example `{DEFAULT}`.", param="wire")
@@ -74,7 +77,7 @@ def _told(house: House, caller: Caller, body: bytes, automation: str | None) -> 
         token_id=caller.token_id,
         door=door,
         ask=ask,
-        automation=asked.automation or automation,
+        automation=automation_of(asked.automation.encode()) if asked.automation else automation,
         scope=caller.scope,
     )
     found = quotes(house, request, models, asked.current)

@@ -13,7 +13,7 @@ from ownkey.server.apis import Api
 from ownkey.server.doors import API_HEADERS, Doors
 from ownkey.server.exchange import Exchange, Header
 from ownkey.server.gateway import NOBODY, Gateway, no_token
-from ownkey.server.guard import LOOPBACK, Head, caller_of, host_allowed, read_head
+from ownkey.server.guard import LOOPBACK, Head, caller_of, client_of, host_allowed, read_head
 from ownkey.server.operations import BATCHED, MEDIA, Operations
 from ownkey.server.problems import headers_of
 from ownkey.server.quoting import Quoting
@@ -52,6 +52,7 @@ class Site:
     def __init__(self, house: House) -> None:
         self._house = house
         self.doors = Doors(house, house.settings.public_origin)
+        self._proxies = house.settings.trusted_proxies
         self._hosts = _allowed_hosts(house.settings.host) | self.doors.hosts
         self._api = Api(house, self.doors)
         self._streams = Streams(house.tokens)
@@ -73,6 +74,8 @@ class Site:
             if exchange.query and _TOKEN.search(exchange.query):
                 raise _token_in_address()
             head = read_head(exchange.headers)
+            if self._proxies:
+                exchange.client = client_of(exchange, self._proxies)
             handler = self._routes.get((exchange.method, exchange.path)) or self._with_name(exchange)
             if not host_allowed(head.host, self._hosts):
                 self._no_route(exchange, 421, "This server does not answer for that host.", "Ask for 127.0.0.1.")

@@ -37,6 +37,7 @@ class Settings(Struct, frozen=True, eq=False, kw_only=True):
     host: str
     port: int
     public_url: str | None
+    trusted_proxies: tuple[str, ...]
     master_key_file: Path | None
     encryption_password: Password | None
     encryption_salt: Password | None

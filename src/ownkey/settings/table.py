@@ -16,6 +16,7 @@ Kind = Literal[
     "switch",
     "choice",
     "hosts",
+    "networks",
     "targets",
     "names",
     "addresses",
@@ -56,6 +57,14 @@ TABLE: tuple[Setting, ...] = (
         None,
         "Where browsers and programs on other machines find this Ownkey, such as https://ownkey.example.com: what ends "
         "TLS there passes on to `host` and `port`. Without it nothing but this machine is listened to.",
+    ),
+    Setting(
+        "trusted_proxies",
+        "OWNKEY_TRUSTED_PROXIES",
+        "networks",
+        (),
+        "The addresses or networks of what stands before this Ownkey, with commas between. Only from there is "
+        "X-Forwarded-For believed: tokens that are for an address, and failed sign-ins, go by the client's own.",
     ),
     Setting(
         "master_key_file",

@@ -91,6 +91,13 @@ def _host(item: str | tuple[str, int]) -> tuple[str, int]:
     return host, port
 
 
+def _networks(row: Setting, found: object) -> tuple[str, ...]:
+    try:
+        return tuple(str(ipaddress.ip_network(item)) for item in _items(found) if isinstance(item, str))
+    except ValueError:
+        raise ValueError("is not a list of addresses or networks, such as 10.0.0.0/8") from None
+
+
 def _targets(row: Setting, found: object) -> tuple[str, ...]:
     items = [item for item in _items(found) if isinstance(item, str) and re.fullmatch(r"[^/\s]+/\S+", item)]
     if len(items) != len(_items(found)):
@@ -147,6 +154,7 @@ READ: dict[Kind, Callable[[Setting, object], object]] = {
     "switch": _switch,
     "choice": _choice,
     "hosts": _hosts,
+    "networks": _networks,
     "targets": _targets,
     "names": _names,
     "addresses": _addresses,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from msgspec import Struct, structs
 from sqlalchemy import delete, insert, select, text, update
 
@@ -118,22 +120,52 @@ class Tickets:
             connection.execute(_INSTEAD, {"user_id": user_id, "purpose": purpose})
 
 
+Limits = Mapping[bytes, int]
+"""How many tries may fail, by the digest of what is counted; always in the same order, or two would wait for each
+other."""
+
+
 class SignIns:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def try_(self, who: bytes, most: int, within_ms: int, now_ms: int) -> int:
-        """Count one more try, which is taken back where it succeeds. How long to wait, in ms, where it is one too
-        many; 0 where it may go on."""
-        with self._database.writing() as connection:
-            connection.execute(_STALE, {"before_ms": now_ms - within_ms})
-            connection.execute(_TRIED, {"who": who, "now_ms": now_ms})
-            failures, since_ms = connection.execute(_TRIES, {"who": who}).one()
-        return 0 if failures <= most else max(1, since_ms + within_ms - now_ms)
+    def wait_ms(self, limits: Limits, within_ms: int, now_ms: int) -> int:
+        """How long to wait, in ms, where no further try would be counted; 0 where one would."""
+        with self._database.reading() as connection:
+            found = [(connection.execute(_TRIES, {"who": who}).one_or_none(), most) for who, most in limits.items()]
+        rows = ((row, most) for row, most in found if row is not None and row[1] > now_ms - within_ms)
+        return max(
+            (max(1, since_ms + within_ms - now_ms) for (tries, since_ms), most in rows if tries >= most), default=0
+        )
 
-    def succeeded(self, who: bytes) -> None:
+    def try_(self, limits: Limits, within_ms: int, now_ms: int) -> int:
+        """Count one more try with each; with none where it is one too many for any of them. How long to wait then, in
+        ms; 0 where it may go on."""
+        waits: list[int] = []
+        try:
+            with self._database.writing() as connection:
+                connection.execute(_STALE, {"before_ms": now_ms - within_ms})
+                for who, most in limits.items():
+                    connection.execute(_TRIED, {"who": who, "now_ms": now_ms})
+                    failures, since_ms = connection.execute(_TRIES, {"who": who}).one()
+                    if failures > most:
+                        waits.append(max(1, since_ms + within_ms - now_ms))
+                if waits:
+                    raise _TooMany
+        except _TooMany:
+            return max(waits)
+        return 0
+
+    def succeeded(self, own: bytes, *shared: bytes) -> None:
+        """What was counted of their own is forgotten; of what they share with others this one try is taken back."""
         with self._database.writing() as connection:
-            connection.execute(text("DELETE FROM sign_ins WHERE who = :who"), {"who": who})
+            connection.execute(text("DELETE FROM sign_ins WHERE who = :who"), {"who": own})
+            for who in shared:
+                connection.execute(_TAKEN_BACK, {"who": who})
+
+
+class _TooMany(Exception):
+    """Rolls back what was counted."""
 
 
 _S, _K = tables.sessions.c, tables.tickets.c
@@ -152,4 +184,5 @@ _TRIED = text(
     "INSERT INTO sign_ins (who, failures, since_ms) VALUES (:who, 1, :now_ms)"
     " ON CONFLICT (who) DO UPDATE SET failures = sign_ins.failures + 1"
 )
+_TAKEN_BACK = text("UPDATE sign_ins SET failures = failures - 1 WHERE who = :who AND failures > 0")
 _TRIES = text("SELECT failures, since_ms FROM sign_ins WHERE who = :who")

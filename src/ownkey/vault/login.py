@@ -38,6 +38,23 @@ _LEAST_KIB, _MOST_KIB, _MOST_PASSES = 19 << 10, 256 << 10, 10
 _CODE = re.compile(r"[0-9]{6}", re.ASCII)
 
 
+@contextmanager
+def turn() -> Generator[None]:
+    """Few at once and few in line, whoever else comes: who waits has a thread, and others want one too.
+    Raises Overloaded."""
+    if not _line.acquire(blocking=False):
+        raise _crowded()
+    try:
+        if not _room.acquire(timeout=WAIT_S):
+            raise _crowded()
+        try:
+            yield
+        finally:
+            _room.release()
+    finally:
+        _line.release()
+
+
 def hash_password(password: str) -> str:
     """To be kept. Takes a tenth of a second: not for an event loop. Raises InvalidRequest where it is no good
     password."""
@@ -49,22 +66,21 @@ def hash_password(password: str) -> str:
         )
     if len(set(password)) < 5:
         raise InvalidRequest("This password is easily guessed.", "Take several words.", param="password")
-    with _turn():
+    with turn():
         return _hasher().hash(_folded(password))
 
 
 def is_password(kept: str | None, password: str) -> bool:
-    """Whether it is the one. Takes as long where there is none."""
+    """Whether it is the one. Takes as long where there is none. To be asked in a `turn` only."""
     if len(password) > MOST_CHARACTERS:
         password = ""
     from argon2.exceptions import Argon2Error, InvalidHashError
 
     believed = kept if kept is not None and _is_sane(kept) else None
-    with _turn():
-        try:
-            return _hasher().verify(believed or _nobodys(), _folded(password)) and believed is not None
-        except (Argon2Error, InvalidHashError):
-            return False
+    try:
+        return _hasher().verify(believed or _nobodys(), _folded(password)) and believed is not None
+    except (Argon2Error, InvalidHashError):
+        return False
 
 
 def new_secret(kind: str) -> Secret:
@@ -125,22 +141,6 @@ def _otp(secret: Secret) -> TOTP:
     from pyotp.totp import TOTP
 
     return TOTP(secret.reveal().decode())
-
-
-@contextmanager
-def _turn() -> Generator[None]:
-    """Few at once and few in line, whoever else comes: who waits has a thread, and others want one too."""
-    if not _line.acquire(blocking=False):
-        raise _crowded()
-    try:
-        if not _room.acquire(timeout=WAIT_S):
-            raise _crowded()
-        try:
-            yield
-        finally:
-            _room.release()
-    finally:
-        _line.release()
 
 
 def _crowded() -> Overloaded:

@@ -89,24 +89,27 @@ def list_budgets(principal: Known, house: TheHouse) -> BudgetsShape:
     return BudgetsShape(budgets=[budget_shape(room) for room in rooms])
 
 
-@router.put("/{name}")
+@router.put("/{budget}")
 def set_budget(
-    name: Annotated[str, Path(max_length=100)], form: BudgetForm, principal: Owner, house: TheHouse
+    budget: Annotated[str, Path(min_length=1, max_length=100)], form: BudgetForm, principal: Owner, house: TheHouse
 ) -> ImpactShape:
     """Make one of this name, or change the one that there is."""
     given: dict[str, Any] = form.model_dump(exclude_unset=True)
     if not principal.keeper and given.get("owner") not in (None, principal.owner):
         raise nothing_here()
-    impact = _book(principal, house).set(name, **given)
+    impact = _book(principal, house).set(budget, **given)
     return ImpactShape(budget=budget_shape(impact.room), refuses=impact.refuses)
 
 
-@router.delete("/{id}")
-def remove_budget(id: Annotated[str, Path(max_length=64)], principal: Owner, house: TheHouse) -> Removed:
+@router.delete("/{budget}")
+def remove_budget(
+    budget: Annotated[str, Path(min_length=1, max_length=100)], principal: Owner, house: TheHouse
+) -> Removed:
+    """By its id."""
     book = _book(principal, house)
-    if all(budget.id != id for budget in book.all()):
+    if all(one.id != budget for one in book.all()):
         raise nothing_here()
-    book.remove(id)
+    book.remove(budget)
     return Removed(removed=1)
 
 

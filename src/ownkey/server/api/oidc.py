@@ -29,14 +29,14 @@ def ways(came: Anybody) -> WaysShape:
     return WaysShape(password=True, oidc=came.doors.oidc.is_set)
 
 
-@router.get("/oidc", status_code=303)
+@router.get("/oidc", status_code=303, response_class=Response)
 async def there(came: Arriving) -> Response:
     """To the issuer's own page."""
     begun = await came.doors.oidc.begin(_back(came))
     return Response(status_code=303, headers={"location": begun.address, "set-cookie": _kept(came, begun.kept, _AGE_S)})
 
 
-@router.get("/oidc/callback", status_code=303)
+@router.get("/oidc/callback", status_code=303, response_class=Response)
 async def back(
     came: Arriving,
     code: Annotated[str, Query(max_length=4096)] = "",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Query
+from pydantic import Field
 
 from ownkey.app.house import House
 from ownkey.app.pricing import PriceBook
@@ -34,7 +35,7 @@ class PriceForm(Form):
     name: str
     rates: dict[str, str] | None = None
     discount: str | None = None
-    note: str = ""
+    note: Annotated[str, Field(max_length=200)] = ""
 
 
 class OwnPricesShape(Shape):

@@ -8,6 +8,7 @@ import msgspec
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
+from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 
 from ownkey.server.api import (
@@ -24,6 +25,7 @@ from ownkey.server.api import (
     usage,
     users,
 )
+from ownkey.server.api.document import completed
 from ownkey.server.api.forms import Known
 from ownkey.server.problems import headers_of, status_of
 from ownkey.talk.errors import InvalidRequest, OwnkeyError
@@ -35,6 +37,7 @@ PARTS: tuple[APIRouter, ...] = (
     *(providers.router, keys.router, keys.users_router, tokens.router, budgets.router, usage.router),
     *(alerts.router, prices.router, users.router, sessions.router, sign_in.router, oidc.router, passkeys.router),
 )
+ROUTES = tuple(route for part in PARTS for route in part.routes if isinstance(route, APIRoute))
 
 
 def build() -> FastAPI:
@@ -45,12 +48,18 @@ def build() -> FastAPI:
 
     @api.get(DOCUMENT, include_in_schema=False)
     def document(principal: Known) -> dict[str, Any]:
-        return api.openapi()
+        return described(api)
 
     api.add_exception_handler(OwnkeyError, _own)
     api.add_exception_handler(RequestValidationError, _invalid)
     api.add_exception_handler(HTTPException, _plain)
     return api
+
+
+def described(api: FastAPI) -> dict[str, Any]:
+    if api.openapi_schema is None:
+        completed(api.openapi(), ROUTES)
+    return api.openapi()
 
 
 def answer(error: OwnkeyError, status: int | None = None, **headers: str) -> Response:
@@ -93,7 +102,9 @@ def _plain(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     if error.status_code == 405:
         says = InvalidRequest(f"This path does not take {request.method}.")
-        return answer(says, 405, **dict(error.headers or {}))
+        # The router names the methods of the first route only that has this path.
+        taken = {one for route in ROUTES if route.path_regex.match(request.url.path) for one in route.methods or ()}
+        return answer(says, 405, allow=", ".join(sorted(taken)) or "GET")
     if error.status_code == 404:
         return answer(InvalidRequest("There is nothing at this path.", "/api/openapi.json lists what there is."), 404)
     return answer(InvalidRequest("The body is not JSON of the form wanted here."), 422)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from typing import Annotated, Any
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 from fastapi import APIRouter, Query
@@ -80,7 +80,7 @@ def totals(
     principal: Known,
     house: TheHouse,
     by: Annotated[list[Dimension] | None, Query()] = None,
-    since_ms: Annotated[int, Query(ge=0)] = 0,
+    since_ms: Annotated[int, Query(ge=0, le=FOREVER_MS)] = 0,
     until_ms: Annotated[int, Query(ge=0, le=FOREVER_MS)] = FOREVER_MS,
     provider: str | None = None,
     model: str | None = None,
@@ -102,11 +102,7 @@ def totals(
 @router.get("/summary")
 def summary(principal: Known, house: TheHouse, zone: Annotated[str, Query(max_length=64)] = "UTC") -> dict[str, Any]:
     """Today, this month, what it will come to, what is left of each budget, what was saved. Amounts in nano-USD."""
-    try:
-        named = ZoneInfo(zone)
-    except (ValueError, OSError):
-        raise InvalidRequest("There is no such time zone.", "One such as Europe/Berlin.", param="zone") from None
-    return msgspec.to_builtins(UsageBook(house, principal.house_wide).summary(named))
+    return msgspec.to_builtins(UsageBook(house, principal.house_wide).summary(_zone(zone)))
 
 
 @router.get("/days")
@@ -115,11 +111,7 @@ def days(
     count: Annotated[int, Query(ge=1, le=400)] = 60,
 ) -> dict[str, int]:  # fmt: skip
     """What each day cost, in nano-USD; a day on which nothing was asked is not there."""
-    try:
-        named = ZoneInfo(zone)
-    except (ValueError, OSError):
-        raise InvalidRequest("There is no such time zone.", "One such as Europe/Berlin.", param="zone") from None
-    found = UsageBook(house, principal.house_wide).by_day(count, named)
+    found = UsageBook(house, principal.house_wide).by_day(count, _zone(zone))
     return {day.isoformat(): nano for day, nano in found.items()}
 
 
@@ -128,9 +120,16 @@ def runs(
     principal: Known,
     house: TheHouse,
     provider: str | None = None,
-    before_ms: Annotated[int | None, Query(ge=0)] = None,
+    before_ms: Annotated[int | None, Query(ge=0, le=FOREVER_MS)] = None,
     limit: Annotated[int, Query(ge=1, le=MOST_RUNS)] = 100,
 ) -> RunsShape:
     """The newest tries first."""
     rows = house.store.book.rows(provider=provider, owner=principal.house_wide, until_ms=before_ms, limit=limit)
     return RunsShape(runs=[RunShape(**{name: getattr(row, name) for name in RunShape.model_fields}) for row in rows])
+
+
+def _zone(name: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(name)
+    except (ValueError, OSError, ZoneInfoNotFoundError):
+        raise InvalidRequest("There is no such time zone.", "One such as Europe/Berlin.", param="zone") from None

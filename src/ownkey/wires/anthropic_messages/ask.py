@@ -71,26 +71,27 @@ def _only_texts(content: object) -> bool:
         if not isinstance(item, dict):
             return False
         block = cast("Json", item)
-        if block.get("type") not in _TEXTS:
+        kind = block.get("type")
+        if not isinstance(kind, str) or kind not in _TEXTS:
             return False
-        if block.get("type") == "tool_result" and not _only_texts(block.get("content")):
+        if kind == "tool_result" and not _only_texts(block.get("content")):
             return False
     return True
 
 
-def _without_foreign(messages: list[Json]) -> list[Json]:
-    kept: list[Json] = []
-    for message in messages:
+def _without_foreign(messages: list[object]) -> list[object]:
+    kept: list[object] = []
+    for one in messages:
+        message = cast("Json", one) if isinstance(one, dict) else {}
         content = message.get("content")
-        if isinstance(content, list):
-            blocks = [block for block in cast("list[Json]", content) if not _foreign(block)]
-            if not blocks:
-                continue
-            message = {**message, "content": blocks}
-        kept.append(message)
+        if not isinstance(content, list):
+            kept.append(cast("object", one))
+        elif blocks := [block for block in cast("list[object]", content) if not _foreign(block)]:
+            kept.append({**message, "content": blocks})
     return kept
 
 
-def _foreign(block: Json) -> bool:
+def _foreign(item: object) -> bool:
+    block = cast("Json", item) if isinstance(item, dict) else {}
     seal = block.get("signature") or block.get("data")
     return block.get("type") in ("thinking", "redacted_thinking") and isinstance(seal, str) and unwrap(seal) is not None

@@ -62,15 +62,15 @@ def _inner(value: object) -> object:
 def _type(value: object) -> object:
     """Lower case; none where it says nothing."""
     if isinstance(value, list):
-        return [_type(one) for one in cast("list[object]", value)]
+        return [_type(one) for one in cast("list[object]", value) if not isinstance(one, list)]
     if isinstance(value, str):
         return None if value == "TYPE_UNSPECIFIED" else value.lower()
-    return _TYPES.get(value)
+    return _TYPES.get(value) if isinstance(value, int) else None
 
 
 def _count(value: object) -> object:
     """ProtoJSON writes a 64-bit number as text."""
-    return int(value) if isinstance(value, str) and value.isascii() and value.isdigit() else value
+    return int(value) if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 20 else value
 
 
 def _sort(schema: Object, order: list[object]) -> None:
