@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hmac
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import nullcontext
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any
@@ -21,7 +21,6 @@ from ownkey.store.lock import alone
 from ownkey.store.parcel import PAGE, PARTS, Part, Step, Values, differs
 from ownkey.talk.errors import BadConfiguration, Conflict, InvalidRequest, KeyUnreadable
 from ownkey.talk.secret import Secret, clean
-from ownkey.vault.age import Opened
 
 if TYPE_CHECKING:
     from ownkey.app.house import House
@@ -30,6 +29,9 @@ OVER_THE_API = ("choices", "prices", "budgets", "keys")
 """What comes in over the API: what whoever asks may change there anyway."""
 
 MOST_TOLD = 20
+
+Pieces = Callable[[], Iterable[bytes]]
+"""What the file holds, opened; read twice where there are runs in it."""
 
 
 class Told(Struct, frozen=True):
@@ -56,10 +58,12 @@ class Preview(Struct, frozen=True):
 class Incoming:
     """Raises InvalidRequest where the file cannot be read to its end."""
 
-    def __init__(self, house: House, owner: str, opened: Opened, *, only: str | None, replace: bool) -> None:
+    def __init__(
+        self, house: House, owner: str, pieces: Pieces, *, only: str | None = None, replace: bool = False
+    ) -> None:
         self._house = house
         self._owner = owner
-        self._opened = opened
+        self._pieces = pieces
         self._only = only
         self._replace = replace
         self._left: Counter[str] = Counter()
@@ -115,7 +119,7 @@ class Incoming:
         head: Head | None = None
         rows: dict[str, list[Values]] = {}
         runs: list[Values] = []
-        for found in said(self._opened.pieces()):
+        for found in said(self._pieces()):
             if isinstance(found, Head):
                 head = found
             elif self._is_left(found):
@@ -235,7 +239,7 @@ class Incoming:
         """The runs, read once more: a book may be larger than the memory."""
         if not self._runs.new:
             return
-        for found in said(self._opened.pieces()):
+        for found in said(self._pieces()):
             if isinstance(found, Row) and found.part.table == "book" and found.values["id"] not in self._known_runs:
                 yield found.values
 

@@ -52,7 +52,7 @@ def compared(part: Part, rows: Sequence[Values], there: Sequence[Values], alike:
         others = [
             other
             for columns in part.also
-            if None not in _of(row, columns) and (other := index[columns].get(_of(row, columns))) is not None
+            if any(_of(row, columns)) and (other := index[columns].get(_of(row, columns))) is not None
             if other is not mine
         ]
         if mine is None and not others:

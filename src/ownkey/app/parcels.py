@@ -86,7 +86,7 @@ class Parcels:
 
         Raises InvalidRequest where the file or the passphrase is not good.
         """
-        return Incoming(self._house, self._owner, Opened(passphrase, file), only=self._only, replace=replace)
+        return Incoming(self._house, self._owner, Opened(passphrase, file).pieces, only=self._only, replace=replace)
 
     @contextmanager
     def _recorded(self, target: str, keys: bool, usage: bool) -> Generator[_Packing]:
