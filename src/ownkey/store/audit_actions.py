@@ -69,7 +69,7 @@ ACTIONS: Mapping[str, Action] = {
     "vault.rotated": Action("another root key takes over", "vault", "from, to: where they are kept; kek: its id"),
     "vault.sealed": Action("its owner seals the vault", "vault", narrows=True),
     "vault.unsealed": Action("its owner opens the vault again", "vault", narrows=True),
-    "usage.exported": Action("the book is written to a file", "usage", "since_ms, until_ms, format"),
+    "usage.exported": Action("the book is written to a file", "usage", "since_ms, until_ms, format; at the end rows"),
     "parcel.exported": Action(
         "what is kept here is written to an encrypted file", "parcel", "with_keys, with_usage; at the end how many"
     ),
