@@ -224,9 +224,9 @@ class Incoming:
         if found is None or not (found.added or found.changed):
             return steps, None
         versions: Mapping[str, int] = {row["id"]: row["version"] for row in self._seen["keys"]}
-        rows = [*found.added, *(key | values for key, values in found.changed)]
+        rows: list[Values] = [*found.added, *(key | values for key, values in found.changed)]
         keys = [
-            (KeyRow(**row | {"sealed": b"", "version": max(row["version"], versions.get(row["id"], 0) + 1)}), row)
+            (KeyRow(**{**row, "sealed": b"", "version": max(row["version"], versions.get(row["id"], 0) + 1)}), row)
             for row in rows
         ]
         fresh, under = self._house.vault.take_in((key, Secret(row["sealed"])) for key, row in keys)

@@ -77,7 +77,7 @@ class Parcels:
                 if data.tell() > most_bytes:
                     raise TooLarge(
                         f"This would be a file of over {most_bytes >> 20} MiB.",
-                        "Leave the usage out, or export at the terminal: `ownkey export`.",
+                        "Leave the usage out, or export at the terminal: `ownkey export FILE`.",
                     )
         return data.getvalue()
 

@@ -15,7 +15,7 @@ from ownkey.talk.errors import InvalidRequest
 MAX_INPUT = 4096
 
 _To = typer.Argument(help="Where to write it.")
-_From = typer.Argument(help="A file that `ownkey export` has written.")
+_From = typer.Argument(help="An exported file.")
 
 
 def export(
@@ -42,7 +42,9 @@ def export(
         typer.echo(f"{file} holds {told}, {done.files} provider files, {len(done.settings)} settings.")
         for left in done.left:
             typer.echo(f"Left out: {left}.", err=True)
-        typer.echo("Without the passphrase nobody opens it, you neither. It opens with `ownkey import`, and `age -d`.")
+        typer.echo(
+            "Without the passphrase nobody opens it, you neither. It opens with `ownkey import FILE`, and `age -d`."
+        )
 
 
 def import_(

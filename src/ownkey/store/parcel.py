@@ -7,7 +7,22 @@ from contextlib import contextmanager
 from typing import Any
 
 from msgspec import Struct
-from sqlalchemy import Boolean, Column, Connection, LargeBinary, Table, Text, and_, delete, insert, select, text, update
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Connection,
+    Integer,
+    LargeBinary,
+    Table,
+    Text,
+    and_,
+    delete,
+    insert,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.exc import IntegrityError
 
 from ownkey.store import tables
@@ -135,7 +150,7 @@ class Parcel:
         part = PARTS["book"]
         with self._database.reading() as connection:
             query = _select(part, part.columns(opening=True)).where(tables.book.c.id.in_(ids))
-            return {row.id: _values(part, row._mapping) for row in connection.execute(query)}
+            return {row["id"]: _values(part, row) for row in connection.execute(query).mappings()}
 
     def was_taken(self, id: str) -> bool:
         """Whether the import of that id was committed: its record says so."""
@@ -182,15 +197,15 @@ def read(connection: Connection, part: Part, *, opening: bool = True) -> Iterato
     key = [part.rows.c[name] for name in part.key]
     query = _select(part, columns).order_by(*key)
     if part.table != "book":
-        yield from (_values(part, row._mapping) for row in connection.execute(query))
+        yield from (_values(part, row) for row in connection.execute(query).mappings())
         return
     after = ""
     while True:
-        page = connection.execute(query.where(tables.book.c.id > after).limit(PAGE)).all()
-        yield from (_values(part, row._mapping) for row in page)
+        page = connection.execute(query.where(tables.book.c.id > after).limit(PAGE)).mappings().all()
+        yield from (_values(part, row) for row in page)
         if len(page) < PAGE:
             return
-        after = page[-1].id
+        after = page[-1]["id"]
 
 
 def checked(part: Part, values: Values) -> Values:
@@ -236,13 +251,11 @@ def _checked(column: Column[Any], value: Any) -> Any:
         if not column.nullable:
             raise ValueError(f"{column} is missing")
         return None
-    kind = column.type
-    wanted = bytes if isinstance(kind, LargeBinary) else str if isinstance(kind, Text) else int
-    if isinstance(kind, Boolean):
-        wanted = bool
-    if type(value) is not wanted or (wanted is str and "\x00" in value):
+    kind: Any = column.type
+    wanted = _KINDS.get(next(one for one in type(kind).__mro__ if one in _KINDS))
+    if type(value) is not wanted or (isinstance(value, str) and "\x00" in value):
         raise ValueError(f"{column} is not what it should be")
-    if wanted is int and not 0 <= value < 2**63:
+    if type(value) is int and not 0 <= value < 2**63:
         raise ValueError(f"{column} is out of bounds")
     return value
 
@@ -270,4 +283,5 @@ def _meanwhile() -> Conflict:
     return Conflict("Something was changed here meanwhile.", _AGAIN)
 
 
+_KINDS: Mapping[Any, type] = {LargeBinary: bytes, Text: str, Boolean: bool, BigInteger: int, Integer: int}
 _AGAIN = "Nothing was imported. Try again."
