@@ -225,11 +225,12 @@ class Incoming:
             return steps, None
         versions: Mapping[str, int] = {row["id"]: row["version"] for row in self._seen["keys"]}
         rows: list[Values] = [*found.added, *(key | values for key, values in found.changed)]
-        keys = [
-            (KeyRow(**{**row, "sealed": b"", "version": max(row["version"], versions.get(row["id"], 0) + 1)}), row)
-            for row in rows
-        ]
-        fresh, under = self._house.vault.take_in((key, Secret(row["sealed"])) for key, row in keys)
+        keys: list[tuple[KeyRow, Secret]] = []
+        for row in rows:
+            version = max(row["version"], versions.get(row["id"], 0) + 1)
+            values: Values = {**row, "sealed": b"", "version": version}
+            keys.append((KeyRow(**values), Secret(row["sealed"])))
+        fresh, under = self._house.vault.take_in(keys)
         # What takes the place of another is a new row: it is counted among those that the root key has sealed.
         gone = [*found.gone, *(key for key, _ in found.changed)]
         added = [{name: getattr(row, name) for name in KeyRow.__struct_fields__} for row in fresh]

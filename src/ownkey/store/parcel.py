@@ -10,7 +10,6 @@ from msgspec import Struct
 from sqlalchemy import (
     BigInteger,
     Boolean,
-    Column,
     Connection,
     Integer,
     LargeBinary,
@@ -246,13 +245,13 @@ def _values(part: Part, row: Mapping[Any, Any]) -> Values:
     }
 
 
-def _checked(column: Column[Any], value: Any) -> Any:
+def _checked(column: Any, value: Any) -> Any:
     if value is None:
         if not column.nullable:
             raise ValueError(f"{column} is missing")
         return None
     kind: Any = column.type
-    wanted = _KINDS.get(next(one for one in type(kind).__mro__ if one in _KINDS))
+    wanted = next(python for sql, python in _KINDS.items() if isinstance(kind, sql))
     if type(value) is not wanted or (isinstance(value, str) and "\x00" in value):
         raise ValueError(f"{column} is not what it should be")
     if type(value) is int and not 0 <= value < 2**63:
