@@ -239,10 +239,9 @@ def _select(part: Part, columns: Sequence[str]) -> Any:
 
 def _values(part: Part, row: Mapping[Any, Any]) -> Values:
     """The same from every database: flags are numbers in SQLite."""
-    return {
-        name: bool(value) if isinstance(part.rows.c[name].type, Boolean) and value is not None else value
-        for name, value in row.items()
-    }
+    columns: Any = part.rows.c
+    flags = {name for name in row if isinstance(columns[name].type, Boolean)}
+    return {name: bool(value) if name in flags else value for name, value in row.items()}
 
 
 def _checked(column: Any, value: Any) -> Any:
