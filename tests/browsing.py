@@ -40,7 +40,8 @@ class Browser:
         set_cookie = answer.headers.get("set-cookie", "")
         if set_cookie.startswith(("ownkey=", "__Host-ownkey=")):
             self.cookie = set_cookie.partition("=")[2].partition(";")[0] or None
-        if answer.status == 200 and isinstance(answer.json, dict) and "csrf" in answer.json:
+        told = answer.headers.get("content-type", "").startswith("application/json")
+        if answer.status == 200 and told and isinstance(answer.json, dict) and "csrf" in answer.json:
             self.csrf = answer.json["csrf"]
         return answer
 

@@ -49,17 +49,18 @@ def export(
         raise InvalidRequest(f"{path.name} ends in none of: {', '.join(f'.{one}' for one in FORMATS)}.", param="path")
     fresh = path.with_name(f".{path.name}.new")
     told = {"since_ms": since_ms, "until_ms": until_ms, "format": path.suffix.removeprefix("."), "rollups": rollups}
-    house.audit.record("usage.exported", path.name, owner=owner, detail=told, outcome="begun")
-    try:
-        if rollups:
-            count = write(fresh, _DAY_COLUMNS, _days(house, since_ms, until_ms))
-        else:
-            count = write(fresh, _COLUMNS, _told(house, since_ms, until_ms, progress))
-        fresh.replace(path)
-    except OSError as error:
-        raise InvalidRequest(f"{path} cannot be written: {error.strerror}.") from None
-    finally:
-        fresh.unlink(missing_ok=True)
+    with house.audit.around("usage.exported", path.name, owner=owner, detail=told) as told:
+        try:
+            if rollups:
+                count = write(fresh, _DAY_COLUMNS, _days(house, since_ms, until_ms))
+            else:
+                count = write(fresh, _COLUMNS, _told(house, since_ms, until_ms, progress))
+            fresh.replace(path)
+        except OSError as error:
+            raise InvalidRequest(f"{path} cannot be written: {error.strerror}.") from None
+        finally:
+            fresh.unlink(missing_ok=True)
+        told["rows"] = count
     return count
 
 

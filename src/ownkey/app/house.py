@@ -8,6 +8,7 @@ import logging
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
+from ownkey.app.parcel_home import recover
 from ownkey.catalog.load import Catalogue
 from ownkey.engine.discover import Discovery
 from ownkey.engine.engine import Engine
@@ -45,6 +46,7 @@ class House:
         self.store = Store.open(settings.database_url)
         # What a program that forgets to close has spent would stand in the book as a crash: assumed, in full.
         atexit.register(self.store.close)
+        recover(settings.home, self.store.parcel.was_taken)
         self.wires = wire_names(settings.wires)
         self.catalogue = Catalogue(settings.home / "providers", wires=self.wires)
         environment = EnvironmentKeys(OWNER, self.catalogue, self.store.choices)

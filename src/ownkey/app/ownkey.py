@@ -18,6 +18,7 @@ from ownkey.app.budgets import BudgetBook
 from ownkey.app.choosing import Recommended, compare, recommend
 from ownkey.app.house import OWNER, House
 from ownkey.app.keys import KeyRing
+from ownkey.app.parcels import Parcels
 from ownkey.app.people import PeopleBook
 from ownkey.app.pricing import PriceBook
 from ownkey.app.providers import ModelView, Providers
@@ -105,6 +106,10 @@ class Ownkey:
     @cached_property
     def providers(self) -> Providers:
         return Providers(self.house, self.owner)
+
+    @cached_property
+    def parcels(self) -> Parcels:
+        return Parcels(self.house, self.owner)
 
     @cached_property
     def people(self) -> PeopleBook:

@@ -22,6 +22,7 @@ from ownkey.cli import (
     gallery,
     keys,
     models,
+    parcels,
     prices,
     providers,
     quote,
@@ -89,6 +90,8 @@ app.add_typer(audit.app, name="audit")
 app.add_typer(tokens.app, name="tokens")
 app.add_typer(vault.app, name="vault")
 app.add_typer(users.app, name="users")
+app.command("export")(parcels.export)
+app.command("import")(parcels.import_)
 app.command()(simulate.simulate)
 app.command()(doctor.doctor)
 

@@ -16,6 +16,8 @@ from ownkey.server.plain import check_plain
 from ownkey.talk.errors import TooLarge
 
 MOST_BYTES = 256 << 10
+FILES = ("/api/byok/import",)
+"""Paths that are sent a file: as long as a body may be at all."""
 
 
 class Api:
@@ -28,7 +30,7 @@ class Api:
     async def serve(self, exchange: Exchange, head: Head) -> None:
         """Raises what `check_plain` raises, and TooLarge: a body is read before anybody looks who sent it, and while
         everybody waits."""
-        if len(exchange.body) > MOST_BYTES:
+        if len(exchange.body) > MOST_BYTES and exchange.path not in FILES:
             raise TooLarge(f"The body is over {MOST_BYTES >> 10} KiB.", "Nothing here is so long.")
         check_plain(exchange, head)
         application = self._application or await self._load()

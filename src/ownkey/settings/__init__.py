@@ -97,16 +97,16 @@ def load(environ: Mapping[str, str] | None = None, **overrides: object) -> Setti
     given = {name: value for name, value in overrides.items() if value is not None}
     if unknown := given.keys() - {row.name for row in TABLE}:
         raise BadConfiguration(f"There is no setting called {', '.join(sorted(unknown))}.")
-    home = _value(TABLE[0], given, environ, _File(Path(CONFIG)))
+    home = _value(TABLE[0], given, environ, File(Path(CONFIG)))
     home = home or Path(platformdirs.user_data_dir("ownkey", appauthor=False))
-    file = _config(home / CONFIG)
+    file = file_of(home / CONFIG)
     values = {row.name: _value(row, given, environ, file) for row in TABLE[1:]}
     alerts.check(values)
     values["database_url"] = values["database_url"] or f"sqlite:///{home}/ownkey.db"
     return Settings(home=home, **values)
 
 
-class _File(Struct, frozen=True):
+class File(Struct, frozen=True):
     """What `config.toml` says, and its text, in which an error finds its line."""
 
     path: Path
@@ -120,7 +120,7 @@ class _File(Struct, frozen=True):
         return next((f"{self.path}, line {number}" for number, line in lines if begins.match(line)), str(self.path))
 
 
-def _value(row: Setting, given: Mapping[str, object], environ: Mapping[str, str], file: _File) -> Any:
+def _value(row: Setting, given: Mapping[str, object], environ: Mapping[str, str], file: File) -> Any:
     written = environ.get(row.env)
     if row.name in given:
         found, where = given[row.name], f"The setting {row.name}"
@@ -136,13 +136,13 @@ def _value(row: Setting, given: Mapping[str, object], environ: Mapping[str, str]
         raise BadConfiguration(f"{where} {wrong}.", row.help, param=row.name) from None
 
 
-def _config(path: Path) -> _File:
-    """`config.toml`, checked for names; empty where there is none."""
+def file_of(path: Path) -> File:
+    """`config.toml`, checked for names; empty where there is none. Raises BadConfiguration."""
     try:
         text = _read_private(path)
-        file = _File(path, text, tomllib.loads(text))
+        file = File(path, text, tomllib.loads(text))
     except FileNotFoundError:
-        return _File(path)
+        return File(path)
     except tomllib.TOMLDecodeError as wrong:
         line = re.search(r"line \d+", str(wrong))
         raise BadConfiguration(f"{path}{', ' + line.group() if line else ''}: this is not TOML.") from None

@@ -69,7 +69,13 @@ ACTIONS: Mapping[str, Action] = {
     "vault.rotated": Action("another root key takes over", "vault", "from, to: where they are kept; kek: its id"),
     "vault.sealed": Action("its owner seals the vault", "vault", narrows=True),
     "vault.unsealed": Action("its owner opens the vault again", "vault", narrows=True),
-    "usage.exported": Action("the book is written to a file", "usage", "since_ms, until_ms, format"),
+    "usage.exported": Action("the book is written to a file", "usage", "since_ms, until_ms, format; at the end rows"),
+    "parcel.exported": Action(
+        "what is kept here is written to an encrypted file", "parcel", "with_keys, with_usage; at the end how many"
+    ),
+    "parcel.imported": Action(
+        "what an encrypted file holds is taken in", "parcel", "made_at_ms, what came; replaced: how many"
+    ),
     "audit.exported": Action("the trail is written to a file", "audit", "count"),
     "audit.adopted": Action(
         "records that were written while the vault was sealed are taken into the sealed trail", "audit", "first, last"

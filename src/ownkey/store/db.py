@@ -18,6 +18,7 @@ from ownkey.store.history import History
 from ownkey.store.install import Install
 from ownkey.store.keys import Keys
 from ownkey.store.models import Models
+from ownkey.store.parcel import Parcel
 from ownkey.store.passkeys import Passkeys
 from ownkey.store.people import People
 from ownkey.store.prices import PriceTable
@@ -56,6 +57,7 @@ class Store:
         self.sign_ins = SignIns(database)
         self.models = Models(database)
         self.install = Install(database)
+        self.parcel = Parcel(database)
         self.rotations = Rotations(database)
         self._audit: Audit | None = None
 

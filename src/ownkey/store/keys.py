@@ -66,7 +66,7 @@ class Keys:
         version is not lower, for somebody else replaced it meanwhile, or where that root key is no longer in use.
         """
         with self._database.writing() as connection:
-            return _counted(connection, under) and connection.execute(_PUT, structs.asdict(row)).rowcount == 1
+            return counted(connection, under) and connection.execute(_PUT, structs.asdict(row)).rowcount == 1
 
     def get(self, id: str) -> KeyRow | None:
         with self._database.reading() as connection:
@@ -148,7 +148,7 @@ _PUT = text(
 )
 
 
-def _counted(connection: Connection, under: bytes | None) -> bool:
+def counted(connection: Connection, under: bytes | None) -> bool:
     """Whether that root key is in use, or the one that takes over from it; what is sealed with either is counted."""
     if under is None:
         return True

@@ -72,7 +72,7 @@ class People:
             with self._database.writing() as connection:
                 _one_by_one(connection)
                 connection.execute(update(tables.users).where(_T.id == id).values(**columns))
-                _keep_a_keeper(connection)
+                keep_a_keeper(connection)
                 row = connection.execute(_ALL.where(_T.id == id)).one_or_none()
         except IntegrityError:
             raise _taken() from None
@@ -105,7 +105,7 @@ class People:
         with self._database.writing() as connection:
             _one_by_one(connection)
             found = connection.execute(delete(tables.users).where(_T.id == id)).rowcount > 0
-            _keep_a_keeper(connection)
+            keep_a_keeper(connection)
             for statement in _REMOVED:
                 connection.execute(text(statement), {"id": id, "totp": f"totp:{id}", "users": f"{id}/"})
         return found
@@ -134,7 +134,8 @@ def _one_by_one(connection: Connection) -> None:
         connection.execute(text("LOCK TABLE users IN SHARE ROW EXCLUSIVE MODE"))
 
 
-def _keep_a_keeper(connection: Connection) -> None:
+def keep_a_keeper(connection: Connection) -> None:
+    """Raises Conflict where no active keeper is left."""
     kept = select(func.count()).select_from(tables.users).where(_T.role.in_(KEEPERS), _T.status == "active")
     if not connection.execute(kept).scalar_one():
         raise Conflict("Nobody would be left who can change this back.", "Make somebody else an owner or admin first.")

@@ -110,10 +110,11 @@ def _make(file: Path) -> None:
             "SQLite cannot keep a write-ahead log in this folder.", "Use a folder on a local disk."
         )
     fresh.rename(file)
-    _sync_folder(file.parent)
+    sync_folder(file.parent)
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """What was renamed in it stays so, whatever happens to the power."""
     if os.name == "posix":
         fd = os.open(folder, os.O_RDONLY)
         try:

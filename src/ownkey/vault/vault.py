@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from secrets import token_hex
 from typing import Any, Literal, NoReturn, Protocol
 
@@ -201,6 +201,27 @@ class Vault:
         if row.origin != str(origin):
             raise none_fits([row], str(origin), None, 0)
         return self._opened_row(row)
+
+    def give_out(self, row: KeyRow) -> Secret:
+        """One key, whatever its terms, to go with its owner to another installation. Raises what `open` does."""
+        return self._opened_row(row)
+
+    def take_in(self, keys: Iterable[tuple[KeyRow, Secret]]) -> tuple[list[KeyRow], bytes]:
+        """Their rows with the keys sealed here, above every version that was seen, and the check value of the root key
+        that they are sealed with. Nothing is stored. Raises VaultSealed."""
+        self._make_room()
+        ring = self.latch.ring()
+        rows: list[KeyRow] = []
+        for row, secret in keys:
+            row = replace(row, version=max(row.version, self._newest.get(row.id, 0)))
+            rows.append(replace(row, sealed=ring.seal(bound(ring.install_id, row), secret.reveal())))
+        return rows, ring.sealing.check(ring.install_id)
+
+    def look_anew(self) -> None:
+        """Keys were stored or removed by other ways."""
+        self._changes += 1
+        self._rows.clear()
+        self._opened_keys.clear()
 
     def first(
         self,

@@ -16,6 +16,7 @@ from ownkey.server.api import (
     budgets,
     keys,
     oidc,
+    parcels,
     passkeys,
     prices,
     providers,
@@ -36,6 +37,7 @@ DOCUMENT = "/api/openapi.json"
 PARTS: tuple[APIRouter, ...] = (
     *(providers.router, keys.router, keys.users_router, tokens.router, budgets.router, usage.router),
     *(alerts.router, prices.router, users.router, sessions.router, sign_in.router, oidc.router, passkeys.router),
+    parcels.router,
 )
 ROUTES = tuple(route for part in PARTS for route in part.routes if isinstance(route, APIRoute))
 
