@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from house import CHAT, KEYS, USER, Answer, Gateway, Simulator, gateway, library, write_provider
+from house import BAD, CHAT, KEYS, USER, Answer, Gateway, Simulator, gateway, library, write_provider
 
 
 def chat(**fields: object) -> bytes:
@@ -271,7 +271,7 @@ def test_V06_with_another_root_key_the_vault_is_sealed_and_nothing_is_overwritte
 
 
 def test_the_error_of_a_provider_names_it_and_not_its_key(served: Gateway) -> None:
-    name = write_provider(served.home, served.simulator, key="bad-canary-key-0123456789abcdef")
+    name = write_provider(served.home, served.simulator, key=BAD)
     answer = served.ask(f"{name}/gpt-4o")
     assert (answer.status, answer.error["code"]) == (502, "upstream_auth")
     clear(answer)

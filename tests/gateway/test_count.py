@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from answering import Provider, answering, json_answer, write_manifest
+from canaries import canary
 from house import Answer, Gateway, book_rows
 
-KEY = "sk-canary-count-Zt83mVn71LpXw55K"
+KEY = canary("count")
 ANTHROPIC = "/v1/messages/count_tokens"
 GOOGLE = "/v1beta/models/m:countTokens"
 MANIFESTS = {

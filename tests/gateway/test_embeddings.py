@@ -13,9 +13,10 @@ import pytest
 from openai import OpenAI
 
 from answering import Provider, answering, json_answer, write_manifest
+from canaries import canary
 from house import Answer, Gateway
 
-KEY = "sk-canary-vectors-7GhQ2mZxLp0Wd4"
+KEY = canary("vectors")
 PATH = "/v1/embeddings"
 VECTORS = [[0.5, -0.25, 0.125], [1.0, 0.0, -1.5]]
 MANIFESTS = {

@@ -10,10 +10,11 @@ import pytest
 from openai import OpenAI
 
 from answering import Provider, answering, json_answer, write_manifest
+from canaries import canary
 from house import Answer, Gateway
 from scripted import answer as whole
 
-KEY = "sk-canary-media-4ZtVn71LpXw55Kq8"
+KEY = canary("media")
 SOUND = bytes(range(256)) * 40
 SPEECH = whole(SOUND, 200, "content-type: audio/mpeg")
 IMAGE = json_answer(

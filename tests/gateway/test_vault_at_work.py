@@ -11,10 +11,11 @@ from threading import Event, Thread
 
 import pytest
 
+from canaries import canary
 from house import Gateway, Simulator, gateway, library, run, until
 from transit_server import TransitServer, transit_server
 
-PLAIN = "sk-proj-canary-71e0c9b8a7f6e5d4c3b2a190"
+PLAIN = canary("vault at work", "sk-proj-")
 
 
 @pytest.fixture(scope="module")
@@ -114,7 +115,10 @@ def test_V08_while_another_root_key_takes_over_no_request_is_lost(
     _now.clear()
     _now.update(
         {
-            "password": {"BYOK_ENCRYPTION_PASSWORD": "vK9#mTq2 Lz7!wRx4", "BYOK_ENCRYPTION_SALT": "8fJ2pQ6zN1cY"},
+            "password": {
+                "BYOK_ENCRYPTION_PASSWORD": canary("root password", "vK9#mTq2 "),
+                "BYOK_ENCRYPTION_SALT": canary("root salt", "8fJ2"),
+            },
             "file": {"OWNKEY_MASTER_KEY_FILE": str(tmp_path / "root.key")},
             "transit": engine.settings,
         }.get(place, {})

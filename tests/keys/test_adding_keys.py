@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from canaries import canary
 from keyed import REVOKED, USED_UP, A, B, Keyed, keyed, owning
 from ownkey import Ownkey
 from ownkey.catalog.load import Catalogue
@@ -17,7 +18,7 @@ from ownkey.catalog.shape import looks_like, told, whose
 from ownkey.talk.errors import InvalidCredentials, InvalidRequest, OwnkeyError, ProviderTimeout, VaultSealed
 from ownkey.wires.wire import WIRE_NAMES
 
-ANTHROPICS = "sk-ant-canary-Hs72kLpQz09vRtWyNb4Jd"
+ANTHROPICS = canary("adding", "sk-ant-")
 
 
 def played(home: Path, labels: str, work: Callable[[Ownkey, Keyed], Awaitable[None]], **settings: Any) -> None:

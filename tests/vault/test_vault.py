@@ -11,6 +11,7 @@ from threading import Thread
 import pytest
 from msgspec.structs import replace
 
+from canaries import canary
 from ownkey.settings import Settings, load
 from ownkey.store.db import Store
 from ownkey.talk.errors import InvalidRequest, KeyMissing, KeyUnreadable, OwnkeyError, VaultSealed
@@ -18,8 +19,8 @@ from ownkey.talk.origin import Origin
 from ownkey.talk.secret import Secret
 from ownkey.vault.vault import Vault
 
-PLAIN = "sk-proj-canary-71e0c9b8a7f6e5d4c3b2a190"
-OTHER = "sk-proj-canary-00112233445566778899aabb"
+PLAIN = canary("vault", "sk-proj-")
+OTHER = canary("vault, another", "sk-proj-")
 
 
 @pytest.fixture
