@@ -16,13 +16,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from canaries import canary
 from ownkey.talk.errors import KeyUnreadable
 from ownkey.vault.envelope import Bound, Root, seal, unseal
 
 ROOT = Root(bytes(range(32)))
 BOUND = Bound("install-1", "local", "openai", "https://api.openai.com:443", "key_1", 1)
-PLAIN = canary("envelope").encode()
+PLAIN = b"sk-test-0123456789abcdef"
 
 # A record of ROOT, BOUND and PLAIN in the first format, which is to be read for ever.
 RECORDED_V1 = bytes.fromhex(

@@ -57,7 +57,7 @@ class Discovery:
         choice = self._store.choices.get(provider.id)
         origin, _ = locate(provider, "models", choice)
         sent = headers(provider, spoken, choice)
-        shown = None if key.secret is None else key_header(provider.auth, key.secret.reveal())
+        shown = None if key.secret is None else key_header(provider.auth, key.secret)
         models: list[Model] = []
         query: Mapping[str, str] | None = None
         for _ in range(pages):

@@ -201,7 +201,7 @@ class Sender:
         if given:
             own = {name for name, _ in given}
             headers = (*(one for one in headers if one[0] not in own), *given)
-        shown = None if key.secret is None else key_header(target.auth, key.secret.reveal())
+        shown = None if key.secret is None else key_header(target.auth, key.secret)
         path = target.paths[sending.operation]
         outgoing = Outgoing(b"POST", target.origin, path, headers, sending.body, key.id or "", shown)
         incoming = await self._transport.send(outgoing, self._deadlines)
