@@ -24,6 +24,7 @@ from msgspec import Struct
 from ownkey.settings import Settings
 from ownkey.talk.errors import BadConfiguration, InvalidToken, OwnkeyError, PermissionDenied, UnexpectedResponse
 from ownkey.talk.origin import Origin
+from ownkey.talk.secret import Secret
 from ownkey.transport import Deadlines, KeyHeader, Outgoing, Transport
 
 ALGORITHMS = ("RS256", "PS256", "ES256")
