@@ -264,14 +264,21 @@ def book_rows(home: Path, provider: str | None = None) -> list[Any]:
 
 
 @contextmanager
-def gateway(home: Path, simulator: Simulator, *, token: str | None = None, **settings: str) -> Iterator[Gateway]:
+def gateway(
+    home: Path,
+    simulator: Simulator,
+    *,
+    token: str | None = None,
+    command: tuple[str, ...] = COMMAND,
+    **settings: str,
+) -> Iterator[Gateway]:
     """`ownkey serve` on a free port, ended at the end. Without a `token` one is made."""
     make_home(home)
     env = environment(home, OWNKEY_ALLOW_PRIVATE_HOSTS=f"127.0.0.1:{simulator.port}") | settings
     log = home.parent / f"{home.name}-{next(_numbers)}.log"
     with log.open("w") as errors:
         process = subprocess.Popen(
-            [*COMMAND, "serve", "--port", "0"], env=env, stdout=subprocess.PIPE, stderr=errors, text=True
+            [*command, "serve", "--port", "0"], env=env, stdout=subprocess.PIPE, stderr=errors, text=True
         )
     assert process.stdout is not None
     try:

@@ -28,7 +28,13 @@ class Allowed(NamedTuple):
     reason: str
 
 
-ALLOWED: tuple[Allowed, ...] = ()
+ALLOWED = (
+    Allowed(
+        "tests/alerts/test_alert_delivery.py::test_an_email_says_what_happened_in_plain_text_and_holds_no_key",
+        "*/ownkey.db*",
+        "the alert that the test stores quotes a key, which the e-mail then leaves out",
+    ),
+)
 
 # Larger files that are the same in many homes, as the list of prices is, are read once.
 _LARGE = 64 * 1024

@@ -40,7 +40,7 @@ def test_keys_are_set_got_listed_paused_ordered_removed_and_cleared(env: Env) ->
     keys(env, "set", "openai", given=KEYS["openai"])
     terms = ("--models", "gpt-4o*,o3", "--expires", "2099-12-31", "--monthly-limit", "20")
     told = keys(env, "set", "openai", "--label", "work", *terms, given=f"{OTHER}\n").stdout
-    assert told.startswith("Stored sk-...ErZ8 for OpenAI, work, to be sent to http://127.0.0.1:")
+    assert told.startswith(f"Stored sk-...{OTHER[-4:]} for OpenAI, work, to be sent to http://127.0.0.1:")
     assert keys(env, "has", "openai").stdout == "yes\n"
     first, second = json.loads(keys(env, "list", "--json").stdout)
     assert [(one["label"], one["position"], one["valid"]) for one in (first, second)] == [

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from canaries import MARK
 from house import BAD, CHAT, KEYS, USER, Answer, Gateway, Simulator, gateway, library, write_provider
 
 
@@ -30,7 +31,7 @@ def clear(answer: Answer) -> str:
     message = answer.error["message"]
     assert len(message.split()) > 5 or answer.error["param"], "it says nothing of what to do"
     assert "\n" not in message
-    for bad in ("Traceback", "msgspec", "NoneType", 'File "', "canary", "expected `"):
+    for bad in ("Traceback", "msgspec", "NoneType", 'File "', MARK, "expected `"):
         assert bad not in answer.body.decode()
     assert answer.headers["x-request-id"]
     return message

@@ -13,7 +13,7 @@ import pytest
 from openai import OpenAI
 
 from answering import Provider, answering, json_answer, write_manifest
-from canaries import canary
+from canaries import MARK, canary
 from house import Answer, Gateway
 
 KEY = canary("vectors")
@@ -276,7 +276,7 @@ def test_U04_a_key_that_is_quoted_is_not_shown(served: Gateway, provider: Provid
         provider.says[PATH] = said
         answer = ask(served, model="vec-openai/small", input="a")
         assert answer.status == 502
-        assert "canary" not in answer.body.decode()
+        assert MARK not in answer.body.decode()
 
 
 def test_errors_are_in_the_form_of_the_path(served: Gateway, provider: Provider) -> None:

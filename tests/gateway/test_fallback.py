@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from canaries import canary
+from canaries import MARK, canary
 from house import Gateway
 
 
@@ -125,7 +125,7 @@ def test_U04_one_clear_error_on_every_wire_with_no_key_and_no_html(served: Gatew
         assert set(answer.error) == {"message", "type", "code", "param"}
         assert len(answer.error["message"]) > 20
         whole = answer.body.decode()
-        assert "canary" not in whole
+        assert MARK not in whole
         assert "<" not in whole
         assert "Traceback" not in whole
 

@@ -31,7 +31,7 @@ NAMES = [f"provider-{number}" for number in range(7)]
 
 
 def secret(name: str) -> str:
-    return canary(f"rotated, of {name}")
+    return f"sk-canary-of-{name}-0123456789"
 
 
 def filled(store: Store, settings: Settings, openai: Origin) -> Vault:
@@ -71,8 +71,8 @@ def test_a_root_key_takes_over_from_every_place_to_every_place(
         "home": {},
         "file": {"OWNKEY_MASTER_KEY_FILE": str(folder / "old.key")},
         "password": {
-            "BYOK_ENCRYPTION_PASSWORD": canary("password before", "Lz7!wRx4 "),
-            "BYOK_ENCRYPTION_SALT": canary("salt before", "zN1c"),
+            "BYOK_ENCRYPTION_PASSWORD": BEFORE[0],
+            "BYOK_ENCRYPTION_SALT": BEFORE[1],
         },
         "transit": {name: value for name, value in environ.items() if "PRIVATE" not in name},
     }
@@ -278,7 +278,7 @@ def turned(kill_at, after_s):
 def read():
     store, vault = opened()
     for name in names:
-        assert vault.open("local", name, openai)[1].reveal() == plain(name).encode()
+        assert vault.open("local", name, openai)[1].reveal() == f"sk-canary-of-{name}-0123456789".encode()
     store.close()
 
 def ended():

@@ -43,7 +43,7 @@ def test_a_key_comes_out_as_it_went_in_and_lies_sealed_in_between(home: Path, va
     put = vault.put("local", "openai", openai, Secret(PLAIN))
     row, secret = vault.open("local", "openai", openai)
     assert (row, secret.reveal()) == (put, PLAIN.encode())
-    assert (row.masked, row.origin, row.version) == ("sk-...a190", "https://api.openai.com:443", 1)
+    assert (row.masked, row.origin, row.version) == (f"sk-...{PLAIN[-4:]}", "https://api.openai.com:443", 1)
     for path in home.rglob("*"):
         if path.is_file():
             assert PLAIN.encode() not in path.read_bytes()
@@ -183,7 +183,7 @@ def test_V26_a_listing_opens_nothing_and_survives_a_bad_row(
     altered(home, "UPDATE keys SET sealed = x'00' WHERE id = ?", bad.id)
     (home / "root.key").unlink()
     sealed = Vault(store, settings)
-    assert sorted(row.masked for row in sealed.listed("local")) == ["sk-...a190", "sk-...aabb"]
+    assert {row.masked for row in sealed.listed("local")} == {f"sk-...{PLAIN[-4:]}", f"sk-...{OTHER[-4:]}"}
     with pytest.raises(VaultSealed):
         sealed.open("local", "openai", openai)
 

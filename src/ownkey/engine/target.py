@@ -13,7 +13,7 @@ from ownkey.spending.terms import charged_by_name
 from ownkey.store.choices import Choice
 from ownkey.talk.errors import OwnkeyError, Unsupported
 from ownkey.talk.origin import Origin
-from ownkey.talk.secret import Secret, clean
+from ownkey.talk.secret import REDACTED, Secret, clean
 from ownkey.transport import KeyHeader
 from ownkey.wires.embedding import Embedding, embedding
 from ownkey.wires.wire import Spoken, Wire, spoken, wire
@@ -147,6 +147,11 @@ def hide_key(error: OwnkeyError, key: Secret | None) -> None:
         error.message = clean(error.message, key)
         error.hint = clean(error.hint, key)
         error.args = (error.message,)
+
+
+def without_key(body: bytes, key: Secret | None) -> bytes:
+    """What a provider answers where it tells of an error, which may quote the key it was sent."""
+    return body if key is None else body.replace(key.reveal(), REDACTED.encode("ascii"))
 
 
 def key_header(auth: Auth | None, key: Secret) -> KeyHeader:
