@@ -16,6 +16,7 @@ from house import Gateway, Simulator, gateway, library, run, until
 from transit_server import TransitServer, transit_server
 
 PLAIN = canary("vault at work", "sk-proj-")
+PASSWORD, SALT = canary("root password", "vK9#mTq2 "), canary("root salt", "8fJ2")
 
 
 @pytest.fixture(scope="module")
@@ -96,7 +97,7 @@ def test_V08_while_another_root_key_takes_over_no_request_is_lost(
     tmp_path.chmod(0o700)
     to = [] if place == "the same" else ["--to", place]
     to += ["--path", str(tmp_path / "root.key")] if place == "file" else []
-    given = "vK9#mTq2 Lz7!wRx4\n8fJ2pQ6zN1cY\n" if place == "password" else ""
+    given = f"{PASSWORD}\n{SALT}\n" if place == "password" else ""
     env = busy.env | _now
     if place == "transit":
         env |= engine.settings
@@ -116,8 +117,8 @@ def test_V08_while_another_root_key_takes_over_no_request_is_lost(
     _now.update(
         {
             "password": {
-                "BYOK_ENCRYPTION_PASSWORD": canary("root password", "vK9#mTq2 "),
-                "BYOK_ENCRYPTION_SALT": canary("root salt", "8fJ2"),
+                "BYOK_ENCRYPTION_PASSWORD": PASSWORD,
+                "BYOK_ENCRYPTION_SALT": SALT,
             },
             "file": {"OWNKEY_MASTER_KEY_FILE": str(tmp_path / "root.key")},
             "transit": engine.settings,

@@ -17,7 +17,7 @@ from ownkey import Ownkey
 from ownkey.talk.errors import InvalidRequest, KeyMissing, KeyUnreadable
 from ownkey.talk.origin import Origin
 
-GOOGLES = canary("found in the environment", "AIzaSyD")
+GOOGLES = canary("found in the environment", "AIzaSyD0123")
 
 FILE = """
 id = "acme"
