@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from answering import Provider
+from canaries import canary
 from ownkey.store.posting import Alert
 
-SECRET = "a secret that only two know"
+SECRET = canary("webhook", "only two know ")
 HOOK = "/hook"
 AT_MS = 1_790_000_000_000
 

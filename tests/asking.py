@@ -6,11 +6,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+from canaries import canary
 from ownkey.talk.origin import Origin
 from ownkey.transport import Incoming, Outgoing, Transport
 from scripted import Script, Server, serve
 
-KEY = b"sk-canary-0123456789abcdef"
+KEY = canary("asking").encode()
 
 
 def asking(

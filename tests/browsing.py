@@ -6,11 +6,12 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
+from canaries import canary
 from house import Answer, Gateway, library
 from ownkey.app.signing import SignIn
 
 SIGN_IN = "/api/byok/sign-in"
-PASSWORD = "correct horse battery staple"
+PASSWORD = canary("password", "correct horse ")
 
 
 @dataclass

@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, settings
 
 import postgres
 from house import KEYS, Gateway, Simulator, gateway, library
+from sweep import SWEEP, listen_to_children
 
 # Keys of whoever runs the tests are no part of them.
 for _name in [name for name in os.environ if name.endswith(("_API_KEY", "_TOKEN"))]:
@@ -19,6 +20,12 @@ for _name in [name for name in os.environ if name.endswith(("_API_KEY", "_TOKEN"
 # How long an example takes says how busy the machine is, and nothing of what is tested.
 settings.register_profile("ownkey", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("ownkey")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(SWEEP)
+    listen_to_children()
+
 
 # An Ollama, spoken to in its own API, and in those of its other forms where a client speaks them.
 LOCAL = """

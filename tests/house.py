@@ -25,16 +25,23 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
+from canaries import canary
 from ownkey import Ownkey
 from ownkey.simulate.server import Seen, serve
+from sweep import note
 
 SRC = Path(__file__).parents[1] / "src"
 COMMAND = (sys.executable, "-m", "ownkey")
 KEYS = {
-    "openai": "sk-canary-openai-0fVq8ZtYw3LmXe71vX2Q",
-    "anthropic": "sk-ant-canary-Hs72kLpQz09vRtWyNb4Jd",
-    "gemini": "AIzaCanary-Gem5xT8uWq2Zb7Kc1Md4Nf6Pg",
+    "openai": canary("openai", "sk-proj-"),
+    "anthropic": canary("anthropic", "sk-ant-api03-"),
+    "gemini": canary("gemini", "AIzaSy"),
 }
+MASKED = f"sk-...{KEYS['openai'][-4:]}"
+"""OpenAI's, as it is shown."""
+BAD = canary("bad", "bad-")
+"""One that simulated providers refuse."""
+
 # USD per million tokens, of every model of a provider that a test writes.
 PRICE = {"input": "2.50", "output": "10.00"}
 CHAT = "/v1/chat/completions"
@@ -152,7 +159,10 @@ class Gateway:
         try:
             connection.request(method, path, body, headers)
             answer = connection.getresponse()
-            return Answer(answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read())
+            given = answer.getheaders()
+            whole = Answer(answer.status, {name.lower(): value for name, value in given}, answer.read())
+            note(f"the answer to {method} {path}", repr(given).encode() + whole.body)
+            return whole
         finally:
             connection.close()
 
@@ -254,14 +264,21 @@ def book_rows(home: Path, provider: str | None = None) -> list[Any]:
 
 
 @contextmanager
-def gateway(home: Path, simulator: Simulator, *, token: str | None = None, **settings: str) -> Iterator[Gateway]:
+def gateway(
+    home: Path,
+    simulator: Simulator,
+    *,
+    token: str | None = None,
+    command: tuple[str, ...] = COMMAND,
+    **settings: str,
+) -> Iterator[Gateway]:
     """`ownkey serve` on a free port, ended at the end. Without a `token` one is made."""
     make_home(home)
     env = environment(home, OWNKEY_ALLOW_PRIVATE_HOSTS=f"127.0.0.1:{simulator.port}") | settings
     log = home.parent / f"{home.name}-{next(_numbers)}.log"
     with log.open("w") as errors:
         process = subprocess.Popen(
-            [*COMMAND, "serve", "--port", "0"], env=env, stdout=subprocess.PIPE, stderr=errors, text=True
+            [*command, "serve", "--port", "0"], env=env, stdout=subprocess.PIPE, stderr=errors, text=True
         )
     assert process.stdout is not None
     try:

@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from canaries import canary
 from ownkey import Ownkey
 from scripted import Peer, Request, answer, serve
 
-A, B, C = (f"sk-canary-{letter * 6}-0fVq8ZtYw3LmXe71vX2{letter}" for letter in "abc")
+A, B, C = (canary(f"keyed {letter}") for letter in "abc")
 
 REVOKED = (401, "invalid_api_key")
 USED_UP = (429, "insufficient_quota")

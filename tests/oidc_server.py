@@ -17,8 +17,10 @@ from urllib.parse import parse_qs, parse_qsl, unquote, urlencode, urlsplit
 from joserfc import jwt
 from joserfc.jwk import RSAKey
 
+from canaries import canary
+
 CLIENT = "ownkey tests"
-SECRET = "a secret with : and %"
+SECRET = canary("oidc", "a secret with : and % ")
 
 Claims = dict[str, Any]
 

@@ -11,10 +11,13 @@ from typing import Any, Literal
 
 import httptools
 
+from canaries import canary
+
+KEY = canary("raw")
 KEYS = {
-    "authorization": "Bearer sk-canary-0123456789",
-    "x-api-key": "sk-canary-0123456789",
-    "x-goog-api-key": "sk-canary-0123456789",
+    "authorization": f"Bearer {KEY}",
+    "x-api-key": KEY,
+    "x-goog-api-key": KEY,
     "anthropic-version": "2023-06-01",
 }
 

@@ -7,10 +7,11 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from canaries import canary
 from ownkey.settings import TABLE, Setting, Settings, load
 from ownkey.talk.errors import BadConfiguration
 
-CANARY = "sk-canary-5f0e6d1c2b3a49788695a4b3c2d1e0f0"
+CANARY = canary("settings")
 
 
 @pytest.fixture

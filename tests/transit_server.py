@@ -16,7 +16,9 @@ from typing import Any
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-TOKEN = "hvs.transit-canary-3Hk9dLq2ZxVb7Nw"
+from canaries import canary
+
+TOKEN = canary("transit token", "hvs.")
 
 
 class TransitServer(ThreadingHTTPServer):

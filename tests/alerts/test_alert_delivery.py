@@ -16,6 +16,7 @@ import pytest
 
 from alerting import AT_MS, HOOK, SECRET, alert, hooked
 from answering import Provider, json_answer
+from canaries import canary
 from house import library
 from mail_server import mail_server
 from ownkey import Ownkey
@@ -177,14 +178,14 @@ def test_a_channel_that_took_it_is_not_asked_again_because_another_did_not(home:
 
 
 def test_an_email_says_what_happened_in_plain_text_and_holds_no_key(home: Path) -> None:
-    canary = "sk-canary-0fVq8ZtYw3LmXe71vX2Q"
-    keep(home, message=f"The budget {canary}\r\nBcc: x@example.com\r\n is used up.")
+    key = canary("alerts")
+    keep(home, message=f"The budget {key}\r\nBcc: x@example.com\r\n is used up.")
     with mail_server() as server:
         place = ("127.0.0.1", server.port)
         settings = {"smtp_url": f"smtp://127.0.0.1:{server.port}", "alert_email_to": "me@example.com"}
         assert delivered(home, **settings, allow_private_hosts=frozenset({place})) == 1
         (letter,) = server.letters
-    assert canary.encode() not in letter.raw
+    assert key.encode() not in letter.raw
     assert letter.recipients == ["me@example.com"]
     assert letter.message.get_content_type() == "text/plain"
     assert "Bcc" not in letter.message

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from canaries import canary
 from certificates import Authority
 from house import until
 from mail_server import MailServer, mail_server
@@ -25,7 +26,8 @@ MAIL = Mail(
     id="<1@example.com>",
     date="Sat, 21 Nov 2026 06:00:00 +0000",
 )
-PASSWORD = "correct-horse-battery"
+PASSWORD = canary("mail", "correct-")
+KEY = canary("of a mail")
 
 
 @pytest.fixture(scope="module")
@@ -91,13 +93,13 @@ def test_a_public_server_that_offers_no_tls_gets_nothing() -> None:
 
 
 def test_what_the_server_refuses_is_said_without_the_password(authority: Authority) -> None:
-    said = f"535 not with {PASSWORD} and sk-canary-0fVq8ZtYw3LmXe71vX2Q"
+    said = f"535 not with {PASSWORD} and {KEY}"
     with mail_server(tls=authority.server("localhost"), AUTH=said) as server:
         with pytest.raises(UnexpectedResponse) as refused:
             sent(server, authority.client(), user="me@")
         assert "535" in str(refused.value)
         assert PASSWORD not in str(refused.value)
-        assert "canary" not in str(refused.value)
+        assert KEY not in str(refused.value)
     with mail_server(DATA="451 try later") as server, pytest.raises(UnexpectedResponse, match="451 try later"):
         sent(server, None)
     with mail_server(RCPT="550 nobody") as server, pytest.raises(UnexpectedResponse, match="550 nobody"):

@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from canaries import canary
 from house import COMMAND, environment, run
 from ownkey.settings import load
 from ownkey.talk.errors import BadConfiguration
 
 HOOK = {"OWNKEY_ALERT_WEBHOOK_URL": "https://example.com/hook"}
-SECRET = {"OWNKEY_ALERT_WEBHOOK_SECRET": "0123456789abcdef"}
+SECRET = {"OWNKEY_ALERT_WEBHOOK_SECRET": canary("webhook settings", "")}
 MAIL = {"OWNKEY_SMTP_URL": "smtps://me@mail.example.com", "OWNKEY_SMTP_PASSWORD": "hidden"}
 TO = {"OWNKEY_ALERT_EMAIL_TO": "a@example.com, b@example.com"}
 
@@ -25,7 +26,7 @@ def refused(home: Path, environ: dict[str, str]) -> str:
 def test_what_goes_together_is_taken(tmp_path: Path) -> None:
     settings = load(HOOK | SECRET | MAIL | TO, home=tmp_path)
     assert settings.alert_email_to == ("a@example.com", "b@example.com")
-    for hidden in ("hidden", "0123456789abcdef", "mail.example.com", "/hook"):
+    for hidden in ("hidden", SECRET["OWNKEY_ALERT_WEBHOOK_SECRET"], "mail.example.com", "/hook"):
         assert hidden not in repr(settings)
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from browsing import SIGN_IN, Browser, signed_in
+from canaries import canary
 from house import COMMAND, Gateway, Simulator, environment, gateway, library
 from ownkey.app.signing import SignIn
 from ownkey.server.api.service import PARTS
@@ -228,7 +229,7 @@ def test_A02_a_cookie_that_is_none_of_ours_is_nobodys(browser: Browser, cookie: 
 
 @pytest.mark.parametrize("field", ["role", "is_admin", "owner_id", "user_id", "id", "password", "totp_step", "spent"])
 def test_A07_a_field_that_is_not_known_is_refused_and_nothing_is_changed(browser: Browser, field: str) -> None:
-    secret = "sk-canary-openai-0fVq8ZtYw3LmXe71vX2Q"
+    secret = canary("doors", "sk-proj-")
     bodies: list[tuple[str, str, dict[str, Any]]] = [
         ("PUT", BUDGET, {"limit": "5"}),
         ("PUT", "/api/byok/keys/openai", {"key": secret}),
@@ -253,10 +254,11 @@ def test_A07_a_field_that_is_not_known_is_refused_and_nothing_is_changed(browser
     "body",
     [b"", b"{", b"[]", b"null", b"5", b'"sk-canary-x"', b'{"key": 5}', b'{"key": null}', b'{"key": ["sk-canary-x"]}',
      b'{"key": {"sk-canary-x": 1}}', b"\xff\xfe", b'{"key": "' + b"x" * 100_000 + b'"}', b"[" * 50_000,
-     b'{"sk-canary-openai-0fVq8ZtYw3LmXe71vX2Q": 1, "key": "a"}', b'{"key": "a b"}', b'{"key": "\\u00e9"}'],
+     b'{"CANARY": 1, "key": "a"}', b'{"key": "a b"}', b'{"key": "\\u00e9"}'],
 )  # fmt: skip
 def test_O03_a_body_that_is_wrong_is_one_clear_error_and_is_not_told_again(browser: Browser, body: bytes) -> None:
-    refused = browser.ask("PUT", "/api/byok/keys/openai", body)
+    quoted = body.replace(b"CANARY", canary("told in a body").encode())
+    refused = browser.ask("PUT", "/api/byok/keys/openai", quoted)
     assert refused.status == 422
     assert set(refused.error) == {"message", "type", "code", "param"}
     assert b"canary" not in refused.body

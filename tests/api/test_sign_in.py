@@ -14,6 +14,7 @@ import pyotp
 import pytest
 
 from browsing import PASSWORD, SIGN_IN, Browser, signed_in, with_password
+from canaries import canary
 from house import Answer, Gateway, Simulator, gateway, library, run
 from ownkey.app.attempts import MOST_TRIES
 from ownkey.app.signing import FRESH_MS, IDLE_MS, LONGEST_MS, SignIn
@@ -245,7 +246,7 @@ def test_A10_a_role_that_is_taken_away_is_gone_at_the_next_request(place: Gatewa
 def test_W11_what_cannot_be_taken_back_asks_for_the_password_again(place: Gateway) -> None:
     user, browser = with_password(place, "Keeper", "admin")
     id = browser.get(SESSION).json["session"]["id"]
-    key = {"key": "sk-canary-openai-0fVq8ZtYw3LmXe71vX2Q", "check": False}
+    key = {"key": canary("signed in", "sk-proj-"), "check": False}
     assert browser.ask("PUT", "/api/byok/keys/openai", key).status == 200
     asked: list[tuple[str, str, Any]] = [
         ("DELETE", "/api/byok/keys/openai", None),

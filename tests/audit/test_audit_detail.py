@@ -11,12 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from canaries import canary
 from ownkey.engine.request import new_id
 from ownkey.store.audit_actions import ACTIONS, OUTCOMES
 from ownkey.store.audit_detail import MOST_BYTES, detail_text, plain
 from ownkey.talk.secret import REDACTED, Secret
 
-KEY = "sk-canary-openai-0fVq8ZtYw3LmXe71vX2Q"
+KEY = canary("audit detail", "sk-proj-")
 ODD = "hunter2 of the seven seas"  # looks like no key at all
 NAMES = ("key", "api_key", "apiKey", "token", "x-api-key", "Authorization", "client_secret", "password", "cookie")
 

@@ -19,6 +19,7 @@ from textwrap import dedent
 import pytest
 
 from answering import answering, json_answer
+from canaries import canary
 from certificates import Authority
 from house import KEYS, environment, library, run, until
 from scripted import Peer, answer, serve
@@ -69,7 +70,10 @@ def test_E20_V27_a_proxy_of_the_environment_is_not_used(tmp_path: Path) -> None:
             ownkey.providers.set("openai", endpoint=f"{provider.url}/v1")
             ownkey.keys.set("openai", KEYS["openai"])
         env = environment(home, OWNKEY_ALLOW_PRIVATE_HOSTS=f"127.0.0.1:{provider.port}") | proxied(port)
-        env |= {"OWNKEY_ALERT_WEBHOOK_URL": f"{provider.url}/hook", "OWNKEY_ALERT_WEBHOOK_SECRET": "0123456789abcdef01"}
+        env |= {
+            "OWNKEY_ALERT_WEBHOOK_URL": f"{provider.url}/hook",
+            "OWNKEY_ALERT_WEBHOOK_SECRET": canary("webhook in the environment", ""),
+        }
         tested, told = run(env, "keys", "test", "openai"), run(env, "alerts", "test")
         assert tested.returncode == 0, tested.stderr
         assert told.returncode == 0, told.stderr

@@ -8,10 +8,11 @@ from subprocess import CompletedProcess
 
 import pytest
 
-from house import KEYS, Simulator, environment, library, make_home, run
+from canaries import canary
+from house import BAD, KEYS, Simulator, environment, library, make_home, run
 
 Env = dict[str, str]
-OTHER = "sk-canary-other-5Tg7YhN3jMk9LpQwErZ8"
+OTHER = canary("keys command, other")
 
 
 @pytest.fixture
@@ -39,7 +40,7 @@ def test_keys_are_set_got_listed_paused_ordered_removed_and_cleared(env: Env) ->
     keys(env, "set", "openai", given=KEYS["openai"])
     terms = ("--models", "gpt-4o*,o3", "--expires", "2099-12-31", "--monthly-limit", "20")
     told = keys(env, "set", "openai", "--label", "work", *terms, given=f"{OTHER}\n").stdout
-    assert told.startswith("Stored sk-...ErZ8 for OpenAI, work, to be sent to http://127.0.0.1:")
+    assert told.startswith(f"Stored sk-...{OTHER[-4:]} for OpenAI, work, to be sent to http://127.0.0.1:")
     assert keys(env, "has", "openai").stdout == "yes\n"
     first, second = json.loads(keys(env, "list", "--json").stdout)
     assert [(one["label"], one["position"], one["valid"]) for one in (first, second)] == [
@@ -90,11 +91,11 @@ def test_a_key_of_another_form_is_refused_and_not_repeated(env: Env) -> None:
 
 @pytest.mark.row("C7")
 def test_a_key_that_the_provider_refuses_is_not_stored(env: Env) -> None:
-    told = keys(env, "set", "openai", "--force", given="bad-key-0123456789abcdef", code=5).stderr
+    told = keys(env, "set", "openai", "--force", given=BAD, code=5).stderr
     assert "refuses this key" in told
     assert "Nothing was stored" in told
     keys(env, "has", "openai", code=1)
-    keys(env, "set", "openai", "--force", "--no-check", given="bad-key-0123456789abcdef")
+    keys(env, "set", "openai", "--force", "--no-check", given=BAD)
     keys(env, "set", "openai", "--label", "good", given=KEYS["openai"])
     done = keys(env, "test", "openai", "--json", code=5)
     assert [(one["label"], one["valid"]) for one in json.loads(done.stdout)] == [("default", False), ("good", True)]

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from canaries import canary
 from house import COMMAND, environment, run
 
-KEY = "sk-proj-canary-71e0c9b8a7f6e5d4c3b2a190\n"
+KEY = canary("vault command", "sk-proj-") + "\n"
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from canaries import canary
 from ownkey import Ownkey
 from ownkey.engine.call import Call
 from ownkey.engine.media import MediaWork
@@ -25,7 +26,7 @@ from ownkey.talk.errors import (
 from ownkey.wires.media import read_media_ask
 from scripted import Peer, Server, answer, serve
 
-KEY = "sk-canary-calls-83mVn71LpXw55KqZt"
+KEY = canary("calls")
 VECTORS = [[0.5, -0.25], [1.0, 2.0]]
 OPENAI = json.dumps(
     {"data": [{"embedding": one, "index": n} for n, one in enumerate(VECTORS)], "usage": {"prompt_tokens": 7}}

@@ -7,6 +7,7 @@ import gc
 import random
 from pathlib import Path
 
+from canaries import canary
 from ownkey import Ownkey
 from ownkey.simulate.server import serve
 from ownkey.talk.errors import OwnkeyError
@@ -78,7 +79,7 @@ def test_G17_cancelled_at_any_await_a_request_ends_its_hold_and_leaves_nothing(t
         limits = {"headers_timeout_s": 0.1, "idle_timeout_s": 0.1, "retries": 1, "retry_delay_s": 0.001}
         async with Ownkey(tmp_path, keychain=False, **limits) as ownkey:
             for name in names:
-                ownkey.keys.set(name.partition("/")[0], "sk-canary-0123456789abcdef")
+                ownkey.keys.set(name.partition("/")[0], canary("cancelled"))
             for _ in range(25):
                 tasks: list[asyncio.Task[None]] = []
                 for _ in range(20):

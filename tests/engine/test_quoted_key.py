@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from canaries import canary
 from ownkey import Ownkey
 from ownkey.engine.answer import Whole
 from ownkey.engine.request import Request, new_id
@@ -22,7 +23,7 @@ wire     = "openai-chat"
 base_url = "http://127.0.0.1:{port}/v1"
 """
 # Of no shape that keys are known by.
-KEY = "open-the-gate.for(me)"
+KEY = canary("of no shape", "open.", between="()")
 ERROR = b'{"error":{"message":"no credit for %b","type":"server_error"}}' % KEY.encode()
 CHUNK = b'data: {"id":"c","choices":[{"index":0,"delta":{"content":"Hello"},"finish_reason":null}]}\n\n'
 EVENT = b"data: " + ERROR + b"\n\n"

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from house import CHAT, KEYS, USER, Answer, Gateway, Simulator, gateway, library, write_provider
+from canaries import MARK
+from house import BAD, CHAT, KEYS, USER, Answer, Gateway, Simulator, gateway, library, write_provider
 
 
 def chat(**fields: object) -> bytes:
@@ -30,7 +31,7 @@ def clear(answer: Answer) -> str:
     message = answer.error["message"]
     assert len(message.split()) > 5 or answer.error["param"], "it says nothing of what to do"
     assert "\n" not in message
-    for bad in ("Traceback", "msgspec", "NoneType", 'File "', "canary", "expected `"):
+    for bad in ("Traceback", "msgspec", "NoneType", 'File "', MARK, "expected `"):
         assert bad not in answer.body.decode()
     assert answer.headers["x-request-id"]
     return message
@@ -271,7 +272,7 @@ def test_V06_with_another_root_key_the_vault_is_sealed_and_nothing_is_overwritte
 
 
 def test_the_error_of_a_provider_names_it_and_not_its_key(served: Gateway) -> None:
-    name = write_provider(served.home, served.simulator, key="bad-canary-key-0123456789abcdef")
+    name = write_provider(served.home, served.simulator, key=BAD)
     answer = served.ask(f"{name}/gpt-4o")
     assert (answer.status, answer.error["code"]) == (502, "upstream_auth")
     clear(answer)

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from answering import Provider, answering, json_answer, write_manifest
+from canaries import MARK, canary
 from house import Answer, Gateway, book_rows
 
-KEY = "sk-canary-count-Zt83mVn71LpXw55K"
+KEY = canary("count")
 ANTHROPIC = "/v1/messages/count_tokens"
 GOOGLE = "/v1beta/models/m:countTokens"
 MANIFESTS = {
@@ -114,7 +115,7 @@ def test_errors_hide_the_key_and_have_the_form_of_the_path(served: Gateway, prov
     google = ask(served, "/v1beta/models/count-gemini/m:countTokens", contents=CONTENTS)
     assert (google.status, google.error["code"]) == (502, 502)
     for answer in (anthropic, google):
-        assert "canary" not in answer.body.decode()
+        assert MARK not in answer.body.decode()
         assert "Count-" in answer.body.decode()
 
 

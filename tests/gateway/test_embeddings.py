@@ -13,9 +13,10 @@ import pytest
 from openai import OpenAI
 
 from answering import Provider, answering, json_answer, write_manifest
+from canaries import MARK, canary
 from house import Answer, Gateway
 
-KEY = "sk-canary-vectors-7GhQ2mZxLp0Wd4"
+KEY = canary("vectors")
 PATH = "/v1/embeddings"
 VECTORS = [[0.5, -0.25, 0.125], [1.0, 0.0, -1.5]]
 MANIFESTS = {
@@ -275,7 +276,7 @@ def test_U04_a_key_that_is_quoted_is_not_shown(served: Gateway, provider: Provid
         provider.says[PATH] = said
         answer = ask(served, model="vec-openai/small", input="a")
         assert answer.status == 502
-        assert "canary" not in answer.body.decode()
+        assert MARK not in answer.body.decode()
 
 
 def test_errors_are_in_the_form_of_the_path(served: Gateway, provider: Provider) -> None:

@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+from canaries import MARK, canary
 from house import Gateway
 
 
@@ -116,7 +117,7 @@ def test_silence_alone_is_504(served: Gateway) -> None:
 @pytest.mark.parametrize("wire", ["openai-chat", "anthropic-messages", "gemini"])
 @pytest.mark.parametrize("fault", ["html", "echo-key", "status=503", "status=429", "reset", "cut=0", "error=0"])
 def test_U04_one_clear_error_on_every_wire_with_no_key_and_no_html(served: Gateway, wire: str, fault: str) -> None:
-    key = "sk-canary-quoted-Kq83ZtVn71LpXw55"
+    key = canary("quoted")
     name = served.provider(fault, wire=wire, key=key)
     for stream in (False, True):
         answer = served.ask(f"{name}/gpt-4o", stream=stream)
@@ -124,7 +125,7 @@ def test_U04_one_clear_error_on_every_wire_with_no_key_and_no_html(served: Gatew
         assert set(answer.error) == {"message", "type", "code", "param"}
         assert len(answer.error["message"]) > 20
         whole = answer.body.decode()
-        assert "canary" not in whole
+        assert MARK not in whole
         assert "<" not in whole
         assert "Traceback" not in whole
 

@@ -11,12 +11,14 @@ from urllib.parse import quote
 
 import pytest
 
+from canaries import canary
 from house import CHAT, Gateway, Simulator, gateway, library, run, until, write_provider
 
+MARKED = "+/=Ab5"
 KEYS = {
-    "openai-chat": "sk-canary+one/7Qz=Xv83mKpLw29TbRn",
-    "anthropic-messages": "sk-ant-canary+two/5Hd=Yc61jGsNf48UeWk",
-    "gemini": "AIza-canary+three/9Mb=Zt27qVxJr35PoEi",
+    "openai-chat": canary("of marks, openai", of=MARKED),
+    "anthropic-messages": canary("of marks, anthropic", "sk-ant-", of=MARKED),
+    "gemini": canary("of marks, gemini", "AIza", of=MARKED),
 }
 FAULTS = (
     "",

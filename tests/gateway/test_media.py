@@ -10,10 +10,11 @@ import pytest
 from openai import OpenAI
 
 from answering import Provider, answering, json_answer, write_manifest
+from canaries import MARK, canary
 from house import Answer, Gateway
 from scripted import answer as whole
 
-KEY = "sk-canary-media-4ZtVn71LpXw55Kq8"
+KEY = canary("media")
 SOUND = bytes(range(256)) * 40
 SPEECH = whole(SOUND, 200, "content-type: audio/mpeg")
 IMAGE = json_answer(
@@ -221,7 +222,7 @@ def test_what_is_no_answer_is_one_error(served: Gateway, provider: Provider, sai
     answer = ask(served, "/v1/audio/speech", model="media-own/tts", input="Hello.", voice="alloy")
     assert answer.status >= 500
     assert answer.error["code"] == code
-    assert "canary" not in answer.body.decode()
+    assert MARK not in answer.body.decode()
 
 
 def test_what_a_browser_would_run_is_shown_as_bytes(served: Gateway, provider: Provider) -> None:

@@ -10,12 +10,13 @@ from typing import Any
 import pytest
 
 from answering import Provider, answering, json_answer, write_manifest
+from canaries import canary
 from house import Answer, Gateway, library, until
 from ownkey.server.operations import BATCHED, MEDIA
 from ownkey.server.site import DOORS
 from scripted import answer as whole
 
-KEY = "sk-canary-paid-9fLq2TzXw8Rb61Yd"
+KEY = canary("paid paths")
 SAY = [{"role": "user", "content": "Hello"}]
 CHAT = json_answer(
     b'{"id":"c","object":"chat.completion","created":1,"model":"m","choices":[{"index":0,"finish_reason":"stop",'

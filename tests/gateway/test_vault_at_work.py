@@ -11,10 +11,12 @@ from threading import Event, Thread
 
 import pytest
 
+from canaries import canary
 from house import Gateway, Simulator, gateway, library, run, until
 from transit_server import TransitServer, transit_server
 
-PLAIN = "sk-proj-canary-71e0c9b8a7f6e5d4c3b2a190"
+PLAIN = canary("vault at work", "sk-proj-")
+PASSWORD, SALT = canary("root password", "vK9#mTq2 "), canary("root salt", "8fJ2")
 
 
 @pytest.fixture(scope="module")
@@ -95,7 +97,7 @@ def test_V08_while_another_root_key_takes_over_no_request_is_lost(
     tmp_path.chmod(0o700)
     to = [] if place == "the same" else ["--to", place]
     to += ["--path", str(tmp_path / "root.key")] if place == "file" else []
-    given = "vK9#mTq2 Lz7!wRx4\n8fJ2pQ6zN1cY\n" if place == "password" else ""
+    given = f"{PASSWORD}\n{SALT}\n" if place == "password" else ""
     env = busy.env | _now
     if place == "transit":
         env |= engine.settings
@@ -114,7 +116,10 @@ def test_V08_while_another_root_key_takes_over_no_request_is_lost(
     _now.clear()
     _now.update(
         {
-            "password": {"BYOK_ENCRYPTION_PASSWORD": "vK9#mTq2 Lz7!wRx4", "BYOK_ENCRYPTION_SALT": "8fJ2pQ6zN1cY"},
+            "password": {
+                "BYOK_ENCRYPTION_PASSWORD": PASSWORD,
+                "BYOK_ENCRYPTION_SALT": SALT,
+            },
             "file": {"OWNKEY_MASTER_KEY_FILE": str(tmp_path / "root.key")},
             "transit": engine.settings,
         }.get(place, {})

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from canaries import canary
 from keyed import REVOKED, USED_UP, A, B, Keyed, keyed, owning
 from ownkey import Ownkey
 from ownkey.catalog.load import Catalogue
@@ -17,7 +18,7 @@ from ownkey.catalog.shape import looks_like, told, whose
 from ownkey.talk.errors import InvalidCredentials, InvalidRequest, OwnkeyError, ProviderTimeout, VaultSealed
 from ownkey.wires.wire import WIRE_NAMES
 
-ANTHROPICS = "sk-ant-canary-Hs72kLpQz09vRtWyNb4Jd"
+ANTHROPICS = canary("adding", "sk-ant-")
 
 
 def played(home: Path, labels: str, work: Callable[[Ownkey, Keyed], Awaitable[None]], **settings: Any) -> None:
@@ -150,6 +151,7 @@ def test_each_key_is_tested_for_itself(tmp_path: Path) -> None:
         ("openai", ANTHROPICS, "a key of Anthropic's"),
         ("openai", "sk-or-v1-0fVq8ZtYw3LmXe71vX2Q", "a key of OpenRouter's"),
     ],
+    ids=["no prefix", "short", "one prefix of two", "no prefix of Groq's", "Anthropic's", "OpenRouter's"],
 )
 def test_a_key_of_another_form_is_neither_stored_nor_sent_nor_quoted(
     tmp_path: Path, provider: str, key: str, says: str
@@ -221,7 +223,7 @@ def test_keys_are_set_got_asked_for_and_cleared_in_a_program(tmp_path: Path) -> 
         assert ownkey.keys.has("openai")
         assert not ownkey.keys.has("gemini")
         view = ownkey.keys.get("openai")
-        assert (view.masked, view.origin) == ("sk-...vX2a", f"http://127.0.0.1:{provider.port}")
+        assert (view.masked, view.origin) == (f"sk-...{A[-4:]}", f"http://127.0.0.1:{provider.port}")
         assert A not in repr(view)
         assert [(one.provider, one.label) for one in ownkey.keys.all()] == [("anthropic", "default"), ("openai", "a")]
         assert [one.provider for one in ownkey.keys.services() if one.ready] == ["anthropic", "openai"]

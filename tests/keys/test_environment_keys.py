@@ -10,11 +10,14 @@ from typing import Any
 
 import pytest
 
+from canaries import canary
 from house import environment, run
 from keyed import A, B, Keyed, keyed
 from ownkey import Ownkey
 from ownkey.talk.errors import InvalidRequest, KeyMissing, KeyUnreadable
 from ownkey.talk.origin import Origin
+
+GOOGLES = canary("found in the environment", "AIzaSyD0123")
 
 FILE = """
 id = "acme"
@@ -52,7 +55,7 @@ def test_a_key_of_the_environment_is_found_used_and_shown_and_stored_nowhere(
         assert provider.used == [A, A]
         (view,) = ownkey.keys.all()
         assert (view.provider, view.label, view.source, view.state) == ("acme", "ACME_API_KEY", "environment", "ready")
-        assert (view.masked, view.valid, view.created_at_ms) == ("sk-...vX2a", True, None)
+        assert (view.masked, view.valid, view.created_at_ms) == (f"sk-...{A[-4:]}", True, None)
         assert ownkey.providers.get("acme").lack is None
         assert [one.ready for one in ownkey.keys.services()] == [True]
         for change in (lambda: ownkey.keys.pause("acme"), lambda: ownkey.keys.change("acme", models=["x"])):
@@ -120,7 +123,7 @@ def test_keys_of_the_environment_can_be_switched_off(tmp_path: Path, monkeypatch
     played(tmp_path, work, environment_keys=False)
 
 
-@pytest.mark.parametrize("value", ["", "dummy", "EMPTY", "sk-...vX2a", "two words of it which are long"])
+@pytest.mark.parametrize("value", ["", "dummy", "EMPTY", f"sk-...{A[-4:]}", "two words of it which are long"])
 def test_what_is_no_key_of_the_providers_is_passed_over(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, value: str
 ) -> None:
@@ -168,11 +171,11 @@ def test_E02_a_file_that_is_added_gets_no_key_of_another_providers(
 
 @pytest.mark.row("C9")
 def test_the_command_shows_what_it_found_in_the_environment(tmp_path: Path) -> None:
-    env = environment(tmp_path / "home", OPENAI_API_KEY=A, GOOGLE_API_KEY="AIzaSyD0123456789abcdefghijklmnopqrvX2Q")
+    env = environment(tmp_path / "home", OPENAI_API_KEY=A, GOOGLE_API_KEY=GOOGLES)
     found = json.loads(run(env, "keys", "list", "--json").stdout)
     assert [(one["provider"], one["label"], one["source"], one["masked"]) for one in found] == [
-        ("gemini", "GOOGLE_API_KEY", "environment", "AIza...vX2Q"),
-        ("openai", "OPENAI_API_KEY", "environment", "sk-...vX2a"),
+        ("gemini", "GOOGLE_API_KEY", "environment", f"AIza...{GOOGLES[-4:]}"),
+        ("openai", "OPENAI_API_KEY", "environment", f"sk-...{A[-4:]}"),
     ]
     shown = run(env, "keys", "list").stdout
     assert "OPENAI_API_KEY (environment)" in shown

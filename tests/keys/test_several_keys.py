@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from canaries import canary
 from keyed import REVOKED, USED_UP, A, B, C, Keyed, keyed, owning
 from ownkey import Ownkey
 from ownkey.store.db import Store
@@ -118,7 +119,7 @@ def test_keys_are_tried_in_the_order_that_was_set(tmp_path: Path) -> None:
             await ownkey.chat("Hello", MODEL)
             assert provider.used[-1] == first
         # A key that is replaced keeps its place.
-        ownkey.keys.set("openai", "sk-canary-another-0fVq8ZtYw3LmXe71", "b")
+        ownkey.keys.set("openai", canary("another of several"), "b")
         assert [view.label for view in ownkey.keys.all("openai")] == ["a", "b", "c"]
         with pytest.raises(InvalidRequest, match="no key 'd'"):
             ownkey.keys.order("openai", ["d"])

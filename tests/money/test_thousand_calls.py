@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from canaries import canary
 from house import Simulator, environment, library, make_home, write_provider
 from ownkey.store.db import Store
 from watched import begin, complaints, processes, watch
@@ -52,7 +53,7 @@ def thousand(url: str, home: Path, simulator: Simulator, processes_: int) -> Non
     make_home(home)
     name = write_provider(home, simulator, "delay=0.02")
     with library(home, database_url=url) as ownkey:
-        ownkey.keys.set(name, "sk-thousand-calls-0001")
+        ownkey.keys.set(name, canary("thousand calls"))
         room = ownkey.budgets.set("half", limit=LIMIT_USD, per="ever", provider=name).room
     limit = room.budget.limit
     assert limit is not None

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from attempts import hold
+from canaries import canary
 from house import library, run
 from ownkey import Ownkey
 from ownkey.app.people import PeopleBook
@@ -132,7 +133,7 @@ def test_O20_who_is_removed_leaves_no_key_and_no_name_and_the_book_stays_as_it_w
         ann, ben = ownkey.people.add("Ann Example", "ann@example.com"), ownkey.people.add("Ben")
         for owner in (ann.id, f"{ann.id}/customer", ben.id, f"{ann.id}x"):
             library_of = Ownkey(tmp_path / "home", owner=owner, keychain=False)
-            library_of.keys.set("openai", "sk-canary-openai-0fVq8ZtYw3LmXe71vX2Q")
+            library_of.keys.set("openai", canary("people", "sk-proj-"))
             library_of.close()
         _, token = ownkey.house.tokens.create(ann.id, "laptop")
         ask(ownkey.house.store, hold(owner=ann.id))

@@ -16,6 +16,7 @@ from typing import Any
 import openai
 import pytest
 
+from canaries import canary
 from llama import MODEL, PROVIDERS, Llama, add_providers, llama
 from ownkey import Ownkey
 from ownkey.store.book import BookRow
@@ -193,7 +194,7 @@ def test_a_path_that_it_does_not_have_is_told(home: Path) -> None:
 
 @both_wires
 def test_a_key_that_it_refuses_is_told_and_the_right_one_opens(tmp_path: Path, name: str) -> None:
-    with llama(tmp_path, key="key-of-the-server-0001") as server:
+    with llama(tmp_path, key=canary("llama", "key-of-")) as server:
         add_providers(tmp_path, server)
         provider = name.partition("/")[0]
 
@@ -205,7 +206,7 @@ def test_a_key_that_it_refuses_is_told_and_the_right_one_opens(tmp_path: Path, n
                     await ownkey.chat("Go", name, max_output_tokens=5)
                 assert caught.value.status == 401
                 assert str(key) not in str(caught.value)
-            ownkey.keys.set(provider, "key-of-the-server-0001")
+            ownkey.keys.set(provider, canary("llama", "key-of-"))
             return await ownkey.chat("Go", name, max_output_tokens=5)
 
         assert asking(tmp_path, work).usage.output_tokens == 5

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from canaries import MARK
 from ownkey.simulate.server import Server, serve
 from raw_http import KEYS, Line, ask
 
@@ -94,7 +95,7 @@ def test_the_log_tells_what_came_and_shows_no_key() -> None:
         assert b"Hello" in seen.body
         assert before <= seen.at_s <= (seen.ended_at_s or 0) <= time.monotonic()
         assert not seen.closed_early
-        assert "canary" not in repr(server.log)
+        assert MARK not in repr(server.log)
 
     with_server(act)
 

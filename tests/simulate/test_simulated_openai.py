@@ -10,6 +10,7 @@ from typing import Any
 import openai
 import pytest
 
+from canaries import canary
 from ownkey.simulate.server import Server, serve
 from ownkey.simulate.speech import count, tokens
 from raw_http import ask
@@ -28,9 +29,7 @@ WEATHER = {
 CLOCK = {"type": "function", "function": {"name": "get_time", "parameters": {"type": "object", "properties": {}}}}
 
 
-def with_client(
-    act: Callable[[openai.AsyncOpenAI, Server], Awaitable[None]], key: str = "sk-canary-0123456789"
-) -> None:
+def with_client(act: Callable[[openai.AsyncOpenAI, Server], Awaitable[None]], key: str = canary("simulated")) -> None:
     async def main() -> None:
         server = await serve()
         client = openai.AsyncOpenAI(base_url=f"{server.url}/v1", api_key=key, max_retries=0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from threading import Event, Thread
 
+from canaries import canary
 from ownkey.settings import load
 from ownkey.store.db import Store
 from ownkey.talk.origin import Origin
@@ -56,7 +57,7 @@ def test_a_key_under_a_root_key_that_is_not_in_use_is_not_taken(url: str, tmp_pa
     settings = load({}, home=home, keychain=False, database_url=url)
     store = Store.open(url)
     vault = Vault(store, settings)
-    row = vault.put("local", "openai", OPENAI, Secret("sk-test-0123456789abcdef"))
+    row = vault.put("local", "openai", OPENAI, Secret(canary("store rotation")))
     before = store.install.get().root_check
     list(Turn(store, settings, vault.latch, shared_s=0).run())
     late = type(row)(**{name: getattr(row, name) for name in row.__struct_fields__} | {"version": 9})
@@ -83,7 +84,7 @@ def test_V09_nothing_takes_over_while_a_key_is_under_another_root_key(url: str, 
     store = Store.open(url)
     vault = Vault(store, settings)
     for number in range(3):
-        vault.put("local", f"p{number}", OPENAI, Secret("sk-test-0123456789abcdef"))
+        vault.put("local", f"p{number}", OPENAI, Secret(canary("store rotation")))
     noted = store.install.get()
     for step in Turn(store, settings, vault.latch, shared_s=0).run():
         if step.step == "wrapping":

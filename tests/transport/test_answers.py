@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from asking import asking, at, once
+from asking import KEY, asking, at, once
 from ownkey.talk.errors import NetworkError, ProviderError, StreamCut, UnexpectedResponse
 from ownkey.transport.connection import Limits
 from scripted import Peer, always, answer, chunk
@@ -37,7 +37,7 @@ def test_the_request_carries_its_headers_and_body_and_says_what_the_connection_n
                 "host": f"127.0.0.1:{server.port}",
                 "accept-encoding": "identity",
                 "connection": "keep-alive",
-                "authorization": "Bearer sk-canary-0123456789abcdef",
+                "authorization": f"Bearer {KEY.decode()}",
                 "content-type": "application/json",
                 "content-length": "13",
             }

@@ -49,8 +49,9 @@ def test_E15_a_header_that_may_not_be_sent_is_refused_and_not_quoted(header: tup
 
 def test_headers_that_only_look_like_the_refused_ones_are_sent() -> None:
     headers = [(b"x-host", b"a"), (b"hosts", b"a  b"), (b"x-api-key", b"!~"), (b"OpenAI-Organization", b"org:1, x")]
-    assert b"x-host: a\r\nhosts: a  b\r\nx-api-key: !~\r\nOpenAI-Organization: org:1, x\r\n" in write_request(
-        asking(80, headers=headers)
+    assert (
+        b"x-host: a\r\nhosts: a  b\r\nx-api-key: !~\r\nOpenAI-Organization: org:1, x\r\n"
+        in write_request(asking(80, headers=headers)).raw
     )
 
 
@@ -83,8 +84,8 @@ def test_only_the_methods_of_providers_are_sent(method: bytes) -> None:
 
 
 def test_the_port_is_named_only_where_it_is_not_the_usual_one() -> None:
-    assert b"\r\nhost: a.test\r\n" in write_request(asking(443, host="a.test", scheme="https"))
-    assert b"\r\nhost: a.test:80\r\n" in write_request(asking(80, host="a.test", scheme="https"))
+    assert b"\r\nhost: a.test\r\n" in write_request(asking(443, host="a.test", scheme="https")).raw
+    assert b"\r\nhost: a.test:80\r\n" in write_request(asking(80, host="a.test", scheme="https")).raw
 
 
 def test_a_request_does_not_show_its_headers() -> None:

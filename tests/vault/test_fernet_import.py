@@ -13,13 +13,14 @@ from cryptography.fernet import Fernet, MultiFernet
 from hypothesis import given
 from hypothesis import strategies as st
 
+from canaries import canary
 from house import environment, library, run
 from ownkey.app.fernet import read_keys, read_values
 from ownkey.engine.target import locate
 from ownkey.talk.errors import InvalidRequest, OwnkeyError
 
 VECTORS = Path(cryptography_vectors.__file__).parent / "fernet"
-KEYS = {"openai": "sk-proj-fernet-0123456789abcdef0001", "groq": "gsk_fernet-0123456789abcdef02"}
+KEYS = {"openai": canary("fernet openai", "sk-proj-"), "groq": canary("fernet groq", "gsk_")}
 
 
 class Old:
@@ -107,27 +108,27 @@ def test_V12_a_bad_value_is_named_and_the_good_ones_come_in_and_the_file_stays(o
 
 def test_a_key_that_is_there_stays_unless_it_is_to_be_replaced(old: Old) -> None:
     with library(old.home) as ownkey:
-        ownkey.keys.set("openai", "sk-proj-was-here-before-0123456789")
+        ownkey.keys.set("openai", canary("here before", "sk-proj-"))
     content = json.dumps({name: old.token(value) for name, value in KEYS.items()})
     code, said = old.imported(content)
     assert (code, said["left"]) == (0, ["openai"])
-    assert old.stored() == KEYS | {"openai": "sk-proj-was-here-before-0123456789"}
+    assert old.stored() == KEYS | {"openai": canary("here before", "sk-proj-")}
     assert old.imported(content, "--replace")[0] == 0
     assert old.stored() == KEYS
 
 
 @pytest.mark.row("D1")
 def test_the_keys_of_several_users_stay_apart(old: Old) -> None:
-    content = json.dumps({user: {"openai": old.token(f"sk-proj-of-{user}-0123456789ab")} for user in ("ann", "bob")})
+    content = json.dumps({user: {"openai": old.token(canary(f"of {user}", "sk-proj-"))} for user in ("ann", "bob")})
     code, said = old.imported(content)
     assert code != 0
     assert "2 users" in str(said)
     assert old.stored() == {}
     assert old.imported(content, "--user", "bob")[0] == 0
-    assert old.stored() == {"openai": "sk-proj-of-bob-0123456789ab"}
+    assert old.stored() == {"openai": canary("of bob", "sk-proj-")}
     assert old.imported(content, "--each-user")[0] == 0
     for user in ("ann", "bob"):
-        assert old.stored(user) == {"openai": f"sk-proj-of-{user}-0123456789ab"}
+        assert old.stored(user) == {"openai": canary(f"of {user}", "sk-proj-")}
     assert old.imported(content, "--user", "eve")[0] != 0
 
 

@@ -14,6 +14,7 @@ from threading import Barrier, Thread
 
 import pytest
 
+from canaries import canary
 from ownkey.settings import Settings, load
 from ownkey.store.db import Store
 from ownkey.talk.errors import BadConfiguration, VaultSealed
@@ -26,8 +27,11 @@ from ownkey.vault.root import find
 from ownkey.vault.vault import Vault
 
 RAW = sha256(b"a root key for tests").digest()
-STRONG = {"BYOK_ENCRYPTION_PASSWORD": "vK9#mTq2 Lz7!wRx4", "BYOK_ENCRYPTION_SALT": "8fJ2pQ6zN1cY"}
-KEY = Secret("sk-test-0123456789abcdef")
+STRONG = {
+    "BYOK_ENCRYPTION_PASSWORD": canary("root password", "vK9#mTq2 "),
+    "BYOK_ENCRYPTION_SALT": canary("root salt", "8fJ2"),
+}
+KEY = Secret(canary("root"))
 
 
 def with_file(home: Path, content: bytes, mode: int = 0o600) -> Settings:
@@ -141,7 +145,10 @@ def test_password_and_salt_give_the_root_key(home: Path, store: Store) -> None:
     assert find(settings, store.install).kek_id == first.kek_id
     assert store.install.get().root_source == "password argon2id m=65536 t=3 p=4"
     assert everything_in(home) == {}
-    for other in ({"BYOK_ENCRYPTION_PASSWORD": "vK9#mTq2 Lz7!wRx5"}, {"BYOK_ENCRYPTION_SALT": "8fJ2pQ6zN1cZ"}):
+    for other in (
+        {"BYOK_ENCRYPTION_PASSWORD": canary("another root password", "vK9#mTq2 ")},
+        {"BYOK_ENCRYPTION_SALT": canary("another root salt", "8fJ2")},
+    ):
         with pytest.raises(VaultSealed, match="not the root key"):
             find(load(STRONG | other, home=home, keychain=False), store.install)
 

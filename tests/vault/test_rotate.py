@@ -14,6 +14,7 @@ from threading import Barrier, Event, Thread
 
 import pytest
 
+from canaries import canary
 from ownkey.settings import Password, Settings, load
 from ownkey.store.db import Store
 from ownkey.talk.errors import BadConfiguration, InvalidRequest, KeyUnreadable, VaultSealed
@@ -24,7 +25,8 @@ from ownkey.vault.rotate import Progress, Source, Target, Turn
 from ownkey.vault.vault import Vault
 from transit_server import transit_server
 
-PASSWORD, SALT = "vK9#mTq2 Lz7!wRx4", "8fJ2pQ6zN1cY"
+BEFORE = canary("password before", "Lz7!wRx4 "), canary("salt before", "zN1c")
+PASSWORD, SALT = canary("root password", "vK9#mTq2 "), canary("root salt", "8fJ2")
 NAMES = [f"provider-{number}" for number in range(7)]
 
 
@@ -68,7 +70,10 @@ def test_a_root_key_takes_over_from_every_place_to_every_place(
     own: dict[Source, dict[str, str]] = {
         "home": {},
         "file": {"OWNKEY_MASTER_KEY_FILE": str(folder / "old.key")},
-        "password": {"BYOK_ENCRYPTION_PASSWORD": "Lz7!wRx4 vK9#mTq2", "BYOK_ENCRYPTION_SALT": "zN1cY8fJ2pQ6"},
+        "password": {
+            "BYOK_ENCRYPTION_PASSWORD": BEFORE[0],
+            "BYOK_ENCRYPTION_SALT": BEFORE[1],
+        },
         "transit": {name: value for name, value in environ.items() if "PRIVATE" not in name},
     }
     private = {"OWNKEY_ALLOW_PRIVATE_HOSTS": environ["OWNKEY_ALLOW_PRIVATE_HOSTS"]}

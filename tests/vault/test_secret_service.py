@@ -14,10 +14,11 @@ from pathlib import Path
 
 import pytest
 
+from canaries import canary
 from house import COMMAND, environment
 from secret_service import secret_service
 
-PLAIN = "sk-proj-canary-71e0c9b8a7f6e5d4c3b2a190"
+PLAIN = canary("secret service", "sk-proj-")
 
 ITEMS = """
 import contextlib, json, secretstorage

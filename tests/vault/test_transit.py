@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from canaries import canary
 from certificates import Authority
 from ownkey.settings import Settings, load
 from ownkey.store.db import Store
@@ -19,7 +20,7 @@ from ownkey.vault.ring import bound
 from ownkey.vault.vault import Vault
 from transit_server import TOKEN, TransitServer, transit_server
 
-KEY = "sk-proj-canary-71e0c9b8a7f6e5d4c3b2a190"
+KEY = canary("transit key", "sk-proj-")
 
 
 @pytest.fixture
@@ -111,7 +112,7 @@ def test_V15_a_server_that_does_not_serve_leaves_the_vault_sealed_and_nothing_no
     home: Path, store: Store, with_transit: Settings, server: TransitServer, fault: str, says: str
 ) -> None:
     server.fault = fault
-    server.token = "hvs.another-token-of-the-server" if fault == "token" else server.token
+    server.token = canary("another of the server", "hvs.") if fault == "token" else server.token
     vault = Vault(store, with_transit)
     with pytest.raises(VaultSealed, match=says) as refused:
         vault.unlock()
@@ -160,7 +161,7 @@ def test_a_token_in_a_file_is_read_anew_for_each_request(
     environ = {name: value for name, value in server.settings.items() if name != "OWNKEY_TRANSIT_TOKEN"}
     settings = load(environ | {"OWNKEY_TRANSIT_TOKEN_FILE": str(file)}, home=home, keychain=False)
     vault = stored(store, settings, openai)
-    server.token = "hvs.renewed-by-the-agent-0123456789"
+    server.token = canary("renewed by the agent", "hvs.")
     with pytest.raises(VaultSealed, match="refuses the token"):
         vault.put("local", "mistral", openai, Secret(KEY))
     file.write_text(server.token)

@@ -10,6 +10,7 @@ from threading import Event, Thread
 
 import pytest
 
+from canaries import canary
 from house import Gateway, Simulator, gateway, library, run
 from ownkey.settings import Settings
 from ownkey.store.db import Store
@@ -18,7 +19,7 @@ from ownkey.talk.origin import Origin
 from ownkey.talk.secret import Secret
 from ownkey.vault.vault import Vault
 
-PLAIN = "sk-proj-canary-71e0c9b8a7f6e5d4c3b2a190"
+PLAIN, ANOTHER = canary("cached", "sk-proj-"), canary("cached after", "sk-proj-")
 
 
 @pytest.fixture(scope="module")
@@ -40,9 +41,9 @@ def test_a_key_removed_or_replaced_by_the_command_is_not_used_a_second_later(
         return dict(simulator.seen("alone")[-1].headers)[b"authorization"].decode()
 
     assert key_used() == f"Bearer {PLAIN}"
-    assert run(served_alone.env, "keys", "set", "openai", given="sk-proj-canary-another-0123456789\n").returncode == 0
+    assert run(served_alone.env, "keys", "set", "openai", given=ANOTHER + "\n").returncode == 0
     time.sleep(1)
-    assert key_used() == "Bearer sk-proj-canary-another-0123456789"
+    assert key_used() == f"Bearer {ANOTHER}"
     assert run(served_alone.env, "keys", "remove", "openai", given="y\n").returncode == 0
     time.sleep(1)
     before = len(simulator.seen("alone"))

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from canaries import canary
 from house import environment, run, until
 from ownkey.settings import Settings
 from ownkey.store.db import Store
@@ -19,7 +20,7 @@ from ownkey.talk.origin import Origin
 from ownkey.talk.secret import Secret
 from ownkey.vault.vault import Vault
 
-PLAIN = "sk-proj-canary-71e0c9b8a7f6e5d4c3b2a190"
+PLAIN = canary("vault leaks", "sk-proj-")
 
 
 def files(home: Path) -> bytes:

@@ -24,7 +24,8 @@ from msgspec import Struct
 from ownkey.settings import Settings
 from ownkey.talk.errors import BadConfiguration, InvalidToken, OwnkeyError, PermissionDenied, UnexpectedResponse
 from ownkey.talk.origin import Origin
-from ownkey.transport import Deadlines, Outgoing, Transport
+from ownkey.talk.secret import Secret
+from ownkey.transport import Deadlines, KeyHeader, Outgoing, Transport
 
 ALGORITHMS = ("RS256", "PS256", "ES256")
 """By public keys. `none`, and whatever is made with a secret that both sides have, is not taken."""
@@ -151,8 +152,7 @@ class Oidc:
         headers = [(b"content-type", b"application/x-www-form-urlencoded"), (b"accept", b"application/json")]
         shown = None
         if secret is not None:
-            pair = f"{quote(client, safe='')}:{quote(secret.reveal().decode(), safe='')}"
-            shown = (b"authorization", b"Basic " + b64encode(pair.encode()))
+            shown = KeyHeader(b"authorization", b"Basic ", _pair(client, secret))
         else:
             form = form | {"client_id": client}
         origin, target = _place(issuer.token_endpoint)
@@ -203,6 +203,10 @@ def _place(address: str) -> tuple[Origin, bytes]:
     origin, path = Origin.parse(plain)
     slash = "/" if plain.endswith("/") else ""
     return origin, f"{path}{slash}{'?' if query else ''}{query}".encode("ascii", "ignore") or b"/"
+
+
+def _pair(client: str, secret: Secret) -> Secret:
+    return Secret(b64encode(f"{quote(client, safe='')}:{quote(secret.reveal().decode(), safe='')}".encode()))
 
 
 def _not_good(why: str) -> OwnkeyError:

@@ -8,7 +8,7 @@ from secrets import token_hex
 
 from ownkey.catalog.manifest import Model, Provider
 from ownkey.engine.sender import Opened
-from ownkey.engine.target import headers, hide_key, key_header, locate
+from ownkey.engine.target import headers, hide_key, key_header, locate, without_key
 from ownkey.engine.uses import KeyUses
 from ownkey.store.audit import Actor
 from ownkey.store.db import Store
@@ -57,13 +57,15 @@ class Discovery:
         choice = self._store.choices.get(provider.id)
         origin, _ = locate(provider, "models", choice)
         sent = headers(provider, spoken, choice)
-        shown = None if key.secret is None else key_header(provider.auth, key.secret.reveal())
+        shown = None if key.secret is None else key_header(provider.auth, key.secret)
         models: list[Model] = []
         query: Mapping[str, str] | None = None
         for _ in range(pages):
             _, target = locate(provider, "models", choice, query=query)
             try:
-                listed = await self._page(Outgoing(b"GET", origin, target, sent, b"", key.id or "", shown), spoken)
+                listed = await self._page(
+                    Outgoing(b"GET", origin, target, sent, b"", key.id or "", shown), spoken, key.secret
+                )
             except OwnkeyError as error:
                 hide_key(error, key.secret)
                 if isinstance(error, ProviderError):
@@ -82,9 +84,9 @@ class Discovery:
         row, secret = await self._vault.opened(owner, provider.id, origin)
         return Opened(row.id, secret, row)
 
-    async def _page(self, outgoing: Outgoing, spoken: Wire) -> Listed:
+    async def _page(self, outgoing: Outgoing, spoken: Wire, key: Secret | None) -> Listed:
         incoming = await self._transport.send(outgoing, DEADLINES)
-        body = await incoming.read(MAX_PAGE_BYTES)
+        body = without_key(await incoming.read(MAX_PAGE_BYTES), key)
         if incoming.status >= 300:
             raise spoken.read_error(incoming.status, incoming.headers, body)
         return spoken.read_models(body)

@@ -10,7 +10,7 @@ from typing import Protocol, TypeVar
 from msgspec import Struct, structs
 
 from ownkey.engine.attempt import Attempt, Made
-from ownkey.engine.target import HOPS, Target, key_header
+from ownkey.engine.target import HOPS, Target, key_header, without_key
 from ownkey.engine.uses import KeyUses, Who, actor
 from ownkey.spending.budget import Falls
 from ownkey.store.book import Book, Hold, Wish
@@ -201,12 +201,12 @@ class Sender:
         if given:
             own = {name for name, _ in given}
             headers = (*(one for one in headers if one[0] not in own), *given)
-        shown = None if key.secret is None else key_header(target.auth, key.secret.reveal())
+        shown = None if key.secret is None else key_header(target.auth, key.secret)
         path = target.paths[sending.operation]
         outgoing = Outgoing(b"POST", target.origin, path, headers, sending.body, key.id or "", shown)
         incoming = await self._transport.send(outgoing, self._deadlines)
         if incoming.status >= 300:
-            body = await incoming.read(MAX_ERROR_BYTES)
+            body = without_key(await incoming.read(MAX_ERROR_BYTES), key.secret)
             raise sending.wire.read_error(incoming.status, incoming.headers, body)
         return incoming
 

@@ -13,7 +13,8 @@ from ownkey.spending.terms import charged_by_name
 from ownkey.store.choices import Choice
 from ownkey.talk.errors import OwnkeyError, Unsupported
 from ownkey.talk.origin import Origin
-from ownkey.talk.secret import Secret, clean
+from ownkey.talk.secret import REDACTED, Secret, clean
+from ownkey.transport import KeyHeader
 from ownkey.wires.embedding import Embedding, embedding
 from ownkey.wires.wire import Spoken, Wire, spoken, wire
 
@@ -148,9 +149,14 @@ def hide_key(error: OwnkeyError, key: Secret | None) -> None:
         error.args = (error.message,)
 
 
-def key_header(auth: Auth | None, key: bytes) -> tuple[bytes, bytes]:
+def without_key(body: bytes, key: Secret | None) -> bytes:
+    """What a provider answers where it tells of an error, which may quote the key it was sent."""
+    return body if key is None else body.replace(key.reveal(), REDACTED.encode("ascii"))
+
+
+def key_header(auth: Auth | None, key: Secret) -> KeyHeader:
     """The header that carries the key."""
     if auth is None:
-        return b"authorization", b"Bearer " + key
-    value = auth.scheme.encode("ascii") + b" " + key if auth.scheme else key
-    return auth.header.lower().encode("ascii"), value
+        return KeyHeader(b"authorization", b"Bearer ", key)
+    before = auth.scheme.encode("ascii") + b" " if auth.scheme else b""
+    return KeyHeader(auth.header.lower().encode("ascii"), before, key)

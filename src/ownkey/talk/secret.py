@@ -78,9 +78,21 @@ class Secret:
 
 def clean(text: str, secret: Secret | None = None, limit: int = 500) -> str:
     """Text from outside, fit to be shown: one line, no control characters, nothing shaped like a key, not too long."""
-    text = text[: limit * 8]
+    text = text if len(text) <= limit * 8 else text[: limit * 8] + "…"
     if secret is not None:
-        text = text.replace(secret.reveal().decode("ascii"), REDACTED)
+        text = _without(text, secret)
     text = _KEY_SHAPES.sub(REDACTED, _CONTROL.sub(" ", text))
     text = " ".join(text.split())
     return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def _without(text: str, secret: Secret) -> str:
+    """Without the value, and without what stands of it where a text was cut off, which `…` tells."""
+    whole = secret.reveal().decode("utf-8", "replace")
+    *cut, rest = text.replace(whole, REDACTED).split("…")
+    return "…".join((*(_without_beginning(part, whole) for part in cut), rest))
+
+
+def _without_beginning(text: str, whole: str) -> str:
+    longest = next((n for n in range(len(whole) - 1, _SHOWN, -1) if text.endswith(whole[:n])), 0)
+    return text[: len(text) - longest] + REDACTED if longest else text

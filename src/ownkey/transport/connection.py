@@ -12,7 +12,7 @@ from msgspec import Struct
 from ownkey.talk.errors import NetworkError, OwnkeyError, ProviderTimeout, StreamCut, UnexpectedResponse
 from ownkey.talk.origin import Origin
 from ownkey.transport.answer import HIGH_WATER_BYTES, Received
-from ownkey.transport.request import Deadlines
+from ownkey.transport.request import Deadlines, Written
 
 Key = tuple[Origin, str]
 
@@ -82,7 +82,7 @@ class Connection(Protocol):
     def alive(self) -> bool:
         return self._transport is not None and not self._transport.is_closing()
 
-    def ask(self, request: bytes, deadlines: Deadlines, now: float) -> Received:
+    def ask(self, request: Written, deadlines: Deadlines, now: float) -> Received:
         """Sends `request`. `now` is the loop's time."""
         transport = self._transport
         answer = self._answer = Received(self)
@@ -93,7 +93,7 @@ class Connection(Protocol):
         if transport is None or transport.is_closing():
             self.fail(NetworkError(f"The connection to {self.key[0].host} is closed."))
         else:
-            transport.write(request)
+            transport.write(request.raw)
         return answer
 
     def expect_bytes(self) -> None:

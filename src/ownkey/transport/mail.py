@@ -200,9 +200,7 @@ class _Sending:
 
     def _refused(self, code: int, said: bytes | str) -> OwnkeyError:
         text = said.decode("utf-8", "replace") if isinstance(said, bytes) else said
-        shown = clean(f"{code or ''} {text}", limit=200)
-        if self._password is not None:
-            shown = shown.replace(self._password.reveal().decode(), "REDACTED")
+        shown = clean(f"{code or ''} {text}", self._password, limit=200)
         return UnexpectedResponse(f"The mail server {self._server.host} refused: {shown}", status=code or None)
 
 

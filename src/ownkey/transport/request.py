@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from ownkey.talk.errors import InvalidRequest
 from ownkey.talk.origin import DEFAULT_PORTS, Origin
+from ownkey.talk.secret import Secret
 
 _METHODS = frozenset((b"GET", b"POST", b"PUT", b"PATCH", b"DELETE"))
 _TARGET = re.compile(rb"/[A-Za-z0-9._~!$&'()*+,;=:@/?%\[\]-]*")
@@ -26,10 +27,27 @@ _HEADERS = re.compile(
 Header = tuple[bytes, bytes]
 
 
+class KeyHeader(Struct, frozen=True):
+    """The one header that shows a secret: `before`, as `Bearer `, and the secret."""
+
+    name: bytes
+    before: bytes
+    secret: Secret
+
+
+class Written(Struct, frozen=True):
+    """A request as it is sent. Programs that keep the variables of a failure keep none of its bytes."""
+
+    raw: bytes
+
+    def __repr__(self) -> str:
+        return f"Written({len(self.raw)} bytes)"
+
+
 class Outgoing(Struct):
     """One request. Connections are shared only between requests of the same `origin` and `pool`, which is the key's id.
 
-    `target` is path and query, percent-encoded. `key` is the one header that holds a secret.
+    `target` is path and query, percent-encoded.
     """
 
     method: bytes
@@ -38,7 +56,7 @@ class Outgoing(Struct):
     headers: tuple[Header, ...]
     body: bytes
     pool: str
-    key: Header | None = None
+    key: KeyHeader | None = None
 
     def __repr__(self) -> str:
         return f"Outgoing({self.method.decode('latin-1')} {self.origin})"
@@ -53,15 +71,22 @@ class Deadlines(Struct, frozen=True):
     total_s: float = 600.0
 
 
-def write_request(out: Outgoing) -> bytes:
-    """Head and body in one piece. Raises InvalidRequest, which quotes nothing of the request."""
+def write_request(out: Outgoing) -> Written:
+    """Head and body in one piece. Raises InvalidRequest, which quotes nothing of the request.
+
+    No variable here holds the key: what fails on the way shows none, whoever looks at the frames.
+    """
     if out.method not in _METHODS:
         raise InvalidRequest("A request to a provider is GET, POST, PUT, PATCH or DELETE.")
     start = _start(out.method, out.origin, out.target, out.headers)
-    key = _lines(out.origin, (out.key,)) if out.key is not None else b""
-    if not out.body and out.method == b"GET":
-        return b"%b%b\r\n" % (start, key)
-    return b"%b%bcontent-length: %d\r\n\r\n%b" % (start, key, len(out.body), out.body)
+    if out.key is not None:
+        # The secret itself is visible ASCII, by its type.
+        _lines(out.origin, ((out.key.name, out.key.before + b"-"),))
+    length = b"" if not out.body and out.method == b"GET" else b"content-length: %d\r\n" % len(out.body)
+    if out.key is None:
+        return Written(b"%b%b\r\n%b" % (start, length, out.body))
+    name, before = out.key.name, out.key.before
+    return Written(b"%b%b: %b%b\r\n%b\r\n%b" % (start, name, before, out.key.secret.reveal(), length, out.body))
 
 
 @lru_cache(maxsize=1024)

@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from ownkey.talk.errors import BadConfiguration, OwnkeyError, VaultSealed
 from ownkey.talk.origin import Origin
-from ownkey.transport import Deadlines, Outgoing, Transport
+from ownkey.transport import Deadlines, KeyHeader, Outgoing, Transport
 from ownkey.transport.tls import make_context
 
 T = TypeVar("T")
@@ -35,7 +35,7 @@ class Asking:
         self._transport: Transport | None = None
 
     def post(
-        self, target: bytes, headers: tuple[tuple[bytes, bytes], ...], body: bytes, key: tuple[bytes, bytes]
+        self, target: bytes, headers: tuple[tuple[bytes, bytes], ...], body: bytes, key: KeyHeader
     ) -> tuple[int, bytes]:
         """Status and body. Raises VaultSealed where that takes more than 4 s, 64 KiB or a whole connection."""
         out = Outgoing(b"POST", self._origin, target, (*headers, *_HEADERS), body, "transit", key)

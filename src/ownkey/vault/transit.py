@@ -23,6 +23,7 @@ from ownkey.settings import Settings
 from ownkey.talk.errors import BadConfiguration, EndpointNotAllowed, VaultSealed
 from ownkey.talk.origin import Origin
 from ownkey.talk.secret import Secret
+from ownkey.transport import KeyHeader
 from ownkey.vault.asking import Asking
 from ownkey.vault.envelope import audit_key, check_value, kek_id
 
@@ -111,7 +112,7 @@ class Server:
         if self.place.namespace is not None:
             headers += ((b"x-vault-namespace", self.place.namespace.encode()),)
         status, answer = self._asking.post(
-            target, headers, msgspec.json.encode(body), (b"x-vault-token", self._token())
+            target, headers, msgspec.json.encode(body), KeyHeader(b"x-vault-token", b"", self._token())
         )
         if status == 204:
             return {}
@@ -127,10 +128,9 @@ class Server:
             raise InvalidTag
         raise self._wrong(_WHY.get(status, f"answered {status}"))
 
-    def _token(self) -> bytes:
+    def _token(self) -> Secret:
         try:
-            token = self.place.token or Path(self.place.token_file or "").read_text("ascii").strip()
-            return Secret(token).reveal()
+            return Secret(self.place.token or Path(self.place.token_file or "").read_text("ascii").strip())
         except (OSError, ValueError):
             raise VaultSealed(
                 "The token for the transit server cannot be read.", "Look at OWNKEY_TRANSIT_TOKEN_FILE."
