@@ -46,7 +46,7 @@ class House:
         # What a program that forgets to close has spent would stand in the book as a crash: assumed, in full.
         atexit.register(self.store.close)
         self.catalogue = Catalogue(settings.home / "providers", wires=WIRE_NAMES)
-        environment = EnvironmentKeys(OWNER, self.catalogue, self.store.choices)
+        environment = EnvironmentKeys(OWNER, self.catalogue, self.store.choices, self.store.grants)
         self.vault = Vault(self.store, settings, environment if settings.environment_keys else None)
         atexit.register(self.vault.notes.close)
         sinks = Sinks(

@@ -64,6 +64,12 @@ ACTIONS: Mapping[str, Action] = {
     "person.suspended": Action("somebody is shut out", "person", "name", narrows=True),
     "person.activated": Action("somebody is let in again", "person", "name"),
     "person.removed": Action("somebody is removed, with keys and tokens", "person", "name", narrows=True),
+    "grant.given": Action(
+        "somebody may use the environment's key for a provider, or for another amount",
+        "person",
+        "name, provider, limit_nano, per",
+    ),
+    "grant.revoked": Action("they may no longer", "person", "name, provider", narrows=True),
     "session.begun": Action("somebody has signed in", "person", "browser, address", narrows=True),
     "vault.opened": Action("a process has opened the vault", "vault", "where the root key came from"),
     "vault.rotated": Action("another root key takes over", "vault", "from, to: where they are kept; kek: its id"),

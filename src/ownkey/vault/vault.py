@@ -280,6 +280,10 @@ class Vault:
         self._forget(row.owner, row.provider)
         return changed
 
+    def look_anew(self, owner: str, provider: str) -> None:
+        """Something else than a stored key is another now: here at once, in other processes within a second."""
+        self._forget(owner, provider)
+
     def arrange(self, rows: list[KeyRow]) -> None:
         """Put the keys of one provider into this order."""
         self._store.keys.arrange([row.id for row in rows])
