@@ -93,13 +93,37 @@ def test_what_is_done_to_tokens_files_and_exports_is_recorded(ownkey: Ownkey, tm
     ownkey.providers.remove(gallery[0].id)
     ownkey.audit.export(tmp_path / "audit.jsonl")
     told = recorded(ownkey)
-    assert [action for action, _, _ in told] == [
+    # What was begun is told at once, and how it ended within two seconds.
+    assert list(dict.fromkeys(action for action, _, _ in told)) == [
         *("token.created", "token.revoked", "provider.added", "provider.removed", "audit.exported")
     ]
     assert told[0][2] == {"name": "laptop", "token": "REDACTED"}
     lines = (tmp_path / "audit.jsonl").read_text().splitlines()
-    assert [json.loads(line)["action"] for line in lines] == [action for action, _, _ in told]
+    assert {json.loads(line)["action"] for line in lines} == {action for action, _, _ in told}
     assert secret.reveal().decode() not in "".join(lines)
+
+
+@pytest.mark.row("B17")
+def test_what_was_begun_has_an_end_in_the_trail(home: Path) -> None:
+    with library(home) as ownkey:
+        one = ownkey.providers.gallery()[0].id
+        ownkey.providers.add_from_gallery(one)
+        ownkey.providers.remove(one)
+        folder = home / "providers"
+        folder.rmdir()
+        folder.write_text("no folder")
+        with pytest.raises(OwnkeyError):
+            ownkey.providers.add_from_gallery(one)
+        folder.unlink()
+        with pytest.raises(OwnkeyError):
+            ownkey.providers.remove(one)
+    with library(home) as ownkey:
+        ends: dict[str, list[str]] = {"begun": [], "succeeded": [], "failed": []}
+        for row in ownkey.audit.listed()[::-1]:
+            ends[row.outcome].append(row.action)
+        assert ends["begun"] == ["provider.added", "provider.removed", "provider.added"]
+        assert sorted(ends["succeeded"]) == ["provider.added", "provider.removed"]
+        assert ends["failed"] == ["provider.added"]
 
 
 # Rows that only their owner changes; the book, alerts and what was discovered have records of their own kind.

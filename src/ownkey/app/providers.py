@@ -16,6 +16,7 @@ from ownkey.catalog.read import Problem, read_manifest
 from ownkey.engine.price import price_unknown
 from ownkey.engine.target import locate
 from ownkey.spending.price import Rates, cost
+from ownkey.store import files
 from ownkey.store.choices import Choice
 from ownkey.store.keys import KeyRow
 from ownkey.talk.errors import BadConfiguration, InvalidRequest, OwnkeyError
@@ -84,9 +85,7 @@ class Providers:
         with self._house.audit.around("provider.added", found.id, owner=self._owner, detail=told):
             try:
                 place.parent.mkdir(mode=0o700, exist_ok=True)
-                beside = place.with_name(f".{place.name}.new")
-                beside.write_bytes(manifest)
-                beside.replace(place)
+                files.put(place, manifest)
             except OSError as error:
                 raise BadConfiguration(f"{place} cannot be written: {error.strerror}.") from None
         self._house.catalogue.refresh()
@@ -113,7 +112,7 @@ class Providers:
             )
         with self._house.audit.around("provider.removed", provider, owner=self._owner):
             try:
-                place.unlink()
+                files.remove(place)
             except OSError as error:
                 raise BadConfiguration(f"{place} cannot be removed: {error.strerror}.") from None
         self._house.catalogue.refresh()

@@ -37,7 +37,7 @@ ACTIONS: Mapping[str, Action] = {
         "key",
         "provider, origin, model, key: `REDACTED`",
     ),
-    "provider.added": Action("a provider's file is put into the folder", "provider", "origin"),
+    "provider.added": Action("a provider's file is put into the folder", "provider", "base_url"),
     "provider.removed": Action("a provider's file is taken out", "provider", narrows=True),
     "provider.enabled": Action("a provider is switched on", "provider"),
     "provider.disabled": Action("a provider is switched off", "provider", narrows=True),

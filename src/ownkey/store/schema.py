@@ -10,6 +10,7 @@ from pathlib import Path
 from sqlalchemy import URL, Connection, inspect, text
 
 from ownkey.store.connect import Database, sqlite_connection, unavailable
+from ownkey.store.files import sync_folder
 from ownkey.store.lock import alone
 from ownkey.talk.errors import BadConfiguration, StorageUnavailable
 
@@ -110,13 +111,4 @@ def _make(file: Path) -> None:
             "SQLite cannot keep a write-ahead log in this folder.", "Use a folder on a local disk."
         )
     fresh.rename(file)
-    _sync_folder(file.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    if os.name == "posix":
-        fd = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(fd)
-        finally:
-            os.close(fd)
+    sync_folder(file.parent)
