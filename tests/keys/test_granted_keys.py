@@ -16,6 +16,7 @@ from house import KEYS, Gateway, Simulator, environment, gateway, library, run, 
 from keyed import A, B, Keyed, keyed
 from ownkey import Ownkey
 from ownkey.talk.errors import BudgetExceeded, Conflict, InvalidRequest, KeyMissing, NotFound, OwnkeyError
+from ownkey.talk.origin import Origin
 
 FILE = """
 id = "acme"
@@ -68,7 +69,7 @@ async def key_of(ownkey: Ownkey, provider: Keyed) -> str:
 def test_A01_B27_without_a_grant_there_is_no_key_and_with_one_there_is(tmp_path: Path) -> None:
     async def work(admin: Ownkey, member: Ownkey, provider: Keyed) -> None:
         with pytest.raises(KeyMissing):
-            await member.chat("Hello", "openai/gpt-4o")
+            member.house.vault.open(member.owner, "openai", Origin("https", "api.openai.com", 443))
         assert member.keys.all() == []
         assert await key_of(member, provider) == NONE
         given = admin.grants.grant("ann@example.com", "acme", "5")

@@ -37,6 +37,11 @@ ACTIONS: Mapping[str, Action] = {
         "key",
         "provider, origin, model, key: `REDACTED`",
     ),
+    "key.unreadable": Action(
+        "a stored key does not open, for it was changed in the database: told once",
+        "key",
+        "provider, label, owner, key: `REDACTED`",
+    ),
     "provider.added": Action("a provider's file is put into the folder", "provider", "base_url"),
     "provider.removed": Action("a provider's file is taken out", "provider", narrows=True),
     "provider.enabled": Action("a provider is switched on", "provider"),

@@ -71,6 +71,7 @@ class Vault:
         most_wraps: int = MOST_WRAPS,
     ) -> None:
         self.notes = KeyNotes(store)
+        self.tell_unreadable: Callable[[KeyRow], None] = lambda row: None
         self._environment = environment
         self._store = store
         self._settings = settings
@@ -246,12 +247,26 @@ class Vault:
 
     def _opened_row(self, row: KeyRow) -> Secret:
         if not row.from_environment:
-            return self._opened(self.latch.ring(), row)
+            ring = self.latch.ring()
+            try:
+                return self._opened(ring, row)
+            except KeyUnreadable:
+                self._note_unreadable(row)
+                raise
         self.latch.must_not_be_sealed()
         found = self._environment.find(row.owner, row.provider) if self._environment else None
         if found is None or found[0].id != row.id:
             raise KeyMissing(f"The key for {row.provider} is no longer in the environment.", "Store one.")
         return found[1]
+
+    def _note_unreadable(self, row: KeyRow) -> None:
+        """Told once of each version that is what is stored, and not of one that was replaced meanwhile."""
+        stored = self._store.keys.get(row.id)
+        if stored is None or stored.sealed != row.sealed:
+            return
+        if self.notes.refused(row) != KeyUnreadable.code:
+            self.tell_unreadable(row)
+        self.notes.found(row, KeyUnreadable.code)
 
     def _keep_opened(self, place: Place, row: KeyRow, secret: Secret) -> None:
         """Until its row is looked at again."""
@@ -344,7 +359,7 @@ class Vault:
         try:
             secret = Secret(ring.unseal(bound(ring.install_id, row), row.sealed))
         except KeyUnreadable as wrong:
-            raise KeyUnreadable(f"{row.provider}: {wrong.message}", wrong.hint) from None
+            _unreadable(row, wrong.message.removeprefix("The stored key ").removesuffix("."))
         except ValueError:
             _unreadable(row, "holds no key")
         self._newest[row.id] = max(row.version, self._newest.get(row.id, 0))
@@ -376,6 +391,8 @@ def _now_ms() -> int:
 
 
 def _unreadable(row: KeyRow, why: str) -> NoReturn:
+    label = "" if row.label == "default" else f" --label '{row.label}'"
     raise KeyUnreadable(
-        f"The stored key for {row.provider} {why}.", f"Enter it again: `ownkey keys set {row.provider}`."
+        f"The stored key {row.label} for {row.provider} {why}.",
+        f"Enter it again: `ownkey keys set {row.provider}{label}`.",
     ) from None
