@@ -90,7 +90,7 @@ def _is_found(workshop: Workshop, build: dict[str, Any]) -> None:
     with workshop.broken(build):
         told = workshop.run(build["test"])
     assert told.returncode == 1, f"{build['test']} does not see that {build['what']}\n{told.stdout[-3000:]}"
-    by = re.compile(rf"^E +ownkey\.talk\.errors\.{build['by']}: ", re.MULTILINE) if "by" in build else _BY_ASSERTION
+    by = re.compile(rf"^E +[\w.]*\b{build['by']}: ", re.MULTILINE) if "by" in build else _BY_ASSERTION
     assert by.search(told.stdout), told.stdout[-3000:]
     assert "ERROR collecting" not in told.stdout
 
