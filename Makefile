@@ -4,7 +4,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test lint soak bench docs lock clean
+.PHONY: run test lint soak broken bench docs lock clean
 
 run:
 	@$(PYTHON) tools/prepare.py run
@@ -28,6 +28,10 @@ lint:
 soak:
 	@$(PYTHON) tools/prepare.py test
 	@$(BIN)/python -m pytest -m soak --timeout 3600 $(ARGS)
+
+broken:
+	@$(PYTHON) tools/prepare.py test
+	@$(BIN)/python -m pytest -m soak --timeout 900 -n 2 tests/broken $(ARGS)
 
 bench:
 	@$(PYTHON) tools/prepare.py test

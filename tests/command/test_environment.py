@@ -238,8 +238,12 @@ def test_E20_a_gateway_that_nobody_asks_sends_nothing(lived_in: Path) -> None:
 
 def test_O15_under_an_open_umask_nothing_is_open_to_others(tmp_path: Path) -> None:
     home = tmp_path / "home"
-    text = "umask 000; exec \"$@\""
-    for arguments in (("providers", "list"), ("budgets", "set", "all", "--limit", "5"), ("keys", "set", "openai", "--no-check")):
+    text = 'umask 000; exec "$@"'
+    for arguments in (
+        ("providers", "list"),
+        ("budgets", "set", "all", "--limit", "5"),
+        ("keys", "set", "openai", "--no-check"),
+    ):
         command = ["sh", "-c", text, "sh", *COMMAND, *arguments]
         told = subprocess.run(
             command, env=environment(home), input=KEYS["openai"], capture_output=True, text=True, timeout=60
