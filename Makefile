@@ -4,7 +4,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test lint soak attack bench docs wheel lock clean
+.PHONY: run test lint soak broken attack bench docs wheel lock clean
 
 run:
 	@$(PYTHON) tools/prepare.py run
@@ -32,6 +32,10 @@ soak:
 attack:
 	@$(PYTHON) tools/prepare.py test
 	@$(BIN)/python tools/attack.py $(ARGS)
+
+broken:
+	@$(PYTHON) tools/prepare.py test
+	@$(BIN)/python -m pytest -m soak --timeout 900 -n 2 tests/broken $(ARGS)
 
 bench:
 	@$(PYTHON) tools/prepare.py test

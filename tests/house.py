@@ -112,6 +112,7 @@ class Answer:
 
     @property
     def error(self) -> Body:
+        assert self.status >= 400, f"{self.status}, which is no error: {self.body[:300]!r}"
         return self.json["error"]
 
     @property

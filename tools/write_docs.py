@@ -70,6 +70,9 @@ Not found is what somebody does who has the root key; and, without the file, the
 with the anchor of its time, or with none. So keep the file where those who write the database cannot, or let the
 system's log carry it away (`OWNKEY_AUDIT_SYSLOG`).
 
+`ownkey audit verify --beside FILE` compares a file of the system's log too, or an earlier export: each record that
+stands there has to be in the trail. The log is told once and may have lost some: what it lacks says nothing.
+
 Where the end of the trail is not the one that was sealed, nothing more is recorded, and so nothing is done, until you
 have looked: `ownkey audit accept` lets it go on. What is broken stays as it is and is told for ever, as accepted.
 

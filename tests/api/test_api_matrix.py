@@ -79,6 +79,9 @@ CELLS: dict[str, str] = {
     "PATCH /api/byok/users/{user}": KEEPER,
     "POST /api/byok/users/{user}/invitation": "401 403 403 201 403 403 403 401 403",
     "DELETE /api/byok/users/{user}": KEEPER,
+    "GET /api/byok/users/{user}/grants": KEEPER,
+    "PUT /api/byok/users/{user}/grants/{provider}": KEEPER,
+    "DELETE /api/byok/users/{user}/grants/{provider}": KEEPER,
     "GET /api/byok/sessions/current": PERSON,
     "GET /api/byok/sessions": PERSON,
     "DELETE /api/byok/sessions/current": PERSON,
@@ -115,6 +118,7 @@ BODIES: dict[str, Any] = {
     "PUT /api/byok/budgets/{budget}": {"limit": "5"},
     "PUT /api/byok/prices/own": {"name": "openai/gpt-4o", "rates": {"input": "1", "output": "2"}},
     "PATCH /api/byok/users/{user}": {"name": "Somebody"},
+    "PUT /api/byok/users/{user}/grants/{provider}": {"limit": "5"},
     "POST /api/byok/sessions/current/proof": {"password": "not the password"},
     "PUT /api/byok/sessions/current/password": {"password": "correct horse battery"},
     "PUT /api/byok/sessions/current/authenticator": {"code": "123456"},
@@ -159,7 +163,9 @@ class House:
         if name == "token":
             return self.ownkey.house.tokens.create(a, f"of a {number}")[0].id
         if name == "user":
-            return PeopleBook(self.ownkey.house).add(f"Somebody {number}").id
+            id = PeopleBook(self.ownkey.house).add(f"Somebody {number}").id
+            self.ownkey.grants.grant(id, "openai", "5")
+            return id
         if name == "session":
             sign_in = SignIn(self.ownkey.house)
             return sign_in.by_link(sign_in.link(a).reveal().decode(), Came()).session.id

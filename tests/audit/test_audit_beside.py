@@ -36,6 +36,32 @@ def test_the_systems_log_is_told_each_record_and_no_key(tmp_path: Path) -> None:
         assert "log" in ownkey.audit.verify().notes[-1]
 
 
+def test_O08_a_database_put_back_with_the_anchor_of_its_time_is_found_beside_the_systems_log(tmp_path: Path) -> None:
+    home, kept = tmp_path / "home", tmp_path / "auth.log"
+    with library(home) as ownkey:
+        ownkey.keys.set("openai", KEYS["openai"])
+    shutil.copytree(home, tmp_path / "before")
+    with library(home) as ownkey:
+        ownkey.budgets.set("monthly", limit="20")
+        ownkey.audit.export(tmp_path / "audit.jsonl")
+    lines = (tmp_path / "audit.jsonl").read_text().splitlines()
+    kept.write_text("".join(f"Nov 21 11:00:00 host ownkey-audit: {line}\n" for line in lines) + "host cron[1]: {}\n")
+    told = run(environment(home), "audit", "verify", "--beside", str(kept))
+    assert (told.returncode, told.stderr) == (0, f"auth.log has {len(lines)} records.\n")
+    shutil.rmtree(home)
+    shutil.copytree(tmp_path / "before", home)
+    assert run(environment(home), "audit", "verify").returncode == 0
+    told = run(environment(home), "audit", "verify", "--beside", str(kept))
+    assert told.returncode == 1
+    assert "BROKEN at record 2: auth.log has a record 2 that the trail has not." in told.stderr
+    edited = json.loads(lines[0])
+    edited["actor"] = "somebody"
+    kept.write_text(f"ownkey-audit: {json.dumps(edited)}\n")
+    assert run(environment(home), "audit", "verify", "--beside", str(kept)).returncode == 1
+    kept.write_text("nothing of ours\n")
+    assert run(environment(home), "audit", "verify", "--beside", str(kept)).returncode == 2
+
+
 def test_file_and_anchor_are_for_their_owner_alone(tmp_path: Path) -> None:
     with library(tmp_path / "home", audit_file=tmp_path / "audit.jsonl") as ownkey:
         ownkey.budgets.set("monthly", limit="20")

@@ -42,6 +42,7 @@ def recorded(ownkey: Ownkey, action: str | None = None) -> list[tuple[str, str, 
 
 
 @pytest.mark.row("A7")
+@pytest.mark.row("B17")
 def test_every_operation_on_a_key_is_recorded_and_the_key_is_redacted(ownkey: Ownkey, home: Path) -> None:
     ownkey.keys.set("openai", KEYS["openai"])
     ownkey.keys.set("openai", KEYS["anthropic"], force=True)
@@ -60,6 +61,31 @@ def test_every_operation_on_a_key_is_recorded_and_the_key_is_redacted(ownkey: Ow
     assert told[1][1] == told[2][1] != ""
     assert {(row.actor_kind, row.actor) for row in ownkey.audit.listed()} == {("owner", "owner")}
     assert ownkey.audit.verify().whole
+
+
+@pytest.mark.row("A7")
+def test_whatever_else_is_done_to_keys_is_recorded_and_no_record_shows_one(ownkey: Ownkey) -> None:
+    ownkey.keys.set("openai", KEYS["openai"], "a")
+    ownkey.keys.set("openai", KEYS["anthropic"], "b", force=True)
+    ownkey.keys.set("gemini", KEYS["gemini"])
+    ownkey.keys.change("openai", "a", rename="c", models=["gpt-4o*"], expires="2099-12-31", monthly_limit="20")
+    ownkey.keys.pause("openai", "b")
+    ownkey.keys.resume("openai", "b")
+    ownkey.keys.order("openai", ["b", "c"])
+    assert ownkey.keys.clear() == 3
+    told = recorded(ownkey)
+    assert [action for action, _, _ in told] == [
+        *("key.added", "key.added", "key.added", "budget.set", "key.changed"),
+        *("key.changed", "key.changed", "key.changed"),
+        *("key.removed", "key.removed", "key.removed"),
+    ]
+    assert {detail["key"] for action, _, detail in told if action in ("key.added", "key.removed")} == {"REDACTED"}
+    assert set(told[4][2]["changed"]) == {"label", "models", "expires_at_ms"}
+    assert list(told[5][2]["changed"]) == list(told[6][2]["changed"]) == ["paused_at_ms"]
+    assert told[7][2]["order"] == ["b", "c"]
+    shown = json.dumps(told)
+    for key in KEYS.values():
+        assert not any(key[start : start + 9] in shown for start in range(len(key) - 8))
 
 
 @pytest.mark.row("B17")
@@ -93,13 +119,37 @@ def test_what_is_done_to_tokens_files_and_exports_is_recorded(ownkey: Ownkey, tm
     ownkey.providers.remove(gallery[0].id)
     ownkey.audit.export(tmp_path / "audit.jsonl")
     told = recorded(ownkey)
-    assert [action for action, _, _ in told] == [
+    # What was begun is told at once, and how it ended within two seconds.
+    assert list(dict.fromkeys(action for action, _, _ in told)) == [
         *("token.created", "token.revoked", "provider.added", "provider.removed", "audit.exported")
     ]
     assert told[0][2] == {"name": "laptop", "token": "REDACTED"}
     lines = (tmp_path / "audit.jsonl").read_text().splitlines()
-    assert [json.loads(line)["action"] for line in lines] == [action for action, _, _ in told]
+    assert {json.loads(line)["action"] for line in lines} == {action for action, _, _ in told}
     assert secret.reveal().decode() not in "".join(lines)
+
+
+@pytest.mark.row("B17")
+def test_what_was_begun_has_an_end_in_the_trail(home: Path) -> None:
+    with library(home) as ownkey:
+        one = ownkey.providers.gallery()[0].id
+        ownkey.providers.add_from_gallery(one)
+        ownkey.providers.remove(one)
+        folder = home / "providers"
+        folder.rmdir()
+        folder.write_text("no folder")
+        with pytest.raises(OwnkeyError):
+            ownkey.providers.add_from_gallery(one)
+        folder.unlink()
+        with pytest.raises(OwnkeyError):
+            ownkey.providers.remove(one)
+    with library(home) as ownkey:
+        ends: dict[str, list[str]] = {"begun": [], "succeeded": [], "failed": []}
+        for row in ownkey.audit.listed()[::-1]:
+            ends[row.outcome].append(row.action)
+        assert ends["begun"] == ["provider.added", "provider.removed", "provider.added"]
+        assert sorted(ends["succeeded"]) == ["provider.added", "provider.removed"]
+        assert ends["failed"] == ["provider.added"]
 
 
 # Rows that only their owner changes; the book, alerts and what was discovered have records of their own kind.
@@ -159,6 +209,7 @@ def test_every_action_of_the_table_is_recorded_somewhere() -> None:
         assert f'"{name}"' in text or name == "audit.accepted", name
 
 
+@pytest.mark.row("A7")
 @pytest.mark.row("D9")
 @pytest.mark.row("B17")
 def test_uses_of_keys_and_fallbacks_are_recorded_once_and_hold_no_key(home: Path, simulator: Simulator) -> None:
@@ -194,6 +245,7 @@ def test_uses_of_keys_and_fallbacks_are_recorded_once_and_hold_no_key(home: Path
             assert not any(key[start : start + 9].encode() in data for start in range(0, len(key) - 8, 9)), path
 
 
+@pytest.mark.row("A7")
 def test_a_key_that_is_tested_is_recorded_with_what_came_of_it(home: Path, simulator: Simulator) -> None:
     with library(home) as ownkey:
         good = write_provider(home, simulator)

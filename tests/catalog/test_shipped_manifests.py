@@ -25,6 +25,12 @@ def catalogue() -> Catalogue:
     return Catalogue(wires=WIRES)
 
 
+@pytest.mark.row("B20")
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_a_provider_is_a_file_of_under_five_hundred_lines(path: Path) -> None:
+    assert len(path.read_text("utf-8").splitlines()) < 500
+
+
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_every_shipped_manifest_keeps_the_rules_of_a_stranger_s(path: Path) -> None:
     result = read_manifest(path.read_bytes(), path.name, wires=WIRES)

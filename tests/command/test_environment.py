@@ -21,7 +21,7 @@ import pytest
 from answering import answering, json_answer
 from canaries import canary
 from certificates import Authority
-from house import KEYS, environment, library, run, until
+from house import COMMAND, KEYS, environment, library, run, until
 from scripted import Peer, answer, serve
 
 LISTED = b'{"object":"list","data":[{"id":"gpt-4o","object":"model"}]}'
@@ -193,6 +193,7 @@ def lived_in(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return home
 
 
+@pytest.mark.row("B16")
 @pytest.mark.parametrize("arguments", QUIET, ids=" ".join)
 def test_E20_a_command_that_asks_no_provider_opens_no_socket(lived_in: Path, arguments: tuple[str, ...]) -> None:
     command = [sys.executable, "-c", WATCHED, *arguments]
@@ -211,6 +212,7 @@ def test_E20_the_watch_tells_of_what_is_asked_of_a_provider(lived_in: Path) -> N
     assert "REACHED socket.connect ('127.0.0.1', 9999)" in done.stderr
 
 
+@pytest.mark.row("B16")
 def test_E20_a_gateway_that_nobody_asks_sends_nothing(lived_in: Path) -> None:
     command = [sys.executable, "-c", WATCHED, "serve", "--port", "0"]
     with subprocess.Popen(
@@ -236,3 +238,21 @@ def test_E20_a_gateway_that_nobody_asks_sends_nothing(lived_in: Path) -> None:
         process.send_signal(signal.SIGTERM)
         assert process.wait(20) == 0
         assert "REACHED" not in process.stderr.read()
+
+
+def test_O15_under_an_open_umask_nothing_is_open_to_others(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    text = 'umask 000; exec "$@"'
+    for arguments in (
+        ("providers", "list"),
+        ("budgets", "set", "all", "--limit", "5"),
+        ("keys", "set", "openai", "--no-check"),
+    ):
+        command = ["sh", "-c", text, "sh", *COMMAND, *arguments]
+        told = subprocess.run(
+            command, env=environment(home), input=KEYS["openai"], capture_output=True, text=True, timeout=60
+        )
+        assert told.returncode == 0, told.stderr
+    found = [home, *home.rglob("*")]
+    assert len(found) > 4
+    assert [path for path in found if path.stat().st_mode & 0o077 and path.parent != home / "cache"] == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -138,3 +139,15 @@ def test_U03_a_wild_retry_after_is_bounded(served: Gateway, stream: bool, wire: 
         answer = served.ask(f"{first}/gpt-4o,openai/gpt-4o", stream=stream)
         assert (answer.status, answer.headers["x-ownkey-provider"]) == (200, "openai")
         assert time.monotonic() - started_s < 3
+
+
+@pytest.mark.row("B20")
+def test_of_a_hundred_requests_whose_first_provider_fails_a_hundred_are_answered(served: Gateway) -> None:
+    second = served.provider()
+    faults = ("status=500", "status=503", "reset", "reason=quota", "reason=key", "html", "status=529", "reason=model")
+    firsts = [served.provider(fault) for fault in faults]
+    asked = [f"{firsts[number % len(firsts)]}/gpt-4o,{second}/gpt-4o" for number in range(100)]
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(served.ask, asked))
+    assert [answer.status for answer in answers] == [200] * 100
+    assert {answer.headers["x-ownkey-provider"] for answer in answers} == {second}

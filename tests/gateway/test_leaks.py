@@ -83,6 +83,7 @@ def everything(tmp_path: Path, simulator: Simulator) -> Iterator[tuple[Gateway, 
         yield running, {**KEYS, "token": running.token}
 
 
+@pytest.mark.row("B16")
 def test_O01_a_key_and_a_token_appear_nowhere(everything: tuple[Gateway, dict[str, str]]) -> None:
     running, secrets = everything
     said: dict[str, bytes] = {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from collections.abc import Awaitable, Callable
 from datetime import date, timedelta
@@ -12,10 +13,18 @@ from typing import Any
 import pytest
 
 from canaries import canary
+from house import library
 from keyed import REVOKED, USED_UP, A, B, C, Keyed, keyed, owning
 from ownkey import Ownkey
 from ownkey.store.db import Store
-from ownkey.talk.errors import BudgetExceeded, InvalidCredentials, InvalidRequest, KeyMissing, OwnkeyError
+from ownkey.talk.errors import (
+    BudgetExceeded,
+    InvalidCredentials,
+    InvalidRequest,
+    KeyMissing,
+    KeyUnreadable,
+    OwnkeyError,
+)
 from ownkey.talk.reply import Receipt, TextDelta
 
 MODEL = "openai/gpt-4o"
@@ -230,6 +239,47 @@ def test_V01_a_key_that_cannot_be_opened_leaves_the_next_one_usable(tmp_path: Pa
         assert provider.used == [B]
 
     played(tmp_path, "ab", work)
+
+
+@pytest.mark.row("A7")
+def test_V01_a_key_that_was_changed_in_the_database_is_recorded_once_and_its_owner_is_told(tmp_path: Path) -> None:
+    async def work(ownkey: Ownkey, provider: Keyed) -> None:
+        (first,) = ownkey.keys.all("openai")
+        sealed = ownkey.house.store.keys.all("owner")[0].sealed
+        flipped = sealed[:60] + bytes([sealed[60] ^ 1]) + sealed[61:]
+        ownkey.house.store.keys.change(first.id, {"sealed": flipped})
+        await asyncio.sleep(1)
+        for _ in range(5):
+            with pytest.raises(KeyUnreadable, match="The stored key a for openai was altered") as raised:
+                await ownkey.chat("Hello", MODEL)
+            assert raised.value.hint == "Enter it again: `ownkey keys set openai --label 'a'`."
+        with pytest.raises(KeyUnreadable):
+            await ownkey.keys.test("openai", "a")
+        assert provider.used == []
+        (view,) = ownkey.keys.all("openai")
+        assert (view.state, view.why, view.valid) == ("refused", "it cannot be opened", False)
+
+    for _ in range(2):
+        played(tmp_path, "a", work) if not (tmp_path / "ownkey.db").exists() else asyncio.run(_once_more(tmp_path))
+    with library(tmp_path) as ownkey:
+        found = [row for row in ownkey.audit.listed() if row.action == "key.unreadable"]
+        assert [(row.actor_kind, row.target, json.loads(row.detail)) for row in found] == [
+            (
+                "system",
+                ownkey.keys.get("openai").id,
+                {"provider": "openai", "label": "a", "owner": "owner", "key": "REDACTED"},
+            )
+        ]
+        assert ownkey.audit.verify().whole
+        # Entered again it is another, which nothing is held against.
+        ownkey.keys.set("openai", B, "a")
+        assert ownkey.keys.get("openai").state != "refused"
+
+
+async def _once_more(home: Path) -> None:
+    async with Ownkey(home, keychain=False, retries=0) as ownkey:
+        with pytest.raises(KeyUnreadable):
+            await ownkey.chat("Hello", MODEL)
 
 
 def test_when_a_key_was_used_is_written_once_a_minute_and_at_the_end(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from threading import Event
 
@@ -166,3 +167,17 @@ def test_V14_the_conformance_class_fails_a_keychain_that_keeps_nothing(tmp_path:
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, env=environ)
     assert done.returncode == 1
     assert "4 failed" in done.stdout or "errors" in done.stdout
+
+
+@pytest.mark.row("A2")
+@pytest.mark.parametrize(
+    ("system", "name"),
+    [("macOS", "Keyring"), ("Windows", "WinVaultKeyring"), ("SecretService", "Keyring"), ("kwallet", "DBusKeyring")],
+)
+def test_the_keychains_of_macos_windows_and_linux_are_among_those_that_are_used(system: str, name: str) -> None:
+    module = f"keyring.backends.{system}"
+    assert (module, name) in ALLOWED
+    kind = getattr(import_module(module), name)
+    assert issubclass(kind, KeyringBackend)
+    # keyring itself says which of them work on this machine; the others are passed over.
+    assert kind.viable in (True, False)

@@ -33,9 +33,10 @@ class AuditTrail:
         name, or what stands before its dot."""
         return self._house.audit.trail.listed(limit=limit, since_ms=since_ms, actor=actor, action=action)
 
-    def verify(self, progress: Progress | None = None) -> Verdict:
-        """Whether every record is there and is what was written; the first that is not, and how."""
-        return verify(self._house.audit, progress)
+    def verify(self, progress: Progress | None = None, *, log: Path | None = None) -> Verdict:
+        """Whether every record is there and is what was written; the first that is not, and how. `log` is a file that
+        the system's log, or an export, has written: what stands there is compared too."""
+        return verify(self._house.audit, progress, log=log)
 
     def accept(self) -> Verdict:
         """Let the trail go on where it is broken: what is there stays as it is, and a record says that it was so.

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, get_args
 import msgspec
 from msgspec import Struct, structs
 
-from ownkey.spending.budget import Budget, Exhausted, Room, Unit
+from ownkey.spending.budget import SCOPES, Budget, Exhausted, Room, Unit
 from ownkey.spending.window import Period, Window
-from ownkey.talk.errors import InvalidRequest, PermissionDenied
+from ownkey.talk.errors import Conflict, InvalidRequest, PermissionDenied
 from ownkey.talk.money import NANO_PER_USD
 
 if TYPE_CHECKING:
@@ -86,6 +86,7 @@ class BudgetBook:
             self._check_own(there)
         budget = self._changed(there or _new(name, OWN if self._only is not None else KEPT), given)
         _check(budget)
+        self._check_grant(there, budget)
         with self._house.audit.within("budget.set", budget.id, owner=self._owner, detail=_told(there, budget)):
             self._house.store.budgets.set(budget)
         (room,) = self._house.store.budgets.rooms(time.time_ns() // 1_000_000, [budget.id])
@@ -95,6 +96,7 @@ class BudgetBook:
         """Raises InvalidRequest where there is none."""
         budget = self.get(name)
         self._check_own(budget)
+        self._check_grant(budget, None)
         with self._house.audit.within("budget.removed", budget.id, owner=self._owner, detail=_told(budget, None)):
             self._house.store.budgets.remove(budget.id)
         return budget
@@ -111,6 +113,15 @@ class BudgetBook:
         if self._only is not None and budget is not None and not budget.id.startswith(OWN):
             raise PermissionDenied("This budget was set for you.", "Ask an admin of this Ownkey to change it.")
 
+    def _check_grant(self, old: Budget | None, new: Budget | None) -> None:
+        """What was granted stays limited, whatever else is changed of its budget."""
+        if old is None or (new is not None and new.limit is not None and _scope(old) == _scope(new)):
+            return
+        if any(grant.budget == old.id for grant in self._house.store.grants.all()):
+            raise Conflict(
+                "This budget limits what somebody was granted.", "Take the grant back: `ownkey users revoke`."
+            )
+
     def _changed(self, budget: Budget, given: dict[str, Any]) -> Budget:
         changes: dict[str, Any] = {}
         window = structs.asdict(budget.window)
@@ -123,11 +134,11 @@ class BudgetBook:
             elif field in _SCOPES:
                 changes |= self._scope(field, value)
             elif field == "limit":
-                changes["limit"] = _amount(value, unit, field)
+                changes["limit"] = amount_of(value, unit, field)
             elif field.endswith("_usd"):
-                changes[field.replace("_usd", "_nano")] = _amount(value, "usd", field)
+                changes[field.replace("_usd", "_nano")] = amount_of(value, "usd", field)
             elif field.endswith("_tokens"):
-                changes[field] = _amount(value, "tokens", field)
+                changes[field] = amount_of(value, "tokens", field)
             elif field in _PERCENTS:
                 changes[field] = _percent(value, field)
             elif field in ("unit", "exhausted", "run_soft"):
@@ -172,6 +183,10 @@ def _told(old: Budget | None, new: Budget | None) -> dict[str, Any]:
     )
 
 
+def _scope(budget: Budget) -> list[str | None]:
+    return [getattr(budget, name) for name in SCOPES]
+
+
 def _new(name: str, kind: str) -> Budget:
     return Budget(id=f"{kind}{secrets.token_hex(6)}", name=name, created_at_ms=time.time_ns() // 1_000_000)
 
@@ -184,7 +199,7 @@ def _check(budget: Budget) -> None:
         raise InvalidRequest("Only a billing cycle and a week have an anchor day.", param="anchor_day")
 
 
-def _amount(value: object, unit: Unit, field: str) -> int | None:
+def amount_of(value: object, unit: Unit, field: str) -> int | None:
     """In the unit, or nano-USD. An amount that cannot be kept exactly is refused, never rounded."""
     if value is None:
         return None

@@ -8,6 +8,8 @@ import logging
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
+from msgspec import structs
+
 from ownkey.app.parcel_home import recover
 from ownkey.catalog.load import Catalogue
 from ownkey.engine.discover import Discovery
@@ -23,8 +25,10 @@ from ownkey.store.audit import Sinks
 from ownkey.store.audit_file import SystemLog, TrailFile
 from ownkey.store.audit_verify import glance
 from ownkey.store.db import Store
+from ownkey.store.keys import KeyRow
 from ownkey.talk.errors import BadConfiguration, OwnkeyError
 from ownkey.talk.origin import Origin
+from ownkey.talk.secret import REDACTED, Secret
 from ownkey.transport import Deadlines, Transport
 from ownkey.transport.addresses import is_global, is_metadata, parse
 from ownkey.vault.tokens import Tokens
@@ -33,6 +37,12 @@ from ownkey.wires.wire import wire_names
 
 OWNER = "owner"
 """The person whose machine it is."""
+
+SETTLED = (
+    *("order", "fallback", "retries", "retry_delay_s", "retry_max_delay_s", "retry_multiplier", "budget_wait_s"),
+    *("connect_timeout_s", "headers_timeout_s", "idle_timeout_s", "total_timeout_s", "allow_private_hosts"),
+)
+"""The settings that a running gateway takes over."""
 
 _log = logging.getLogger("ownkey")
 
@@ -49,7 +59,7 @@ class House:
         recover(settings.home, self.store.parcel.was_taken)
         self.wires = wire_names(settings.wires)
         self.catalogue = Catalogue(settings.home / "providers", wires=self.wires)
-        environment = EnvironmentKeys(OWNER, self.catalogue, self.store.choices)
+        environment = EnvironmentKeys(OWNER, self.catalogue, self.store.choices, self.store.grants)
         self.vault = Vault(self.store, settings, environment if settings.environment_keys else None)
         atexit.register(self.vault.notes.close)
         sinks = Sinks(
@@ -57,6 +67,7 @@ class House:
             SystemLog(settings.audit_syslog) if settings.audit_syslog else None,
         )
         self.audit = self.store.audited(self.vault.audit_keys, settings.home, sinks)
+        self.vault.tell_unreadable = self._tell_unreadable
         self.tokens = Tokens(self.store, self.audit)
         self.prices = Prices.load(settings.home / "cache")
         self.store.bring(self.prices)
@@ -82,19 +93,8 @@ class House:
             uses=self.uses,
             budgets=self.store.budgets,
             budget_wait_s=settings.budget_wait_s,
-            policy=Policy(
-                retries=settings.retries,
-                delay_s=settings.retry_delay_s,
-                max_delay_s=settings.retry_max_delay_s,
-                multiplier=settings.retry_multiplier,
-                total_s=settings.total_timeout_s,
-            ),
-            deadlines=Deadlines(
-                connect_s=settings.connect_timeout_s,
-                headers_s=settings.headers_timeout_s,
-                idle_s=settings.idle_timeout_s,
-                total_s=settings.total_timeout_s,
-            ),
+            policy=_policy(settings),
+            deadlines=_deadlines(settings),
         )
 
     def open(self) -> None:
@@ -108,6 +108,22 @@ class House:
             if (wrong := glance(self.audit)) is not None:
                 _log.error("%s See `ownkey audit verify`.", wrong)
 
+    def _tell_unreadable(self, row: KeyRow) -> None:
+        _log.error("The key %s for %s does not open: it was changed in the database.", row.label, row.provider)
+        told = {"provider": row.provider, "label": row.label, "owner": row.owner, "key": REDACTED}
+        self.audit.later("key.unreadable", row.id, detail=told)
+
+    def settle(self, settings: Settings) -> list[str]:
+        """Go on with these, from the next request on; the names of those that changed and wait for a new start."""
+        changed = [name for name in Settings.__struct_fields__ if not _same(settings, self.settings, name)]
+        self.targets.settle(settings.order, settings.fallback)
+        self.engine.settle(_policy(settings), _deadlines(settings), settings.budget_wait_s)
+        self.private_hosts.settle(settings.allow_private_hosts)
+        self.catalogue.refresh()
+        known = {name: getattr(settings, name) for name in SETTLED}
+        self.settings = structs.replace(self.settings, **known)
+        return [name for name in changed if name not in SETTLED]
+
     def close(self) -> None:
         """Write down what is still to be written, and let go of the store."""
         atexit.unregister(self.vault.notes.close)
@@ -119,6 +135,32 @@ class House:
         """The same, and let go of the connections to providers, which belong to this event loop."""
         await self.transport.aclose()
         await asyncio.to_thread(self.close)
+
+
+def _same(one: Settings, other: Settings, name: str) -> bool:
+    before, after = getattr(one, name), getattr(other, name)
+    if isinstance(before, Secret) and isinstance(after, Secret):
+        return before.reveal() == after.reveal()
+    return before == after
+
+
+def _policy(settings: Settings) -> Policy:
+    return Policy(
+        retries=settings.retries,
+        delay_s=settings.retry_delay_s,
+        max_delay_s=settings.retry_max_delay_s,
+        multiplier=settings.retry_multiplier,
+        total_s=settings.total_timeout_s,
+    )
+
+
+def _deadlines(settings: Settings) -> Deadlines:
+    return Deadlines(
+        connect_s=settings.connect_timeout_s,
+        headers_s=settings.headers_timeout_s,
+        idle_s=settings.idle_timeout_s,
+        total_s=settings.total_timeout_s,
+    )
 
 
 def _make_home(home: Path) -> None:
@@ -148,6 +190,9 @@ class PrivateHosts(Collection[tuple[str, int]]):
     def __init__(self, settled: Collection[tuple[str, int]], catalogue: Catalogue) -> None:
         self._settled = settled
         self._catalogue = catalogue
+
+    def settle(self, settled: Collection[tuple[str, int]]) -> None:
+        self._settled = settled
 
     def _all(self) -> set[tuple[str, int]]:
         found = set(self._settled)

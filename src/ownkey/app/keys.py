@@ -325,6 +325,12 @@ class KeyRing:
             raise InvalidRequest(
                 f"There are {len(found)} keys for {provider}: {labels}.", "Say which: `--label`.", param="label"
             )
+        if stored and found[0].granted:
+            raise InvalidRequest(
+                "This key is an admin's, who lets you use it: nothing of it is yours to change.",
+                "Store one of your own to use it instead.",
+                param="label",
+            )
         if stored and found[0].from_environment:
             raise InvalidRequest(
                 f"This key stands in the environment, in {found[0].label}: nothing is kept of it.",

@@ -16,6 +16,7 @@ from ownkey.app.alerting import AlertBox
 from ownkey.app.audit import AuditTrail
 from ownkey.app.budgets import BudgetBook
 from ownkey.app.choosing import Recommended, compare, recommend
+from ownkey.app.granting import GrantBook
 from ownkey.app.house import OWNER, House
 from ownkey.app.keys import KeyRing
 from ownkey.app.parcels import Parcels
@@ -114,6 +115,10 @@ class Ownkey:
     @cached_property
     def people(self) -> PeopleBook:
         return PeopleBook(self.house)
+
+    @cached_property
+    def grants(self) -> GrantBook:
+        return GrantBook(self.house)
 
     @cached_property
     def tokens(self) -> TokenBook:

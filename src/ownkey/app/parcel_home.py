@@ -6,7 +6,6 @@ of that import was committed. A process that died in between leaves the rest to 
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 from collections.abc import Callable, Mapping
@@ -16,8 +15,8 @@ from ownkey.app.parcel_file import File
 from ownkey.catalog.load import MAX_FILES
 from ownkey.catalog.read import Problem, read_file, read_manifest
 from ownkey.settings import CONFIG
+from ownkey.store.files import put, sync_folder
 from ownkey.store.lock import alone
-from ownkey.store.schema import sync_folder
 from ownkey.talk.errors import BadConfiguration
 from ownkey.wires.wire import WIRE_NAMES
 
@@ -69,10 +68,7 @@ def stage(home: Path, id: str, files: Mapping[str, bytes]) -> Path:
     try:
         (folder / "providers").mkdir(mode=0o700, parents=True)
         for name, data in files.items():
-            with os.fdopen(os.open(folder / name, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
+            put(folder / name, [data])
         for made in (folder / "providers", folder, home):
             sync_folder(made)
     except OSError as error:

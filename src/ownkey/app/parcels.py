@@ -22,7 +22,7 @@ from ownkey.app.parcel_home import provider_files
 from ownkey.app.parcel_in import Incoming
 from ownkey.settings import Password
 from ownkey.settings.written import travelling
-from ownkey.store.files import written_whole
+from ownkey.store.files import put
 from ownkey.store.keys import KeyRow
 from ownkey.store.parcel import PARTS, SCHEMA, Part, Values, read
 from ownkey.talk.errors import Conflict, InvalidRequest, KeyUnreadable, TooLarge
@@ -62,7 +62,7 @@ class Parcels:
             raise Conflict(f"{path} is there already.", "Take another name, or `--force` to write over it.")
         with self._recorded(path.name, keys, usage) as packing:
             try:
-                written_whole(path, sealed(passphrase, packing.lines(keys=keys, usage=usage)))
+                put(path, sealed(passphrase, packing.lines(keys=keys, usage=usage)))
             except OSError as error:
                 raise InvalidRequest(f"{path} cannot be written: {error.strerror}.", param="file") from None
         return packing.exported

@@ -69,7 +69,7 @@ class PeopleBook:
     def invite(self, who: str) -> Secret:
         """A secret that is shown now, good once and for a week: whoever has it chooses the password. Earlier ones are
         good no more."""
-        user = self._mine_to_change(who)
+        user = self.to_change(who)
         now_ms = time.time_ns() // 1_000_000
         secret = new_secret("oi")
         ticket = Ticket(digest(secret.reveal()), INVITATION, user.id, "{}", now_ms, now_ms + INVITED_MS)
@@ -79,7 +79,7 @@ class PeopleBook:
 
     def change(self, who: str, *, name: str | None = None, email: str | None = None, role: Role | None = None) -> User:
         """Change what is given. Raises InvalidRequest, NotFound, PermissionDenied, Conflict."""
-        user = self._mine_to_change(who)
+        user = self.to_change(who)
         given: dict[str, Any] = {}
         if name is not None:
             given["name"] = _name(name)
@@ -93,21 +93,24 @@ class PeopleBook:
 
     def suspend(self, who: str) -> User:
         """Nothing of theirs opens anything, from within a second, until they are active again."""
-        user = self._changed(self._mine_to_change(who), "person.suspended", {}, status="suspended")
+        user = self._changed(self.to_change(who), "person.suspended", {}, status="suspended")
         self._house.store.sessions.end_all(user.id)
         return user
 
     def activate(self, who: str) -> User:
-        return self._changed(self._mine_to_change(who), "person.activated", {}, status="active")
+        return self._changed(self.to_change(who), "person.activated", {}, status="active")
 
     def remove(self, who: str) -> User:
         """With their keys and tokens, which are destroyed. What they have spent stays in the book, under an id that
         names nobody."""
-        user = self._mine_to_change(who)
+        user = self.to_change(who)
+        granted = self._house.store.grants.all(user.id)
         with self._recorded("person.removed", user):
             if not self._house.store.people.remove(user.id):
                 raise nobody()
         self._house.tokens.forget()
+        for grant in granted:
+            self._house.store.budgets.remove(grant.budget)
         return user
 
     def _changed(self, user: User, action: str, told: dict[str, Any], **columns: Any) -> User:
@@ -121,7 +124,8 @@ class PeopleBook:
     def _recorded(self, action: str, user: User, **told: Any) -> AbstractContextManager[None]:
         return self._house.audit.within(action, user.id, owner=OWNER, detail={"name": user.name, **told})
 
-    def _mine_to_change(self, who: str) -> User:
+    def to_change(self, who: str) -> User:
+        """Whom who asks has a say over. Raises NotFound, PermissionDenied."""
         user = self.get(who)
         self._check_role(user.role)
         return user

@@ -16,6 +16,7 @@ from ownkey.catalog.read import Problem, read_manifest
 from ownkey.engine.price import price_unknown
 from ownkey.engine.target import locate
 from ownkey.spending.price import Rates, cost
+from ownkey.store import files
 from ownkey.store.choices import Choice
 from ownkey.store.keys import KeyRow
 from ownkey.talk.errors import BadConfiguration, InvalidRequest, OwnkeyError
@@ -80,14 +81,12 @@ class Providers:
             raise InvalidRequest(str(found), "Nothing was added. docs/providers.md has every key.", param=found.key)
         place = self._house.catalogue.place(found.id)
         told = {"base_url": found.base_url}
-        self._house.audit.record("provider.added", found.id, owner=self._owner, detail=told, outcome="begun")
-        try:
-            place.parent.mkdir(mode=0o700, exist_ok=True)
-            beside = place.with_name(f".{place.name}.new")
-            beside.write_bytes(manifest)
-            beside.replace(place)
-        except OSError as error:
-            raise BadConfiguration(f"{place} cannot be written: {error.strerror}.") from None
+        with self._house.audit.around("provider.added", found.id, owner=self._owner, detail=told):
+            try:
+                place.parent.mkdir(mode=0o700, exist_ok=True)
+                files.put(place, [manifest])
+            except OSError as error:
+                raise BadConfiguration(f"{place} cannot be written: {error.strerror}.") from None
         self._house.catalogue.refresh()
         return self.get(found.id)
 
@@ -106,16 +105,15 @@ class Providers:
         Raises InvalidRequest for a provider that comes with Ownkey, or one that is not there.
         """
         place = self._house.catalogue.place(provider)
-        if place.exists():
-            self._house.audit.record("provider.removed", provider, owner=self._owner, outcome="begun")
-        try:
-            place.unlink()
-        except FileNotFoundError:
+        if not place.exists():
             raise InvalidRequest(
                 f"There is no file {place.name} in {place.parent}.", "`ownkey providers list` shows what there is."
-            ) from None
-        except OSError as error:
-            raise BadConfiguration(f"{place} cannot be removed: {error.strerror}.") from None
+            )
+        with self._house.audit.around("provider.removed", provider, owner=self._owner):
+            try:
+                files.remove(place)
+            except OSError as error:
+                raise BadConfiguration(f"{place} cannot be removed: {error.strerror}.") from None
         self._house.catalogue.refresh()
 
     def set(

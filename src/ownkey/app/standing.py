@@ -11,7 +11,7 @@ from msgspec import Struct
 from ownkey.engine.target import locate
 from ownkey.spending.budget import Budget
 from ownkey.spending.window import Window, span
-from ownkey.store.keys import KeyRow
+from ownkey.store.keys import GRANTED, KeyRow
 from ownkey.talk.errors import InvalidCredentials, KeyUnreadable, OwnkeyError, QuotaExceeded
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class KeyView(Struct, frozen=True, kw_only=True):
     label: str
     masked: str
     origin: str
-    source: Literal["stored", "environment"]
+    source: Literal["stored", "environment", "granted"]
     position: int
     state: State
     why: str | None
@@ -101,7 +101,7 @@ def views(house: House, owner: str) -> list[KeyView]:
                 label=row.label,
                 masked=row.masked,
                 origin=row.origin,
-                source="environment" if row.from_environment else "stored",
+                source="granted" if row.granted else "environment" if row.from_environment else "stored",
                 position=places[row.provider],
                 state=state,
                 why=why,
@@ -161,7 +161,8 @@ def monthly(budgets: Iterable[Budget]) -> dict[str, Budget]:
         if budget.key_id is not None
         and (budget.unit, budget.window.period) == ("usd", "month")
         and budget.limit is not None
-        and (budget.owner, budget.provider, budget.token_id, budget.automation) == (None, None, None, None)
+        and (budget.provider, budget.token_id, budget.automation) == (None, None, None)
+        and (budget.owner is None or budget.key_id.startswith(GRANTED))
     }
 
 

@@ -50,11 +50,14 @@ def list_records(
 
 
 @app.command("verify")
-def verify(as_json: bool = JsonOption) -> None:
+def verify(
+    beside: Path | None = typer.Option(None, help="A file of the system's log, or an export, to compare."),  # noqa: B008
+    as_json: bool = JsonOption,
+) -> None:
     """Check every record against its hash, the seal, the data folder and the file; exits 1 where one is not right."""
     with opened() as ownkey:
         with _progress("Checking") as progress:
-            found = ownkey.audit.verify(progress)
+            found = ownkey.audit.verify(progress, log=beside)
         if as_json:
             print_json(msgspec.to_builtins(found) | {"whole": found.whole})
         else:

@@ -17,12 +17,11 @@ def serve(
     host: str | None = typer.Option(None, help="Address to listen at; 127.0.0.1 unless set."),
     port: int | None = typer.Option(None, help="Port to listen at; 3010 unless set."),
 ) -> None:
-    """Run the gateway until it is told to stop."""
+    """Run the gateway until it is told to stop. At SIGHUP it reads its configuration anew."""
     from ownkey.server.run import run
 
     chosen: dict[str, Any] = {"host": host, "port": port}
-    settings = load(**{name: value for name, value in chosen.items() if value is not None})
-    run(settings, announce=typer.echo, command=_called())
+    run(load(**chosen), announce=typer.echo, command=_called(), reload=lambda: load(**chosen))
 
 
 def _called() -> str:

@@ -6,9 +6,11 @@ from typing import cast
 
 import typer
 
+from ownkey.app.granting import GrantView
 from ownkey.app.signing import SignIn
-from ownkey.cli.show import JsonOption, opened, print_json, print_table, when
+from ownkey.cli.show import JsonOption, ProviderArgument, opened, print_json, print_table, usd, when
 from ownkey.store.people import Role, User
+from ownkey.talk.errors import NotFound
 
 app = typer.Typer(no_args_is_help=True, help="People beside you; with none of them there is nothing to sign in to.")
 
@@ -104,6 +106,62 @@ def remove_user(who: str = _WhoArgument) -> None:
     """Remove somebody, with their keys and tokens. What they have spent stays in the book."""
     with opened() as ownkey:
         typer.echo(f"Removed {ownkey.people.remove(who).name}.")
+
+
+@app.command("grant")
+def grant_key(
+    who: str = _WhoArgument,
+    provider: str = ProviderArgument,
+    limit: str = typer.Option(help="The most that they may spend with it, in dollars."),
+    per: str = typer.Option("month", help="day, week, month, cycle (a billing month) or ever."),
+) -> None:
+    """Let somebody without a key of their own use the environment's, within a budget."""
+    with opened() as ownkey:
+        given = ownkey.grants.grant(who, provider, limit, per)
+        typer.echo(f"{given.user.name} may use the environment's key for {given.provider}: {_room(given)}.")
+
+
+@app.command("revoke")
+def revoke_grant(who: str = _WhoArgument, provider: str = ProviderArgument) -> None:
+    """Take a grant back: within a second it opens nothing any more."""
+    with opened() as ownkey:
+        if not ownkey.grants.revoke(who, provider):
+            raise NotFound("They were granted no such key.", "`ownkey users grants` shows what was granted.")
+        typer.echo(f"{ownkey.people.get(who).name} may use it no more.")
+
+
+@app.command("grants")
+def list_grants(who: str | None = typer.Argument(None, help="Only this one's."), as_json: bool = JsonOption) -> None:
+    """Who may use which of the environment's keys, and what is left."""
+    with opened() as ownkey:
+        found = ownkey.grants.all(who)
+        if as_json:
+            print_json([_granted(one) for one in found])
+            return
+        print_table(
+            ("ID", "NAME", "PROVIDER", "BUDGET"),
+            [(one.user.id, one.user.name, one.provider, _room(one)) for one in found],
+            empty="Nothing was granted.",
+        )
+
+
+def _room(given: GrantView) -> str:
+    room, per = given.room, given.room.budget.window.period
+    limit = f"{usd(room.budget.limit)} in all" if per == "ever" else f"{usd(room.budget.limit)} a {per}"
+    return f"{limit}, of which {usd(room.left)} is left"
+
+
+def _granted(given: GrantView) -> dict[str, object]:
+    room = given.room
+    return {
+        "user": given.user.id,
+        "provider": given.provider,
+        "limit_nano": room.budget.limit,
+        "per": room.budget.window.period,
+        "spent_nano": room.spent,
+        "pending_nano": room.pending,
+        "left_nano": room.left,
+    }
 
 
 def _by(user: User) -> str:

@@ -83,6 +83,11 @@ class Engine:
         self._audit = audit
         self._policy = policy
 
+    def settle(self, policy: Policy, deadlines: Deadlines, budget_wait_s: float) -> None:
+        """From the next request on."""
+        self._policy = policy
+        self._sender.settle(deadlines, budget_wait_s)
+
     async def run(self, request: Request) -> Answer:
         """The answer of the first target that gives one. Raises one error that says why none did.
 

@@ -9,40 +9,54 @@ from __future__ import annotations
 
 from functools import cached_property
 
+from msgspec import structs
+
 from ownkey.catalog.load import Catalogue
 from ownkey.catalog.manifest import Provider
 from ownkey.catalog.shape import looks_like
 from ownkey.engine.target import locate
 from ownkey.settings import environment
 from ownkey.store.choices import Choice, Choices
+from ownkey.store.grants import Grants
 from ownkey.store.keys import ENVIRONMENT, KeyRow
 from ownkey.talk.errors import OwnkeyError
 from ownkey.talk.secret import Secret
 
 SAYS_WHAT_IT_IS = "_API_KEY"
 
+GRANTED = "granted"
+"""The label of one that an admin lets somebody use."""
+
+HIDDEN = "***"
+"""All that they are shown of it."""
+
 
 class EnvironmentKeys:
-    """Those of one person, whose machine it is: for every other owner there are none."""
+    """Those of one person, whose machine it is: every other owner has what an admin granted, within its budget."""
 
-    def __init__(self, person: str, catalogue: Catalogue, choices: Choices) -> None:
+    def __init__(self, person: str, catalogue: Catalogue, choices: Choices, grants: Grants) -> None:
         self._person = person
+        self._grants = grants
         self._catalogue = catalogue
         self._choices = choices
 
     def find(self, owner: str, provider: str) -> tuple[KeyRow, Secret] | None:
         """The key of the first variable that holds one and looks like it, with a row that says where it may go."""
-        if owner != self._person:
-            return None
         try:
-            return self._of(self._catalogue.get(provider))
+            found = self._of(self._catalogue.get(provider))
         except OwnkeyError:
             return None
+        return found if found is None or owner == self._person else self._granted(owner, *found)
 
     def all(self, owner: str) -> list[KeyRow]:
-        if owner != self._person:
-            return []
-        return [found[0] for provider in self._catalogue.all() if (found := self._of(provider))]
+        found = (self.find(owner, provider.id) for provider in self._catalogue.all())
+        return [one[0] for one in found if one is not None]
+
+    def _granted(self, owner: str, row: KeyRow, secret: Secret) -> tuple[KeyRow, Secret] | None:
+        grant = self._grants.get(owner, row.provider)
+        if grant is None:
+            return None
+        return structs.replace(row, id=grant.key_id, owner=owner, masked=HIDDEN, label=GRANTED), secret
 
     def _of(self, provider: Provider) -> tuple[KeyRow, Secret] | None:
         for variable in provider.keys.env:

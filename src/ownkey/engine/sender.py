@@ -98,6 +98,9 @@ class Sender:
         self._transport = transport
         self._deadlines = deadlines
 
+    def settle(self, deadlines: Deadlines, budget_wait_s: float) -> None:
+        self._deadlines, self._budget_wait_s = deadlines, budget_wait_s
+
     @asynccontextmanager
     async def key(self, owner: str, target: Target, passed: tuple[Version, ...] = ()) -> AsyncGenerator[Opened]:
         """The key that a try is made with, but for those that are `passed`. What comes of the try is noted of it.

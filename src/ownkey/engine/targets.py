@@ -46,6 +46,10 @@ class Targets:
         self._found: dict[tuple[str, str, str | None, str], tuple[Target, ...]] = {}
         self._until_s = 0.0
 
+    def settle(self, order: Sequence[str], fallback: Sequence[str]) -> None:
+        self._order, self._fallback = order, fallback
+        self._until_s = 0.0
+
     def find(
         self,
         owner: str,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import logging
 import os
 import signal
 import socket
@@ -23,8 +24,10 @@ from ownkey.server.connection import Connection
 from ownkey.server.refusal import Limits
 from ownkey.server.site import Site
 from ownkey.settings import Settings
-from ownkey.talk.errors import BadConfiguration
+from ownkey.talk.errors import BadConfiguration, OwnkeyError
 from ownkey.vault.memory import keep_private
+
+_log = logging.getLogger("ownkey")
 
 DRAIN_S = 10
 BACKLOG = 2048
@@ -37,10 +40,17 @@ BESIDE_S = 2
 """That what runs beside the server is waited for when it stops."""
 
 
-def run(settings: Settings, *, announce: Callable[[str], None], command: str = "ownkey") -> None:
+def run(
+    settings: Settings,
+    *,
+    announce: Callable[[str], None],
+    command: str = "ownkey",
+    reload: Callable[[], Settings] | None = None,
+) -> None:
     """Serve until SIGTERM or SIGINT; open answers have ten seconds to end. Raises BadConfiguration at a taken port.
 
-    `command` is how `ownkey` is called in the shell that reads what is announced.
+    `command` is how `ownkey` is called in the shell that reads what is announced. `reload` reads the settings anew, at
+    SIGHUP.
     """
     _check_reach(settings)
     listener = _listen(settings.host, settings.port)
@@ -67,6 +77,7 @@ def run(settings: Settings, *, announce: Callable[[str], None], command: str = "
     )
     server = _Server(config, AlertBox(house, OWNER).run)
     _stop_quietly(server)
+    _heed_hangups(server, lambda: _reload(house, reload))
     with contextlib.closing(listener):
         announce(_welcome(settings.host, listener.getsockname()[1], command))
         try:
@@ -82,8 +93,11 @@ class _Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, beside: Callable[[], Coroutine[Any, Any, None]]) -> None:
         super().__init__(config)
         self._beside = beside
+        self.hung_up: Callable[[], None] | None = None
 
     async def serve(self, sockets: list[socket.socket] | None = None) -> None:
+        if self.hung_up is not None and sys.platform != "win32":
+            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self.hung_up)
         beside = asyncio.create_task(self._beside())
         try:
             await super().serve(sockets)
@@ -139,6 +153,46 @@ def _stop_quietly(server: uvicorn.Server) -> None:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, handle)
+
+
+def _heed_hangups(server: _Server, reload: Callable[[], None]) -> None:
+    """At SIGHUP it takes over its configuration; it stops where that came because its terminal is gone. Where whoever
+    started it said that hangups are ignored, as nohup(1) does, they are."""
+    if sys.platform == "win32" or signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:
+        return
+    in_terminal = _has_terminal()
+
+    def hung_up() -> None:
+        if in_terminal and not _has_terminal():
+            server.should_exit = True
+        else:
+            reload()
+
+    # Until its event loop runs.
+    signal.signal(signal.SIGHUP, lambda number, frame: hung_up())
+    server.hung_up = hung_up
+
+
+def _has_terminal() -> bool:
+    try:
+        return os.isatty(0)
+    except OSError:
+        return False
+
+
+def _reload(house: House, load: Callable[[], Settings] | None) -> None:
+    """Take over what the settings and the providers' files say now. Where they are wrong everything stays as it is."""
+    if load is None:
+        return
+    try:
+        waiting = house.settle(load())
+    except OwnkeyError as error:
+        _log.error("The configuration was not taken over, what was before holds: %s", error)
+        return
+    for problem in house.catalogue.problems:
+        _log.error("%s", problem)
+    if waiting:
+        _log.warning("These settings take effect at the next start: %s.", ", ".join(waiting))
 
 
 def _listen(host: str, port: int) -> socket.socket:

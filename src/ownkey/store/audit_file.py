@@ -168,6 +168,8 @@ class AnchorFile:
             data = self.path.read_bytes()
         except FileNotFoundError:
             return None
+        if not data.strip(b"\0"):
+            return None  # the power failed before what was written got there
         return _anchored(data[:_PLACE]), _anchored(data[_PLACE : 2 * _PLACE])
 
 
@@ -176,6 +178,21 @@ def _anchored(data: bytes) -> Head | None:
         return msgspec.json.decode(data, type=Anchor).head
     except (msgspec.DecodeError, ValueError):
         return None
+
+
+MARK = b"ownkey-audit: "
+"""What stands before a record in the system's log."""
+
+
+def logged(path: Path) -> Iterator[Row]:
+    """The records in a file that the system's log, or an export, has written; other lines are passed over.
+
+    Raises OSError.
+    """
+    with path.open("rb") as file:
+        for line in file:
+            with suppress(msgspec.DecodeError, ValueError):
+                yield _decode(line.rpartition(MARK)[2].rstrip(b"\0\r\n")).row()
 
 
 class SystemLog:
@@ -189,7 +206,7 @@ class SystemLog:
         """Raises OSError where nobody listens there."""
         handler = self._handler = self._handler or _Handler(self._path, SysLogHandler.LOG_AUTH)
         for row in rows:
-            said = "ownkey-audit: " + _encode(Line.of(row)).decode()
+            said = MARK.decode() + _encode(Line.of(row)).decode()
             handler.emit(logging.LogRecord("ownkey", logging.INFO, "", 0, said, None, None))
 
     def close(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from hashlib import sha256
+from pathlib import Path
 
 import msgspec
 from msgspec import Struct
@@ -11,7 +12,8 @@ from msgspec import Struct
 from ownkey.store.audit import Audit
 from ownkey.store.audit_actions import ACCEPTED
 from ownkey.store.audit_chain import Break, Head, Row, Walk, hash_of, proven
-from ownkey.talk.errors import VaultSealed
+from ownkey.store.audit_file import logged
+from ownkey.talk.errors import InvalidRequest, VaultSealed
 
 Progress = Callable[[int, int], None]
 """Told how many records were looked at, and of how many."""
@@ -63,8 +65,9 @@ class _Looked:
         self.through = row.seq
 
 
-def verify(audit: Audit, progress: Progress | None = None) -> Verdict:
-    """Reads everything, and changes nothing. Others may append meanwhile. Raises StorageUnavailable."""
+def verify(audit: Audit, progress: Progress | None = None, *, log: Path | None = None) -> Verdict:
+    """Reads everything, and changes nothing. Others may append meanwhile. `log` is a file that the system's log has
+    written: what is in it has to be in the trail. Raises StorageUnavailable, and InvalidRequest for the log."""
     looked = _Looked()
     notes: list[str] = []
     anchor = _anchor(audit, looked)
@@ -86,6 +89,8 @@ def verify(audit: Audit, progress: Progress | None = None) -> Verdict:
             )
         )
     notes += beside.end(walk.seq)
+    if log is not None:
+        notes.append(_compare(audit, looked, log))
     if audit.lag:
         notes.append(f"The last records are in the database alone: {audit.lag}.")
     breaks = sorted(looked.breaks, key=lambda one: one.seq)
@@ -165,6 +170,23 @@ def _seal(audit: Audit, head: Head, looked: _Looked) -> None:
             looked.found(Break(head.count, "forged", "the head of the trail carries no seal of this install's"))
     except VaultSealed as sealed:
         looked.found(Break(head.count, "unproven", f"without the root key nobody can check the seal. {sealed}"))
+
+
+def _compare(audit: Audit, looked: _Looked, log: Path) -> str:
+    """How many records the log has; it need not have all: it is told once, and keeps what it likes."""
+    count = 0
+    try:
+        for row in logged(log):
+            if row.seq == 0:
+                continue
+            count += 1
+            if audit.trail.hash_at(row.seq) != row.hash or hash_of(row) != row.hash:
+                looked.found(Break(row.seq, "differs", f"{log.name} has a record {row.seq} that the trail has not"))
+    except OSError as error:
+        raise InvalidRequest(f"{log} cannot be read: {error.strerror}.", param="beside") from None
+    if not count:
+        raise InvalidRequest(f"There is no record of the audit trail in {log}.", param="beside")
+    return f"{log.name} has {count:,} records."
 
 
 class _Beside:

@@ -14,6 +14,7 @@ from ownkey.store.budgets import BudgetTable
 from ownkey.store.catalogues import Catalogues
 from ownkey.store.choices import Choices
 from ownkey.store.connect import Database
+from ownkey.store.grants import Grants
 from ownkey.store.history import History
 from ownkey.store.install import Install
 from ownkey.store.keys import Keys
@@ -51,6 +52,7 @@ class Store:
         self.choices = Choices(database)
         self.tokens = Tokens(database)
         self.people = People(database)
+        self.grants = Grants(database)
         self.passkeys = Passkeys(database)
         self.sessions = Sessions(database)
         self.tickets = Tickets(database)

@@ -15,6 +15,15 @@ ENVIRONMENT = "env_"
 """How the ids of keys begin that stand in an environment variable, and are stored nowhere."""
 
 
+GRANTED = ENVIRONMENT + "granted:"
+"""How those of them begin that an admin has granted to somebody."""
+
+
+def granted_id(user_id: str, provider: str) -> str:
+    """One for each person: the book, the trail and the budget tell apart who used it."""
+    return f"{GRANTED}{provider}:{user_id}"
+
+
 class KeyRow(Struct, frozen=True):
     """`origin`: the scheme, host and port it may be sent to. `masked`: what may be shown of it.
 
@@ -43,6 +52,10 @@ class KeyRow(Struct, frozen=True):
     @property
     def from_environment(self) -> bool:
         return self.id.startswith(ENVIRONMENT)
+
+    @property
+    def granted(self) -> bool:
+        return self.id.startswith(GRANTED)
 
 
 class Note(Struct, frozen=True):

@@ -113,6 +113,7 @@ STAYS: Mapping[str, str] = {
     "audit": "what was done here, sealed for this installation",
     "audit_head": "what was done here, sealed for this installation",
     "catalogues": "price catalogues, which can be fetched again",
+    "grants": "whom the keys in this machine's environment serve",
     "sessions": "browsers that are signed in here",
     "sign_ins": "attempts to sign in here",
 }

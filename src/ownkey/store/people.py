@@ -122,6 +122,7 @@ _REMOVED = (
     "DELETE FROM tickets WHERE user_id = :id",
     "DELETE FROM identities WHERE user_id = :id",
     "DELETE FROM passkeys WHERE user_id = :id",
+    "DELETE FROM grants WHERE user_id = :id",
     "DELETE FROM keys WHERE owner IN (:id, :totp) OR substr(owner, 1, length(:users)) = :users",
     "DELETE FROM token_terms WHERE token_id IN (SELECT id FROM tokens WHERE owner = :id)",
     "DELETE FROM tokens WHERE owner = :id",

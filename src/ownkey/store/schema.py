@@ -10,10 +10,11 @@ from pathlib import Path
 from sqlalchemy import URL, Connection, inspect, text
 
 from ownkey.store.connect import Database, sqlite_connection, unavailable
+from ownkey.store.files import sync_folder
 from ownkey.store.lock import alone
 from ownkey.talk.errors import BadConfiguration, StorageUnavailable
 
-REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009")
 """Every revision of the schema, oldest first: a database of any of them can be brought to the last."""
 
 VERSION_TABLE = "ownkey_version"
@@ -111,13 +112,3 @@ def _make(file: Path) -> None:
         )
     fresh.rename(file)
     sync_folder(file.parent)
-
-
-def sync_folder(folder: Path) -> None:
-    """What was renamed in it stays so, whatever happens to the power."""
-    if os.name == "posix":
-        fd = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(fd)
-        finally:
-            os.close(fd)

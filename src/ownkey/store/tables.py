@@ -24,6 +24,7 @@ from ownkey.store.columns import Int as _Int
 from ownkey.store.columns import amounts as _amounts
 from ownkey.store.columns import column as _column
 from ownkey.store.columns import metadata as metadata
+from ownkey.store.tables_people import grants as grants
 from ownkey.store.tables_people import identities as identities
 from ownkey.store.tables_people import passkeys as passkeys
 from ownkey.store.tables_people import sessions as sessions

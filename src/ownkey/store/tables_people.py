@@ -106,3 +106,14 @@ passkeys = Table(
     Index("passkeys_by_user", "user_id"),
     sqlite_strict=True,
 )
+
+# Whom an admin lets use the environment's key for a provider, within a budget. One without its budget lets nobody.
+grants = Table(
+    "grants",
+    metadata,
+    Column("user_id", Text, primary_key=True),
+    Column("provider", Text, primary_key=True),
+    column("budget", Text),
+    column("created_at_ms", Int),
+    sqlite_strict=True,
+)

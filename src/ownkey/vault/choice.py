@@ -77,6 +77,14 @@ def none_fits(rows: Sequence[KeyRow], origin: str, model: str | None, now_ms: in
     )
 
 
+def unreadable(row: KeyRow, why: str) -> KeyUnreadable:
+    label = "" if row.label == "default" else f" --label '{row.label}'"
+    return KeyUnreadable(
+        f"The stored key {row.label} for {row.provider} {why}.",
+        f"Enter it again: `ownkey keys set {row.provider}{label}`.",
+    )
+
+
 def _matches(pattern: str, name: str) -> bool:
     first, *more = pattern.split("*")
     if not more:

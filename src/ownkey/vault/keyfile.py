@@ -10,6 +10,7 @@ import secrets
 import stat
 from pathlib import Path
 
+from ownkey.store.files import sync_folder
 from ownkey.talk.errors import BadConfiguration
 from ownkey.vault.envelope import Root
 
@@ -75,12 +76,12 @@ def replace(path: Path, fresh: Path) -> None:
     drafts = re.compile(re.escape(path.name) + r"(\.[0-9a-f]{16}){1,2}")
     for left in [one for one in path.parent.iterdir() if drafts.fullmatch(one.name)]:
         left.unlink(missing_ok=True)
-    _sync_folder(path.parent)
+    sync_folder(path.parent)
 
 
 def remove(path: Path) -> None:
     path.unlink(missing_ok=True)
-    _sync_folder(path.parent)
+    sync_folder(path.parent)
 
 
 def _make(path: Path, raw: bytes) -> None:
@@ -99,14 +100,7 @@ def _make(path: Path, raw: bytes) -> None:
         raise BadConfiguration(f"The root key file {path} cannot be made ({wrong.strerror}).") from None
     finally:
         draft.unlink()
-    _sync_folder(path.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    if os.name == "posix":
-        descriptor = os.open(folder, os.O_RDONLY)
-        os.fsync(descriptor)
-        os.close(descriptor)
+    sync_folder(path.parent)
 
 
 def _private_folder(folder: Path) -> None:

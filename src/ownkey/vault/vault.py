@@ -7,7 +7,7 @@ import re
 import time
 from collections.abc import Callable, Iterable
 from secrets import token_hex
-from typing import Any, Literal, NoReturn, Protocol
+from typing import Any, Literal, Protocol
 
 from msgspec.structs import replace
 
@@ -24,13 +24,13 @@ from ownkey.talk.errors import (
 )
 from ownkey.talk.origin import Origin
 from ownkey.talk.secret import Secret
-from ownkey.vault.choice import Version, fitting, in_service, none_fits
+from ownkey.vault.choice import Version, fitting, in_service, none_fits, unreadable
 from ownkey.vault.envelope import Root
 from ownkey.vault.keychain import Keychain
 from ownkey.vault.latch import Latch
 from ownkey.vault.notes import KeyNotes
 from ownkey.vault.ring import Ring, bound
-from ownkey.vault.root import PASSWORD, TRANSIT, kind
+from ownkey.vault.root import kind
 from ownkey.vault.rotate import Turn
 
 CACHE_S = 0.9
@@ -71,16 +71,16 @@ class Vault:
         most_wraps: int = MOST_WRAPS,
     ) -> None:
         self.notes = KeyNotes(store)
+        self.tell_unreadable: Callable[[KeyRow], None] = lambda row: None
         self._environment = environment
         self._store = store
-        self._settings = settings
-        self._keychain = keychain
         self._most_wraps = most_wraps
         self._rows: dict[tuple[str, str], tuple[float, list[KeyRow]]] = {}
         self._opened_keys: dict[Place, tuple[float, Ring | None, KeyRow, Secret]] = {}
         self._newest: dict[str, int] = {}
         self._changes = 0
         self.latch = Latch(store, settings, keychain, forget=self._opened_keys.clear)
+        self._turn = Turn(store, settings, self.latch, keychain)
 
     @property
     def status(self) -> Literal["open", "sealed"]:
@@ -132,7 +132,7 @@ class Vault:
         `fields` are those of a new key's row, or what is known of the secret. Raises VaultSealed, and InvalidRequest
         for a masked key.
         """
-        self._make_room()
+        self._turn.make_room(self._most_wraps)
         self.refuse_masked(secret)
         for _ in range(_TRIES):
             row = replace(self._next(owner, provider, str(origin), label, secret.masked()), **fields)
@@ -209,7 +209,7 @@ class Vault:
     def take_in(self, keys: Iterable[tuple[KeyRow, Secret]]) -> tuple[list[KeyRow], bytes]:
         """Their rows with the keys sealed here, above every version that was seen, and the check value of the root key
         that they are sealed with. Nothing is stored. Raises VaultSealed."""
-        self._make_room()
+        self._turn.make_room(self._most_wraps)
         ring = self.latch.ring()
         rows: list[KeyRow] = []
         for row, secret in keys:
@@ -218,7 +218,7 @@ class Vault:
         return rows, ring.sealing.check(ring.install_id)
 
     def look_anew(self) -> None:
-        """Keys were stored or removed by other ways."""
+        """Keys came, went or changed by other ways: here at once, in other processes within a second."""
         self._changes += 1
         self._rows.clear()
         self._opened_keys.clear()
@@ -267,12 +267,26 @@ class Vault:
 
     def _opened_row(self, row: KeyRow) -> Secret:
         if not row.from_environment:
-            return self._opened(self.latch.ring(), row)
+            ring = self.latch.ring()
+            try:
+                return self._opened(ring, row)
+            except KeyUnreadable:
+                self._note_unreadable(row)
+                raise
         self.latch.must_not_be_sealed()
         found = self._environment.find(row.owner, row.provider) if self._environment else None
         if found is None or found[0].id != row.id:
             raise KeyMissing(f"The key for {row.provider} is no longer in the environment.", "Store one.")
         return found[1]
+
+    def _note_unreadable(self, row: KeyRow) -> None:
+        """Told once of each version that is what is stored, and not of one that was replaced meanwhile."""
+        stored = self._store.keys.get(row.id)
+        if stored is None or stored.sealed != row.sealed:
+            return
+        if self.notes.refused(row) != KeyUnreadable.code:
+            self.tell_unreadable(row)
+        self.notes.found(row, KeyUnreadable.code)
 
     def _keep_opened(self, place: Place, row: KeyRow, secret: Secret) -> None:
         """Until its row is looked at again."""
@@ -330,19 +344,6 @@ class Vault:
         self._forget(owner, provider)
         return removed
 
-    def _make_room(self) -> None:
-        """Another root key, where this one has sealed its fill; that of a server is the server's to count."""
-        self.latch.ring()
-        noted = self._store.install.get()
-        if (noted.root_wraps or 0) < self._most_wraps or kind(noted.root_source) == TRANSIT:
-            return
-        if kind(noted.root_source) == PASSWORD:
-            raise VaultSealed(
-                "This root key has sealed as many keys as one may.", "Give another password: `ownkey vault rotate`."
-            )
-        for _ in Turn(self._store, self._settings, self.latch, self._keychain).run():
-            pass
-
     def _next(self, owner: str, provider: str, origin: str, label: str, masked: str) -> KeyRow:
         """The row to come, with nothing sealed in it yet: a version above every one that was seen."""
         rows = self._store.keys.of(owner, provider)
@@ -357,13 +358,13 @@ class Vault:
 
     def _opened(self, ring: Ring, row: KeyRow) -> Secret:
         if row.version < self._newest.get(row.id, 0):
-            _unreadable(row, "is an older version put back")
+            raise unreadable(row, "is an older version put back")
         try:
             secret = Secret(ring.unseal(bound(ring.install_id, row), row.sealed))
         except KeyUnreadable as wrong:
-            raise KeyUnreadable(f"{row.provider}: {wrong.message}", wrong.hint) from None
+            raise unreadable(row, wrong.message.removeprefix("The stored key ").removesuffix(".")) from None
         except ValueError:
-            _unreadable(row, "holds no key")
+            raise unreadable(row, "holds no key") from None
         self._newest[row.id] = max(row.version, self._newest.get(row.id, 0))
         return secret
 
@@ -390,9 +391,3 @@ class Vault:
 
 def _now_ms() -> int:
     return time.time_ns() // 1_000_000
-
-
-def _unreadable(row: KeyRow, why: str) -> NoReturn:
-    raise KeyUnreadable(
-        f"The stored key for {row.provider} {why}.", f"Enter it again: `ownkey keys set {row.provider}`."
-    ) from None

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path
 
+from ownkey.app.granting import GrantBook, GrantView
 from ownkey.app.house import House
 from ownkey.app.people import PeopleBook
 from ownkey.server.api.forms import Form, Keeper, Removed, Shape, SureKeeper, TheHouse
@@ -55,6 +56,28 @@ class InvitedShape(Shape):
     invitation: str
 
 
+class GrantForm(Form):
+    """`limit` in dollars, as text: an exact amount."""
+
+    limit: str
+    per: Literal["day", "week", "month", "cycle", "ever"] = "month"
+
+
+class GrantShape(Shape):
+    """In nano-USD, in the window that is running."""
+
+    provider: str
+    limit_nano: int | None
+    per: str
+    spent_nano: int
+    pending_nano: int
+    left_nano: int | None
+
+
+class GrantsShape(Shape):
+    grants: list[GrantShape]
+
+
 @router.get("")
 def list_users(principal: Keeper, house: TheHouse) -> UsersShape:
     return UsersShape(users=[user_shape(user) for user in house.store.people.all()])
@@ -93,9 +116,42 @@ def remove_user(user: Id, principal: SureKeeper, house: TheHouse) -> Removed:
     return Removed(removed=1)
 
 
+@router.get("/{user}/grants")
+def list_grants(user: Id, principal: Keeper, house: TheHouse) -> GrantsShape:
+    """Which keys of the environment they may use, and how much is left of each grant's budget."""
+    return GrantsShape(grants=[_granted(one) for one in GrantBook(house, principal.role).all(_found(user, house).id)])
+
+
+@router.put("/{user}/grants/{provider}")
+def grant_key(user: Id, provider: Id, form: GrantForm, principal: SureKeeper, house: TheHouse) -> GrantShape:
+    """Let them use the environment's key for this provider, where they have none of their own, within a budget."""
+    found = _found(user, house)
+    return _granted(GrantBook(house, principal.role).grant(found.id, provider, form.limit, form.per))
+
+
+@router.delete("/{user}/grants/{provider}")
+def revoke_grant(user: Id, provider: Id, principal: SureKeeper, house: TheHouse) -> Removed:
+    removed = GrantBook(house, principal.role).revoke(_found(user, house).id, provider)
+    if not removed:
+        raise nothing_here()
+    return Removed(removed=removed)
+
+
 def user_shape(user: User) -> UserShape:
     plain = {name: getattr(user, name) for name in ("id", "name", "email", "role", "status", "created_at_ms")}
     return UserShape(**plain, password=user.password is not None, second_factor=user.totp_step is not None)
+
+
+def _granted(view: GrantView) -> GrantShape:
+    room = view.room
+    return GrantShape(
+        provider=view.provider,
+        limit_nano=room.budget.limit,
+        per=room.budget.window.period,
+        spent_nano=room.spent,
+        pending_nano=room.pending,
+        left_nano=room.left,
+    )
 
 
 def _found(id: str, house: House) -> User:

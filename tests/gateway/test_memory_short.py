@@ -1,0 +1,69 @@
+"""Memory runs out in the middle of requests: they fail, and the gateway goes on."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from house import CHAT, Gateway, Simulator, gateway, library, until
+
+MIB = 1 << 20
+ROOM_BYTES = 24 * MIB
+"""What is left: two large requests do not fit beside each other."""
+
+
+def address_space(pid: int) -> int:
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmSize"))
+
+
+def large(running: Gateway, model: str) -> int | None:
+    """The status of a request of nine mebibytes; None where the connection was cut."""
+    said = "word " * (9 * MIB // 5)
+    body = json.dumps({"model": model, "messages": [{"role": "user", "content": said}]}).encode()
+    try:
+        return running.send("POST", CHAT, body, running.own).status
+    except (OSError, http.client.HTTPException):
+        return None
+
+
+def starve(running: Gateway, name: str) -> list[int | None]:
+    """Many large requests at once, with no room for them; what each came to."""
+    import resource  # absent on Windows
+
+    with ThreadPoolExecutor(8) as pool:
+        # What is made once is made by now.
+        assert {answer.status for answer in pool.map(running.ask, [f"{name}/gpt-4o"] * 40)} == {200}
+        pid = running.process.pid
+        short = address_space(pid) + ROOM_BYTES
+        resource.prlimit(pid, resource.RLIMIT_AS, (short, resource.RLIM_INFINITY))
+        return list(pool.map(lambda _: large(running, f"{name}/gpt-4o"), range(24)))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="another process's limits are set so on Linux only")
+def test_S17_where_memory_runs_out_requests_fail_and_the_gateway_or_the_next_one_goes_on(
+    tmp_path: Path, simulator: Simulator
+) -> None:
+    home = tmp_path / "home"
+    with gateway(home, simulator) as running:
+        name = running.provider()
+        told = starve(running, name)
+        assert any(status != 200 for status in told), "memory did not run out"
+        # A library that does not get what it asks for may end the process: then it is gone at once, and does not hang.
+        if running.process.poll() is None:
+            until(lambda: running.process.poll() is not None or running.ask(f"{name}/gpt-4o").status == 200, 10)
+    with gateway(home, simulator) as again:
+        for _ in range(5):
+            assert again.ask(f"{name}/gpt-4o").status == 200
+        assert large(again, f"{name}/gpt-4o") == 200
+        rows = again.rows(name)
+        assert {row.state for row in rows} <= {"exact", "released", "assumed", "counted"}
+        assert sum(row.state == "exact" for row in rows) >= 40 + told.count(200) + 6
+        with library(home) as ownkey:
+            assert ownkey.house.store.problems() == []
+            assert ownkey.audit.verify().whole
