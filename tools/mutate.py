@@ -10,7 +10,6 @@ to is found first, and kept in `.mutation/` until a file changes.
 from __future__ import annotations
 
 import argparse
-import json
 import math
 import os
 import random

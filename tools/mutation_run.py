@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import gc
 import hashlib
+import itertools
 import json
 import os
 import shutil
@@ -93,18 +95,24 @@ class Runner:
         return quick
 
     def _base(self, session: pytest.Session, items: list[pytest.Item]) -> Base:
-        digest = hashlib.sha256()
-        for path in sorted(path for folder in ("src", "tests") for path in (self.root / folder).rglob("*.py")):
-            if folder_of(path, self.root, self.tests):
-                digest.update(path.read_bytes())
-        kept = self.kept / f"{self.group}-{digest.hexdigest()[:16]}.json"
-        if not kept.exists():
-            began = time.monotonic()
-            self._fork(session, BASE_S, lambda: self._measure(session, items, kept))
-            _say(f"{len(items)} tests once: {time.monotonic() - began:.0f} s")
-        return json.loads(kept.read_text())
+        """A file of tests is measured anew where it has changed, or what is changed here has."""
+        kept = self.kept / f"{self.group}.json"
+        known: dict[str, Base] = json.loads(kept.read_text()) if kept.exists() else {}
+        changed = hashlib.sha256(b"".join(Path(path).read_bytes() for path in sorted(self.targets)))
+        base: Base = {}
+        for path, each in itertools.groupby(items, lambda item: item.path):
+            tests = list(each)
+            name = f"{path.name} {changed.hexdigest()[:12]} {hashlib.sha256(path.read_bytes()).hexdigest()[:12]}"
+            if name not in known:
+                found = self.kept / "found"
+                found.unlink(missing_ok=True)
+                self._fork(session, BASE_S, lambda tests=tests, found=found: self._measure(tests, found))
+                known[name] = json.loads(found.read_text())
+                kept.write_text(json.dumps(known))
+            base |= known[name]
+        return base
 
-    def _measure(self, session: pytest.Session, items: list[pytest.Item], kept: Path) -> int:
+    def _measure(self, items: list[pytest.Item], kept: Path) -> int:
         base: Base = {}
         gone: dict[str, set[int]] = {}
 
@@ -176,19 +184,11 @@ class Runner:
                 code = os.waitstatus_to_exitcode(status)
                 break
             time.sleep(0.005)
-        try:
+        with contextlib.suppress(ProcessLookupError):
             os.killpg(child, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
         if code == -1:
             os.waitpid(child, 0)
         return code
-
-
-def folder_of(path: Path, root: Path, tests: list[str]) -> bool:
-    """Whether what a test goes to may depend on that file."""
-    name = path.relative_to(root).as_posix()
-    return name.startswith("src/") or name.count("/") == 1 or any(name.startswith(one) for one in tests)
 
 
 def put_in(mutant: Mutant) -> None:

@@ -181,9 +181,8 @@ def _changes(node: ast.AST) -> Iterator[Change]:
         yield from (_set(**{bound: None}) for bound in ("lower", "upper") if getattr(node, bound) is not None)
     elif isinstance(node, ast.Break | ast.Continue):
         yield _become(ast.Continue() if isinstance(node, ast.Break) else ast.Break())
-    elif isinstance(node, ast.Return):
-        if node.value is not None and not (isinstance(node.value, ast.Constant) and node.value.value is None):
-            yield _set(value=ast.Constant(None))
+    elif isinstance(node, ast.Return) and node.value is not None and ast.unparse(node.value) != "None":
+        yield _set(value=ast.Constant(None))
     if isinstance(node, _DONE) or (isinstance(node, ast.Assign) and not isinstance(node.targets[0], ast.Name)):
         yield _become(ast.Pass())
 
