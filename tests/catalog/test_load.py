@@ -247,7 +247,7 @@ def test_a_folder_that_is_not_there_is_no_problem(tmp_path: Path) -> None:
     assert len(catalogue.all()) == 12
 
 
-def test_V23_a_number_that_python_does_not_read_spoils_its_own_file_only(tmp_path: Path, catalogue: Catalogue) -> None:
+def test_a_number_that_python_does_not_read_spoils_its_own_file_only(tmp_path: Path, catalogue: Catalogue) -> None:
     """tomllib lets the ValueError of a number of over 4300 digits through."""
     (tmp_path / "acme.toml").write_text(GOOD)
     (tmp_path / "long.toml").write_text(GOOD + "context = " + "9" * 5000)

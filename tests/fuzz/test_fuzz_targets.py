@@ -15,13 +15,13 @@ FOUND: dict[str, list[bytes]] = {
 
 
 @pytest.mark.parametrize("name", TARGETS)
-def test_V23_what_the_fuzzer_begins_from_and_what_it_found_holds(name: str) -> None:
+def test_what_the_fuzzer_begins_from_and_what_it_found_holds(name: str) -> None:
     for data in (*CORPUS[name], *FOUND.get(name, ())):
         TARGETS[name](data)
 
 
 @pytest.mark.parametrize("name", TARGETS)
-def test_V23_it_holds_for_what_is_near_to_that(name: str) -> None:
+def test_it_holds_for_what_is_near_to_that(name: str) -> None:
     one = st.sampled_from(CORPUS[name])
     edits = st.lists(st.tuples(st.floats(0, 1), st.integers(0, 40), st.binary(max_size=12)), min_size=1, max_size=4)
 
@@ -37,5 +37,5 @@ def test_V23_it_holds_for_what_is_near_to_that(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", TARGETS)
-def test_V23_it_holds_for_any_bytes(name: str) -> None:
+def test_it_holds_for_any_bytes(name: str) -> None:
     settings(max_examples=60)(given(st.one_of(st.binary(max_size=200), st.text().map(str.encode)))(TARGETS[name]))()
