@@ -16,7 +16,6 @@ import random
 import shutil
 import signal
 import sys
-import time
 import tomllib
 from pathlib import Path
 
@@ -81,9 +80,8 @@ def main() -> int:
     arguments = parser.parse_args()
     KEPT.mkdir(exist_ok=True)
     todo, of = chosen(arguments.group, arguments.only, arguments.sample, arguments.seed)
-    until = time.monotonic() + arguments.minutes * 60
     os.environ["HYPOTHESIS_STORAGE_DIRECTORY"] = str(KEPT / "hypothesis")
-    runner = Runner(ROOT, KEPT, arguments.group, *GROUPS[arguments.group], todo, until)
+    runner = Runner(ROOT, KEPT, arguments.group, *GROUPS[arguments.group], todo, arguments.minutes)
     runner.run()
     lines = [f"{result}\t{one.file.relative_to(ROOT)}:{one.first}\t{one.name}" for one, result in runner.results]
     (KEPT / f"{arguments.group}{arguments.only}.tsv").write_text("\n".join(lines) + "\n")

@@ -23,7 +23,7 @@ import mutation_gateway
 import pytest
 from mutations import Mutant
 
-MOST_S = 30.0
+MOST_S = 12.0
 """For all the tests of a mutant: one that takes longer has been noticed, or is not noticed by quick tests."""
 BASE_S = 900.0
 
@@ -35,9 +35,10 @@ class Runner:
     """A plugin of pytest, in place of its own loop."""
 
     def __init__(
-        self, root: Path, kept: Path, group: str, files: list[str], tests: list[str], todo: list[Mutant], until: float
+        self, root: Path, kept: Path, group: str, files: list[str], tests: list[str], todo: list[Mutant], minutes: float
     ) -> None:
-        self.root, self.kept, self.group, self.tests, self.todo, self.until = root, kept, group, tests, todo, until
+        self.root, self.kept, self.group, self.tests, self.todo = root, kept, group, tests, todo
+        self.minutes = minutes
         self.targets = {str(path) for pattern in files for path in root.glob(pattern)}
         self.results: list[tuple[Mutant, str]] = []
         self._failed: str | None = None
@@ -62,10 +63,9 @@ class Runner:
         mutation_gateway.put_in()
         items = {item.nodeid: item for item in session.items if "postgresql" not in item.nodeid}
         base = self._base(session, list(items.values()))
-        gc.collect()
-        gc.freeze()
+        until = time.monotonic() + self.minutes * 60
         for number, mutant in enumerate(self.todo):
-            if time.monotonic() > self.until:
+            if time.monotonic() > until:
                 break
             tests = [items[name] for name in self._going_there(mutant, base) if name in items]
             result = self._tried(session, mutant, tests) if tests else "survived"
@@ -154,7 +154,7 @@ class Runner:
             return 0
 
         self._failed = None
-        code = self._fork(session, MOST_S * 2, child)
+        code = self._fork(session, MOST_S * 2.5, child)
         if code == 1 and note.exists():
             self._kills[str(mutant.file), note.read_text()] += 1
         return {0: "survived", -1: "too slow"}.get(code, "noticed")
