@@ -79,18 +79,17 @@ class Runner:
             self._failed = report.nodeid
 
     def _going_there(self, mutant: Mutant, base: Base) -> list[str]:
-        """Those that noticed other changes here first, then the quick ones, as long as there is time."""
-        file, lines = str(mutant.file), range(mutant.first, mutant.last + 1)
-        found = [
-            name
-            for name, (_, gone) in base.items()
-            if file in gone and (not mutant.in_function or not set(lines).isdisjoint(gone[file]))
-        ]
-        found.sort(key=lambda name: (-self._kills[file, name], base[name][0]))
+        """Those that noticed other changes here first, then those that go where few do, as long as there is time."""
+        file = str(mutant.file)
+        found = [name for name, (_, gone) in base.items() if not mutant.lines.isdisjoint(gone.get(file, ()))]
+        near = {name: set(mutant.around).intersection(base[name][1][file]) for name in found}
+        often = Counter(line for each in near.values() for line in each)
+        rare = {name: min((often[line] for line in each), default=len(found)) for name, each in near.items()}
+        found.sort(key=lambda name: (-self._kills[file, name], rare[name], base[name][0]))
         left, quick = MOST_S, []
         for name in found:
             left -= base[name][0]
-            if left > 0 or not quick:
+            if left > 0 or len(quick) < 3:
                 quick.append(name)
         return quick
 

@@ -42,12 +42,14 @@ Change = Callable[[ast.AST], None]
 
 @dataclass(frozen=True)
 class Mutant:
-    """`name` stays the same while the lines around it change; `first` and `last` are those of its statement."""
+    """`name` stays the same while the lines around it change; `first` is that of its statement. `lines` are those on
+    which it can be noticed, `around` those of its function."""
 
     file: Path
     name: str
     first: int
-    last: int
+    lines: frozenset[int]
+    around: range
     at: int
     change: Change
 
@@ -68,6 +70,7 @@ def mutants(file: Path) -> list[Mutant]:
     numbers = {id(node): number for number, node in enumerate(_nodes(tree))}
     seen: dict[str, int] = {}
     found: list[Mutant] = []
+    functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
     for where, statement, node in _places(tree):
         for change in _changes(node):
             changed = copy.deepcopy(node)
@@ -76,10 +79,22 @@ def mutants(file: Path) -> list[Mutant]:
             seen[name] = seen.get(name, 0) + 1
             name += f" #{seen[name]}" if seen[name] > 1 else ""
             last = statement.body[0].lineno if isinstance(statement, ast.If | ast.While | ast.For | ast.AsyncFor) else 0
-            found.append(
-                Mutant(file, name, statement.lineno, last or statement.end_lineno or 0, numbers[id(node)], change)
-            )
+            first, last = statement.lineno, last or statement.end_lineno or 0
+            within = [range(one.lineno, (one.end_lineno or 0) + 1) for one in functions]
+            around = min((one for one in within if first in one), key=len, default=range(first, last + 1))
+            lines = frozenset(range(first, last + 1)) if where != "<module>" else _uses(tree, statement)
+            found.append(Mutant(file, name, first, lines, around, numbers[id(node)], change))
     return found
+
+
+def _uses(tree: ast.Module, statement: ast.stmt) -> frozenset[int]:
+    """The lines of a file that name what a statement of the module itself makes; all of them where none does."""
+    made = {node.id for node in ast.walk(statement) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+    named = (node for node in ast.walk(tree) if isinstance(node, ast.Name) and node.id in made)
+    found = frozenset(
+        node.lineno for node in named if not statement.lineno <= node.lineno <= (statement.end_lineno or 0)
+    )
+    return found or frozenset(range(1, 100_000))
 
 
 def _nodes(tree: ast.AST) -> list[ast.AST]:
