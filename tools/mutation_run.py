@@ -14,6 +14,7 @@ import signal
 import sys
 import threading
 import time
+import traceback
 import types
 from collections import Counter
 from pathlib import Path
@@ -69,7 +70,8 @@ class Runner:
                 break
             tests = [items[name] for name in self._going_there(mutant, base) if name in items]
             result = self._tried(session, mutant, tests) if tests else "survived"
-            self.results.append((mutant, result))
+            if result != "no program":
+                self.results.append((mutant, result))
             if result == "survived":
                 _say(f"{number} survived {len(tests)} tests: {mutant.file.name}:{mutant.first} {mutant.name}")
         return True
@@ -144,7 +146,10 @@ class Runner:
         note.unlink(missing_ok=True)
 
         def child() -> int:
-            put_in(mutant)
+            try:
+                put_in(mutant)
+            except Exception:  # noqa: BLE001  a module that cannot be read is no program
+                return 3
             for item, after in zip(tests, [*tests[1:], None], strict=True):
                 item.config.hook.pytest_runtest_protocol(item=item, nextitem=after)
                 if self._failed:
@@ -156,7 +161,7 @@ class Runner:
         code = self._fork(session, MOST_S * 2.5, child)
         if code == 1 and note.exists():
             self._kills[str(mutant.file), note.read_text()] += 1
-        return {0: "survived", -1: "too slow"}.get(code, "noticed")
+        return {0: "survived", 3: "no program", -1: "too slow"}.get(code, "noticed")
 
     def _fork(self, session: pytest.Session, most_s: float, work: Any) -> int:
         """The exit code of `work` in a fork, which is ended with all that it began; -1 where it took too long."""
@@ -173,6 +178,8 @@ class Runner:
                     os.dup2(silent, 2)
                 session.config._tmp_path_factory._given_basetemp = place  # type: ignore[attr-defined]
                 code = work()
+            except BaseException:  # noqa: BLE001  its process ends here
+                traceback.print_exc(file=sys.__stderr__)
             finally:
                 os._exit(code)
         until = time.monotonic() + most_s

@@ -75,7 +75,7 @@ def mutants(file: Path) -> list[Mutant]:
         for change in _changes(node):
             changed = copy.deepcopy(node)
             change(changed)
-            name = f"{where}: {_shown(node)} → {_shown(changed)}"
+            name = f"{where}: {_lacks(node, changed) or f'{_shown(node)} → {_shown(changed)}'}"
             seen[name] = seen.get(name, 0) + 1
             name += f" #{seen[name]}" if seen[name] > 1 else ""
             last = statement.body[0].lineno if isinstance(statement, ast.If | ast.While | ast.For | ast.AsyncFor) else 0
@@ -104,6 +104,14 @@ def _nodes(tree: ast.AST) -> list[ast.AST]:
 def _shown(node: ast.AST) -> str:
     text = " ".join(ast.unparse(ast.fix_missing_locations(node)).split())
     return text if len(text) <= 90 else text[:89] + "…"
+
+
+def _lacks(node: ast.AST, changed: ast.AST) -> str:
+    """`without 'this row'`, of a table."""
+    if not isinstance(node, ast.Tuple | ast.List | ast.Set) or not isinstance(changed, type(node)):
+        return ""
+    left = [ast.unparse(one) for one in changed.elts]
+    return "without " + next(ast.unparse(one) for one in node.elts if ast.unparse(one) not in left)
 
 
 def _places(tree: ast.Module) -> Iterator[tuple[str, ast.stmt, ast.AST]]:
@@ -194,6 +202,10 @@ def _changes(node: ast.AST) -> Iterator[Change]:
         yield from (_set(value=value) for value in _others(node.value))
     elif isinstance(node, ast.Slice):
         yield from (_set(**{bound: None}) for bound in ("lower", "upper") if getattr(node, bound) is not None)
+    elif isinstance(node, ast.Tuple | ast.List | ast.Set) and len(node.elts) > 2:
+        # A table that lacks a row.
+        rows = [at for at, one in enumerate(node.elts) if isinstance(one, ast.Constant | ast.Tuple)]
+        yield from (_set(elts=[*node.elts[:at], *node.elts[at + 1 :]]) for at in rows)
     elif isinstance(node, ast.Break | ast.Continue):
         yield _become(ast.Continue() if isinstance(node, ast.Break) else ast.Break())
     elif isinstance(node, ast.Return) and node.value is not None and ast.unparse(node.value) != "None":
