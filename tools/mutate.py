@@ -26,11 +26,12 @@ from mutation_run import Runner  # noqa: E402
 from mutations import Mutant, mutants  # noqa: E402
 
 KEPT = ROOT / ".mutation"
+TRANSPORT = ["addresses", "answers", "deadlines", "egress", "inside", "keeping", "requests", "ssrf", "tls"]
 GUARDED = ["tests/api/test_browser_doors.py", "tests/api/test_api_matrix.py"]
 GUARDED += ["tests/people/test_scopes.py", "tests/server/test_front_door.py"]
 GROUPS = {
     "vault": (["src/ownkey/vault/*.py"], ["tests/vault", "tests/keys/test_several_keys.py"]),
-    "transport": (["src/ownkey/transport/*.py"], ["tests/transport"]),
+    "transport": (["src/ownkey/transport/*.py"], [f"tests/transport/test_{name}.py" for name in TRANSPORT]),
     "guard": (["src/ownkey/server/guard.py", "src/ownkey/server/doors.py"], GUARDED),
 }
 """The files that are changed, and the tests that are run for it."""
