@@ -31,7 +31,10 @@ GUARDED = ["tests/api/test_browser_doors.py", "tests/api/test_api_matrix.py"]
 GUARDED += ["tests/people/test_scopes.py", "tests/server/test_front_door.py"]
 GROUPS = {
     "vault": (["src/ownkey/vault/*.py"], ["tests/vault", "tests/keys/test_several_keys.py"]),
-    "transport": (["src/ownkey/transport/*.py"], [f"tests/transport/test_{name}.py" for name in TRANSPORT]),
+    "transport": (
+        ["src/ownkey/transport/*.py"],
+        [f"tests/transport/test_{name}.py" for name in TRANSPORT] + ["tests/alerts/test_alert_mail.py"],
+    ),
     "guard": (["src/ownkey/server/guard.py", "src/ownkey/server/doors.py"], GUARDED),
 }
 """The files that are changed, and the tests that are run for it."""
