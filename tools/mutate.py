@@ -26,7 +26,18 @@ from mutation_run import Runner  # noqa: E402
 from mutations import Mutant, mutants  # noqa: E402
 
 KEPT = ROOT / ".mutation"
-TRANSPORT = ["addresses", "answers", "deadlines", "egress", "inside", "keeping", "requests", "ssrf", "tls"]
+TRANSPORT = [
+    "addresses",
+    "answers",
+    "deadlines",
+    "egress",
+    "inside",
+    "keeping",
+    "pool_limits",
+    "requests",
+    "ssrf",
+    "tls",
+]
 GUARDED = ["tests/api/test_browser_doors.py", "tests/api/test_api_matrix.py"]
 GUARDED += ["tests/people/test_scopes.py", "tests/server/test_front_door.py"]
 GROUPS = {

@@ -139,10 +139,20 @@ def _places(tree: ast.Module) -> Iterator[tuple[str, ast.stmt, ast.AST]]:
             elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 for child in node.body:
                     yield from inside(child, f"{within}{node.name}", child)
-            elif isinstance(node, ast.Assign) and not within:
+            elif isinstance(node, ast.Assign) and not within and not _is_type(node.value):
                 yield from inside(node.value, "<module>", node)
 
     yield from named(tree.body, "")
+
+
+def _is_type(node: ast.AST) -> bool:
+    """`list[str] | OSError`."""
+    parts = (ast.Subscript, ast.BinOp, ast.BitOr, ast.Name, ast.Tuple, ast.List, ast.Load, ast.Constant)
+    return (
+        isinstance(node, ast.Subscript | ast.BinOp)
+        and all(isinstance(one, parts) for one in ast.walk(node))
+        and any(isinstance(one, ast.Subscript) for one in ast.walk(node))
+    )
 
 
 def _is_for_people(node: ast.AST) -> bool:

@@ -83,13 +83,13 @@ NOT_METADATA = (
 
 @pytest.mark.parametrize("address", METADATA)
 def test_E07_where_a_machines_own_credentials_are_given_away(address: str) -> None:
-    assert is_metadata(address)
-    assert not is_global(address)
+    assert is_metadata(address) is True
+    assert is_global(address) is False
 
 
 @pytest.mark.parametrize("address", NOT_METADATA)
 def test_its_neighbours_are_not_there(address: str) -> None:
-    assert not is_metadata(address)
+    assert is_metadata(address) is False
 
 
 def test_what_is_no_address_is_none() -> None:
@@ -106,6 +106,6 @@ def test_what_is_no_address_is_none() -> None:
         "1.2.3.4/8",
     ):
         assert parse(text) is None
-        assert not is_global(text)
+        assert is_global(text) is False
     assert parse("1.2.3.4") == IPv4Address("1.2.3.4")
     assert parse("::1") == IPv6Address("::1")
