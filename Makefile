@@ -4,7 +4,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test lint soak broken attack bench docs wheel lock clean
+.PHONY: run test lint soak broken attack mutation fuzz bench docs wheel lock clean
 
 run:
 	@$(PYTHON) tools/prepare.py run
@@ -37,6 +37,14 @@ broken:
 	@$(PYTHON) tools/prepare.py test
 	@$(BIN)/python -m pytest -m soak --timeout 900 -n 2 tests/broken $(ARGS)
 
+mutation:
+	@$(PYTHON) tools/prepare.py test
+	@for group in $(or $(GROUPS),vault transport guard); do $(BIN)/python tools/mutate.py $$group $(or $(ARGS),--sample 200); done
+
+fuzz:
+	@$(PYTHON) tools/prepare.py test
+	@$(BIN)/python tools/run_fuzz.py $(ARGS)
+
 bench:
 	@$(PYTHON) tools/prepare.py test
 	@$(BIN)/python -m bench $(ARGS)
@@ -56,4 +64,4 @@ lock:
 	uv pip compile --universal --generate-hashes --no-header --group build --group dev pyproject.toml -o requirements-dev.lock -c requirements.lock
 
 clean:
-	rm -rf .venv build dist .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv .mutation .fuzz build dist .pytest_cache .ruff_cache .hypothesis .import_linter_cache

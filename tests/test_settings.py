@@ -151,7 +151,11 @@ def test_O13_a_mistake_in_the_file_is_named_with_its_line(config: Path, text: st
     assert why in str(refused.value)
 
 
-@pytest.mark.parametrize("text", [f"{CANARY} = 1", f"port = '{CANARY}'", f"port = {CANARY}", f"[{CANARY}]", "\0", "é"])
+@pytest.mark.parametrize(
+    "text",
+    [f"{CANARY} = 1", f"port = '{CANARY}'", f"port = {CANARY}", f"[{CANARY}]", "\0", "é", "port = " + "9" * 5000],
+    ids=lambda text: text[:40],
+)
 def test_O13_no_mistake_in_the_file_quotes_what_may_be_a_key(config: Path, text: str) -> None:
     config.write_bytes(text.encode("latin-1"))
     with pytest.raises(BadConfiguration) as refused:

@@ -245,3 +245,12 @@ def test_a_folder_that_is_not_there_is_no_problem(tmp_path: Path) -> None:
     catalogue.refresh()
     assert catalogue.problems == []
     assert len(catalogue.all()) == 12
+
+
+def test_a_number_that_python_does_not_read_spoils_its_own_file_only(tmp_path: Path, catalogue: Catalogue) -> None:
+    """tomllib lets the ValueError of a number of over 4300 digits through."""
+    (tmp_path / "acme.toml").write_text(GOOD)
+    (tmp_path / "long.toml").write_text(GOOD + "context = " + "9" * 5000)
+    catalogue.refresh()
+    assert catalogue.get("acme").name == "Acme AI"
+    assert [str(problem) for problem in catalogue.problems] == ["long.toml: holds a number that is too long"]

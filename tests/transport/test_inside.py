@@ -62,7 +62,9 @@ def test_a_provider_inside_has_deadlines_too(run) -> None:
         with pytest.raises(ProviderTimeout, match="to the first byte"):
             await transport.send(asking(0, origin=DEMO, body=b"silence"), Deadlines(headers_s=0.02))
         incoming = await transport.send(asking(0, origin=DEMO, body=b"stall"), Deadlines(idle_s=0.02))
-        with pytest.raises(ProviderTimeout, match="between bytes"):
+        with pytest.raises(ProviderTimeout, match="between bytes") as late:
             await incoming.read(100)
+        assert late.value.perhaps_billed
+        assert await incoming.next() == b"", "it is over then"
 
     run(main())

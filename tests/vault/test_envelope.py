@@ -98,6 +98,8 @@ def test_V06_another_root_key_opens_nothing() -> None:
     sealed = seal(ROOT, BOUND, PLAIN)
     for other in (bytes(32), bytes(range(1, 33)), os.urandom(32)):
         assert refused(sealed, root=Root(other))
+        with pytest.raises(KeyUnreadable, match="was sealed under another root key"):
+            unseal(Root(other), BOUND, sealed)
 
 
 def test_V11_a_record_whose_commitment_names_another_data_key_is_refused() -> None:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import time
 import tracemalloc
 from pathlib import Path
 
 import pytest
 
+from house import until
+from ownkey.routing.scope import Scope
 from ownkey.settings import Settings
 from ownkey.store.db import Store
 from ownkey.store.tokens import TokenRow
 from ownkey.talk.errors import InvalidRequest
-from ownkey.vault.tokens import Caller, Tokens
+from ownkey.vault.tokens import LONGEST_MS, Caller, Tokens, is_live
 
 
 @pytest.fixture
@@ -86,6 +89,71 @@ def test_A09_a_revoked_token_is_refused_at_once_here_and_within_a_second_elsewhe
         time.sleep(0.01)
     assert not tokens.revoke(row.id)
     there.close()
+
+
+def test_a_token_in_use_is_looked_up_once_a_second(settings: Settings, tokens: Tokens) -> None:
+    there = Store.open(settings.database_url)
+    for _ in range(50):
+        row, token = tokens.create("local", f"laptop {time.monotonic_ns()}")
+        began = time.monotonic()
+        known = tokens.caller(token.reveal())
+        assert there.tokens.revoke(row.id, None)
+        again = tokens.caller(token.reveal())
+        if time.monotonic() - began < 0.8:
+            assert again == known
+            break
+    else:
+        raise AssertionError("this machine does nothing within a second")
+    there.close()
+
+
+def test_a_token_tells_when_it_was_made_and_what_it_is_for(tokens: Tokens) -> None:
+    now_ms = time.time() * 1000
+    scope = Scope(providers=("openai",))
+    ends_ms = int(now_ms) + 3_600_000
+    row, token = tokens.create("local", "narrow", kind="service", scope=scope, expires_at_ms=ends_ms)
+    assert abs(row.created_at_ms - now_ms) < 60_000
+    assert (row.revoked_at_ms, row.expires_at_ms, row.kind, row.name) == (None, ends_ms, "service", "narrow")
+    assert row.shown == token.masked()
+    assert re.fullmatch(r"tok_[0-9a-f]{16}", row.id)
+    assert tokens.caller(token.reveal()) == Caller("local", row.id, scope, service=True)
+
+
+def test_a_token_ends_within_ten_years_and_not_before_now(tokens: Tokens) -> None:
+    now_ms = time.time_ns() // 1_000_000
+    for at_ms in (0, now_ms - 1000, now_ms, now_ms + LONGEST_MS + 60_000):
+        with pytest.raises(InvalidRequest, match="ten years") as refused:
+            tokens.create("local", "late", expires_at_ms=at_ms)
+        assert refused.value.param == "expires"
+    assert LONGEST_MS == 3653 * 24 * 3_600_000
+    tokens.create("local", "latest", expires_at_ms=now_ms + LONGEST_MS)
+    row, token = tokens.create("local", "soon", expires_at_ms=time.time_ns() // 1_000_000 + 700)
+    assert is_live(row)
+    until(lambda: not is_live(row))
+    until(lambda: tokens.caller(token.reveal()) is None)
+    assert tokens.live([row.id]) == set()
+
+
+def test_a_name_of_a_hundred_characters_is_one(tokens: Tokens) -> None:
+    for name in ("x", "x" * 100, "tok", " padded "):
+        row, _ = tokens.create("local", name)
+        assert row.name == name
+    with pytest.raises(InvalidRequest) as refused:
+        tokens.create("local", "x" * 101)
+    assert refused.value.param == "name"
+
+
+def test_the_tokens_of_others_are_neither_listed_nor_revoked(tokens: Tokens) -> None:
+    mine, _ = tokens.create("one", "same")
+    theirs, token = tokens.create("two", "same")
+    assert tokens.listed("one") == [mine]
+    assert {row.id for row in tokens.listed()} == {mine.id, theirs.id}
+    assert not tokens.revoke(theirs.id, "one")
+    assert tokens.caller(token.reveal()) is not None
+    assert tokens.live([mine.id, theirs.id, "tok_none"]) == {mine.id, theirs.id}
+    assert tokens.revoke("same", "two")
+    assert tokens.live([mine.id, theirs.id]) == {mine.id}
+    assert tokens.caller(token.reveal()) is None
 
 
 def test_a_token_made_elsewhere_is_good_at_once(settings: Settings, tokens: Tokens) -> None:

@@ -62,6 +62,9 @@ def read_manifest(data: bytes, file: str, *, wires: Set[str]) -> Provider | Prob
     except msgspec.ValidationError as error:
         message, key = _explain(str(error))
         return Problem(file, message, _line_of(text, key), key or None)
+    except ValueError:
+        # Python reads no decimal number of over 4300 digits (sys.set_int_max_str_digits); tomllib lets that through.
+        return Problem(file, "holds a number that is too long")
     for key, message in flaws(provider, wires):
         return Problem(file, message, _line_of(text, key), clean(key, limit=100))
     return provider

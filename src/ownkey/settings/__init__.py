@@ -146,7 +146,7 @@ def file_of(path: Path) -> File:
     except tomllib.TOMLDecodeError as wrong:
         line = re.search(r"line \d+", str(wrong))
         raise BadConfiguration(f"{path}{', ' + line.group() if line else ''}: this is not TOML.") from None
-    except (OSError, UnicodeDecodeError, RecursionError) as wrong:
+    except (OSError, ValueError, RecursionError) as wrong:
         hint = "A link is not followed." if path.is_symlink() else ""
         raise BadConfiguration(f"{path} cannot be read ({type(wrong).__name__}).", hint) from None
     known = {row.name: row for row in TABLE}

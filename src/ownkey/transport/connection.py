@@ -55,10 +55,10 @@ class Connection(Protocol):
         self._transport: Transport | None = None
         self._parser: HttpResponseParser | None = HttpResponseParser(self)
         self._answer: Received | None = None
-        self._deadlines = Deadlines()
+        self._deadlines: Deadlines
         self._timer: TimerHandle | None = None
         self._timer_at = _NEVER
-        self._waiting_from = 0.0
+        self._waiting_from: float
         self._asked_at = 0.0
         self._served = 0
         self._paused = False

@@ -48,7 +48,6 @@ class Pool:
             self._sweeper.cancel()
             self._sweeper = None
         self._idle.clear()
-        self._size = 0
 
     def _sweep(self, loop: AbstractEventLoop) -> None:
         now = loop.time()

@@ -26,7 +26,7 @@ from ownkey.vault.envelope import Kek, Root, seal
 from ownkey.vault.keychain import Keychain
 from ownkey.vault.latch import SHARED_S, Latch
 from ownkey.vault.places import in_place, keep, leave
-from ownkey.vault.ring import Ring, bound, hand_over
+from ownkey.vault.ring import Ring, bound, fits, hand_over
 from ownkey.vault.root import FILE, KEYCHAIN, PASSWORD, TRANSIT, home_file, kind
 
 Source = Literal["home", "file", "password", "keychain", "transit"]
@@ -149,9 +149,11 @@ class Turn:
 
     def _make(self, rotation: Rotation) -> None:
         ring = self._ring(rotation)
-        assert ring.coming is not None
+        coming = _coming(ring, rotation)
+        if coming is None:
+            return
         try:
-            keep(rotation, ring.coming, ring.install_id, self._settings, self._keychain)
+            keep(rotation, coming, ring.install_id, self._settings, self._keychain)
         except (BadConfiguration, VaultSealed):
             self._store.rotations.drop(rotation.to_check, "making")
             raise
@@ -159,9 +161,9 @@ class Turn:
 
     def _wrap(self, rotation: Rotation) -> Iterator[Progress]:
         ring = self._ring(rotation)
-        coming = ring.coming
+        coming = _coming(ring, rotation)
         if coming is None:
-            return  # another process has ended it
+            return
         bad: list[KeyRow] = []
         yield from self._rewrap(rotation, ring, coming, bad)
         if not bad:
@@ -214,6 +216,12 @@ class Turn:
             self._latch.unlock()
             ring = self._latch.ring()
         return ring
+
+
+def _coming(ring: Ring, rotation: Rotation) -> Kek | None:
+    """What takes over; None where another process has ended that meanwhile, and perhaps begun anew."""
+    there = ring.coming
+    return there if there is not None and fits(there, ring.install_id, rotation.to_check) else None
 
 
 def _made(target: Target, was: str, settings: Settings, install_id: str) -> tuple[Kek, str, str | None]:
