@@ -82,25 +82,23 @@ def test_stored(tmp_path):
         ownkey.keys.set("openai", A)
 """
 
-# The file, what stands in it, what shall stand there instead: and the test of the probe that then leaks.
-WITHOUT = {
-    "nothing is changed": ("talk/secret.py", "", "", ()),
+# The file, what stands in it and what shall stand there instead: and the tests of the probe that then leak. What a
+# provider says is searched twice, before it is read and where it is told.
+WITHOUT: dict[str, tuple[str, dict[str, str], tuple[str, ...]]] = {
+    "nothing is changed": ("talk/secret.py", {}, ()),
     "what a provider says is not searched for the key": (
         "engine/target.py",
-        "error.message = clean(error.message, key)",
-        "error.message = clean(error.message)",
+        {"if key is not None:": "if False:", "return body if key is None else": "return body if True else"},
         ("test_told",),
     ),
     "a secret prints itself": (
         "talk/secret.py",
-        'return f"Secret({REDACTED})"',
-        "return f'{self._value}'",
-        "test_logged",
+        {'return f"Secret({REDACTED})"': "return f'{self._value}'"},
+        ("test_logged",),
     ),
     "a masked key is a whole one": (
         "talk/secret.py",
-        'return f"{begins}...{text[-_SHOWN:]}" if',
-        "return text if",
+        {'return f"{begins}...{text[-_SHOWN:]}" if': "return text if"},
         ("test_stored", "test_told"),
     ),
 }
@@ -108,7 +106,7 @@ WITHOUT = {
 
 @pytest.mark.parametrize("change", WITHOUT)
 def test_O01_the_sweep_finds_what_leaks_once_one_redaction_is_gone(tmp_path: Path, change: str) -> None:
-    file, was, now, leaks = WITHOUT[change]
+    file, edits, leaks = WITHOUT[change]
     shutil.copytree(ROOT / "src", tmp_path / "src", ignore=shutil.ignore_patterns("__pycache__"))
     (tmp_path / "tests").mkdir()
     for name in ("canaries", "conftest", "house", "keyed", "postgres", "scripted", "sweep"):
@@ -117,8 +115,10 @@ def test_O01_the_sweep_finds_what_leaks_once_one_redaction_is_gone(tmp_path: Pat
     (tmp_path / "tests" / "test_probe.py").write_text(PROBE)
     source = tmp_path / "src" / "ownkey" / file
     text = source.read_text()
-    assert was in text
-    source.write_text(text.replace(was, now) if was else text)
+    for was, now in edits.items():
+        assert was in text
+        text = text.replace(was, now)
+    source.write_text(text)
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--basetemp", str(tmp_path / "base")]
     done = subprocess.run([*command, "tests"], cwd=tmp_path, capture_output=True, text=True, timeout=100)
     found = re.findall(r"^ERROR tests/test_probe.py::(\w+) - Canaries where none may be", done.stdout, re.MULTILINE)

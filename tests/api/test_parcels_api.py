@@ -85,6 +85,7 @@ def test_V23_what_comes_in_is_shown_first_and_then_there(admin: Browser, served:
         assert "moving" not in [budget.name for budget in ownkey.budgets.all()]
         assert admin.post("/api/byok/import", {**form, "preview": False}).json["imported"] is True
         assert "moving" in [budget.name for budget in ownkey.budgets.all()]
+        ownkey.budgets.remove("moving")
 
 
 def test_A05_a_file_that_somebody_made_brings_nobody_and_no_key_of_anothers(admin: Browser, served: Gateway) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from house import KEYS, environment, run
+from house import KEYS, MASKED, environment, run
 
 WORDS = "correct horse battery\n"
 
@@ -35,7 +35,7 @@ def test_a_key_moves_from_one_home_to_another_by_two_commands(tmp_path: Path) ->
     assert {"what": "key", "new": 1, "same": 0, "replaced": 0} in shown["parts"]
     taken = run(there, "import", str(file), "--yes", given=WORDS)
     assert taken.returncode == 0, taken.stderr
-    assert [key["masked"] for key in json.loads(run(there, "keys", "list", "--json").stdout)] == ["sk-...vX2Q"]
+    assert [key["masked"] for key in json.loads(run(there, "keys", "list", "--json").stdout)] == [MASKED]
     for said in (done, again, asked, wrong, taken):
         assert KEYS["openai"] not in said.stdout + said.stderr
         assert "correct horse" not in said.stdout + said.stderr

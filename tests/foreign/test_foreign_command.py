@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from house import KEYS, Simulator, environment, library, make_home, run
+from house import KEYS, MASKED, Simulator, environment, library, make_home, run
 
 Env = dict[str, str]
 OWN = "sk-canary-proxy-7Gh2KmNpQr5TvWxYz4Bc"
@@ -110,7 +110,7 @@ def test_a_config_of_litellm_comes_in_and_its_keys_answer(env: Env, tmp_path: Pa
     assert f"New here: 127.0.0.1:{at.split(':')[2].split('/')[0]}, at {at}." in shown
     found = {row["place"]: row for row in rows(env, path)}
     openai, own, claude, unset, later, nobody = found.values()
-    assert (openai["provider"], openai["label"], openai["masked"]) == ("openai", "litellm", "sk-...vX2Q")
+    assert (openai["provider"], openai["label"], openai["masked"]) == ("openai", "litellm", MASKED)
     assert own["goes_to"] == at.removesuffix("/fault/name=elsewhere/v1")
     assert (claude["provider"], claude["label"]) == ("anthropic", "of anthropic")
     assert unset["why"] == "it stands in the variable GROQ_API_KEY, which is not set"

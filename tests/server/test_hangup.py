@@ -7,9 +7,20 @@ import pty
 import signal
 import subprocess
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
 from house import COMMAND, Gateway, Simulator, environment, gateway, make_home, until
+
+
+@pytest.fixture(autouse=True)
+def heard() -> Iterator[None]:
+    """Processes inherit that hangups are ignored, from whoever runs the tests under nohup(1)."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
 
 
 def configure(home: Path, text: str) -> None:

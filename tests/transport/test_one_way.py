@@ -41,7 +41,7 @@ PARTS = frozenset(
     (
         *("alembic", "argon2", "bpe_openai", "cryptography", "fastapi", "genai_prices", "httptools", "joserfc"),
         *("keyring", "msgspec", "platformdirs", "psycopg", "pyarrow", "pydantic", "pyotp", "pytest", "rich"),
-        *("sqlalchemy", "starlette", "typer", "uvicorn", "uvloop", "webauthn"),
+        *("sqlalchemy", "starlette", "typer", "uvicorn", "uvloop", "webauthn", "yaml"),
     )
 )
 FETCHING = frozenset({"genai_prices.update_prices", "uvicorn.workers", "fastapi.testclient", "starlette.testclient"})
