@@ -62,7 +62,7 @@ class Runner:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         mutation_gateway.put_in()
-        items = {item.nodeid: item for item in session.items if "postgresql" not in item.nodeid}
+        items = {item.nodeid: item for item in session.items if _is_quick(item)}
         base = self._base(session, list(items.values()))
         until = time.monotonic() + self.minutes * 60
         for number, mutant in enumerate(self.todo):
@@ -195,6 +195,10 @@ class Runner:
         if code == -1:
             os.waitpid(child, 0)
         return code
+
+
+def _is_quick(item: pytest.Item) -> bool:
+    return "postgresql" not in item.nodeid and item.get_closest_marker("soak") is None
 
 
 def put_in(mutant: Mutant) -> None:
