@@ -146,5 +146,5 @@ def test_a_file_that_holds_another_root_key_is_not_written_over(tmp_path: Path) 
 
 def test_a_place_where_no_file_can_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "taken").write_text("a file, not a folder")
-    with pytest.raises(BadConfiguration, match="data folder .*taken/keys cannot be made"):
+    with pytest.raises(BadConfiguration, match=r"data folder .*taken/keys cannot be made"):
         keyfile.read_or_make(tmp_path / "taken" / "keys" / "root.key")
