@@ -22,7 +22,10 @@ TOKEN = canary("transit token", "hvs.")
 
 
 class TransitServer(ThreadingHTTPServer):
-    """`fault`: `slow`, `huge`, `garbage`, `sealed`, `deaf` (knows nothing of associated data) or nothing."""
+    """`fault`: `slow`, `huge`, `garbage`, `sealed`, `deaf` (knows nothing of associated data) or nothing.
+
+    `says` is answered in place of the data of a verb: `encrypt`, `decrypt` or `rotate`.
+    """
 
     daemon_threads = True
 
@@ -34,8 +37,10 @@ class TransitServer(ThreadingHTTPServer):
         self.versions = {"ownkey": [os.urandom(32)]}
         self.token = TOKEN
         self.fault = ""
+        self.says: dict[str, Any] = {}
         self.asked: list[str] = []
         self.bodies: list[bytes] = []
+        self.headers: list[dict[str, str]] = []
         self.let_go = threading.Event()
 
     @property
@@ -94,6 +99,7 @@ class _Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers["Content-Length"]))
         self.server.asked.append(self.path)
         self.server.bodies.append(body)
+        self.server.headers.append({name.lower(): value for name, value in self.headers.items()})
         if self.server.fault == "slow":
             self.server.let_go.wait(20)
         if self.headers.get("X-Vault-Token") != self.server.token:
@@ -104,12 +110,15 @@ class _Handler(BaseHTTPRequestHandler):
             self._say(200, {"data": {"ciphertext": "x" * 1_000_000}})
         elif self.server.fault == "garbage":
             self._say(200, ["data"])
+        elif (verb := next((verb for verb in self.server.says if f"/{verb}" in self.path), None)) is not None:
+            said = self.server.says[verb]
+            self._say(*(said if isinstance(said, tuple) else (200, {"data": said})))
         else:
             status, found = self.server.do(self.path.removeprefix("/v1/").split("/"), json.loads(body))
             self._say(status, {"data": found} if status == 200 else {"errors": found})
 
     def _say(self, status: int, answer: Any) -> None:
-        content = json.dumps(answer).encode()
+        content = b"" if status == 204 else json.dumps(answer).encode()
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(content)))

@@ -41,7 +41,10 @@ TRANSPORT = [
 GUARDED = ["tests/api/test_browser_doors.py", "tests/api/test_api_matrix.py"]
 GUARDED += ["tests/people/test_scopes.py", "tests/server/test_front_door.py"]
 GROUPS = {
-    "vault": (["src/ownkey/vault/*.py"], ["tests/vault", "tests/keys/test_several_keys.py"]),
+    "vault": (
+        ["src/ownkey/vault/*.py"],
+        ["tests/vault", "tests/keys/test_several_keys.py", "tests/export/test_age.py"],
+    ),
     "transport": (
         ["src/ownkey/transport/*.py"],
         [f"tests/transport/test_{name}.py" for name in TRANSPORT] + ["tests/alerts/test_alert_mail.py"],

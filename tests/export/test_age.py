@@ -116,6 +116,20 @@ def test_pieces_that_change_places_open_nothing() -> None:
             plain(file[:begins] + changed)
 
 
+def test_the_pieces_and_the_costs_are_those_of_the_format() -> None:
+    assert (age.PIECE, age.WORK, age.MOST_WORK) == (65_536, 18, 20)
+    lengths = [len(piece) for piece in age.sealed(PASSPHRASE, [bytes(65_536), bytes(65_537), b""])]
+    assert lengths[1:] == [65_552, 65_552, 17]
+
+
+@pytest.mark.parametrize(("line", "text"), [(2, b""), (2, b"YQ=="), (2, b"YR"), (2, b"a"), (3, b"--- "), (3, b"--- !")])
+def test_V23_a_head_that_is_written_otherwise_is_not_read(file: bytes, line: int, text: bytes) -> None:
+    lines = file.split(b"\n", 4)
+    lines[line] = text
+    with pytest.raises(InvalidRequest, match="its head cannot be read"):
+        plain(b"\n".join(lines))
+
+
 def test_another_passphrase_is_another() -> None:
     file = sealed(b"x", Password("été 1789"))
     assert b"".join(age.Opened(Password("e\u0301te\u0301 1789"), io.BytesIO(file)).pieces()) == b"x"

@@ -172,6 +172,38 @@ def test_V01_every_flipped_bit_of_a_record_of_the_first_format_is_refused() -> N
         assert refused(bytes(altered)), (place, bit)
 
 
+def test_V05_what_names_a_root_key_is_the_same_for_ever() -> None:
+    """What earlier versions have noted of it is compared with these, spelt out from RFC 5869."""
+    raw = bytes(range(32))
+    root = Root(raw)
+    assert root.kek_id == _expand(raw, b"ownkey kek id v1")[:8]
+    assert root.check("install-1") == _expand(raw, b"ownkey root check v1\0install-1")
+    assert root.audit_key() == _expand(raw, b"ownkey audit v1")
+    assert root.handover() == raw
+
+
+@pytest.mark.parametrize("length", [0, 16, 31, 33, 64])
+def test_V06_a_root_key_has_32_bytes(length: int) -> None:
+    with pytest.raises(ValueError, match="32 bytes"):
+        Root(bytes(length))
+
+
+def test_V01_what_a_column_has_cut_off_is_called_too_short() -> None:
+    least = seal(ROOT, BOUND, b"")
+    assert unseal(ROOT, BOUND, least) == b""
+    for length in (0, 1, 13, 14, 15, 16, 76, 88, 104, 120, len(least) - 1):
+        with pytest.raises(KeyUnreadable, match="too short"):
+            unseal(ROOT, BOUND, least[:length])
+
+
+def test_V01_a_wrapped_data_key_of_any_length_is_refused_and_no_fault() -> None:
+    sealed = seal(ROOT, BOUND, PLAIN)
+    for length in range(WRAPPED):
+        short = sealed[: HEAD - 2] + length.to_bytes(2, "big") + sealed[HEAD : HEAD + length] + sealed[HEAD + WRAPPED :]
+        with pytest.raises(KeyUnreadable, match="was altered"):
+            unseal(ROOT, BOUND, short)
+
+
 def test_a_root_key_is_not_printed_and_not_pickled() -> None:
     assert bytes(range(32)).hex() not in repr(ROOT)
     with pytest.raises(TypeError):

@@ -10,6 +10,7 @@ import time
 import pytest
 from argon2 import PasswordHasher, Type
 
+from house import until
 from ownkey.talk.errors import InvalidRequest, Overloaded
 from ownkey.talk.secret import Secret
 from ownkey.vault import login
@@ -100,6 +101,48 @@ def test_O06_nobodys_place_in_the_line_is_kept_when_they_have_gone() -> None:
     assert told.count(False) == 0
     for _ in range(login.AT_ONCE + login.IN_LINE + 1):
         assert login.is_password(stored, GOOD)
+
+
+def test_O06_two_at_once_eight_in_line_and_nobody_waits_longer_than_five_seconds() -> None:
+    inside, crowd, over = threading.Semaphore(0), threading.Semaphore(0), threading.Event()
+    waited_s: list[float] = []
+
+    def come() -> None:
+        began = time.monotonic()
+        crowd.release()
+        try:
+            with login.turn():
+                inside.release()
+                over.wait(20)
+        except Overloaded:
+            waited_s.append(time.monotonic() - began)
+
+    def refused() -> bool:
+        try:
+            with login.turn():
+                return False
+        except Overloaded:
+            return True
+
+    people = [threading.Thread(target=come) for _ in range(10)]
+    for one in people:
+        one.start()
+    for _ in people:
+        assert crowd.acquire(timeout=10)
+    for _ in range(2):
+        assert inside.acquire(timeout=10)
+    # The ninth who would be in line is sent away at once, and so is the next.
+    began = time.monotonic()
+    assert refused()
+    assert refused()
+    assert time.monotonic() - began < 1
+    assert not inside.acquire(blocking=False), "no third is let in beside them"
+    until(lambda: len(waited_s) == 8, within_s=12)
+    over.set()
+    for one in people:
+        one.join(10)
+    assert all(4.5 < each < 5.9 for each in waited_s), waited_s
+    assert not refused()
 
 
 def test_a_secret_begins_with_its_kind_and_has_256_random_bits() -> None:

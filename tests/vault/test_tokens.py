@@ -14,8 +14,9 @@ from house import until
 from ownkey.routing.scope import Scope
 from ownkey.settings import Settings
 from ownkey.store.db import Store
+from ownkey.store.people import Role, Status, User
 from ownkey.store.tokens import TokenRow
-from ownkey.talk.errors import InvalidRequest
+from ownkey.talk.errors import InvalidRequest, PermissionDenied
 from ownkey.vault.tokens import LONGEST_MS, Caller, Tokens, is_live
 
 
@@ -187,3 +188,19 @@ def test_O17_wrong_tokens_are_not_remembered(tokens: Tokens) -> None:
     kept, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert kept < 100 * 1000, "less than 100 bytes for each; a remembered one takes twice that"
+
+
+@pytest.mark.parametrize(
+    ("role", "status", "why"),
+    [("viewer", "active", "A viewer's token asks nothing"), ("member", "suspended", "This account is suspended")],
+)
+def test_A10_somebody_who_may_not_ask_is_told_so_and_not_taken_for_a_stranger(
+    store: Store, tokens: Tokens, role: Role, status: Status, why: str
+) -> None:
+    store.people.add(User("u_1", "Ann", None, role, status, None, None, 1))
+    _, token = tokens.create("u_1", "laptop")
+    for _ in range(2):
+        with pytest.raises(PermissionDenied, match=why):
+            tokens.caller(token.reveal())
+    store.people.change("u_1", role="member", status="active")
+    assert tokens.caller(token.reveal()) is not None

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import os
+import pickle
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from cryptography.exceptions import InvalidTag
 
 from canaries import canary
 from certificates import Authority
@@ -16,7 +20,10 @@ from ownkey.store.db import Store
 from ownkey.talk.errors import BadConfiguration, KeyUnreadable, OwnkeyError, VaultSealed
 from ownkey.talk.origin import Origin
 from ownkey.talk.secret import Secret
+from ownkey.vault.envelope import Root
 from ownkey.vault.ring import bound
+from ownkey.vault.rotate import Target, Turn
+from ownkey.vault.transit import Place, Server, Transit, received
 from ownkey.vault.vault import Vault
 from transit_server import TOKEN, TransitServer, transit_server
 
@@ -202,3 +209,140 @@ def test_the_servers_certificate_is_checked_against_the_authority_that_is_named(
         environ = server.settings | {"OWNKEY_TRANSIT_CA_FILE": str(authority.path)}
         vault = stored(store, load(environ, home=home, keychain=False), openai)
         assert vault.open("local", "openai", openai)[1].reveal() == KEY.encode()
+
+
+def place(server: TransitServer, **changes: str) -> Place:
+    return Place(server.settings["OWNKEY_TRANSIT_URL"], "ownkey", token=TOKEN, **changes)
+
+
+def test_what_is_asked_is_what_the_engines_api_has(server: TransitServer) -> None:
+    there = Server(place(server, namespace="team/a"))
+    wrapped = there.encrypt(b"plain", b"tied")
+    assert there.decrypt(wrapped, b"tied") == b"plain"
+    there.rotate()
+    assert server.asked == [
+        f"/v1/transit/{rest}" for rest in ("encrypt/ownkey", "decrypt/ownkey", "keys/ownkey/rotate")
+    ]
+    assert [json.loads(body) for body in server.bodies] == [
+        {"plaintext": "cGxhaW4=", "associated_data": "dGllZA=="},
+        {"ciphertext": wrapped.decode(), "associated_data": "dGllZA=="},
+        {},
+    ]
+    for headers in server.headers:
+        said = {"x-vault-token": TOKEN, "x-vault-namespace": "team/a", "x-vault-request": "true"}
+        said |= {"content-type": "application/json", "user-agent": "ownkey"}
+        assert said.items() <= headers.items()
+    Server(place(server)).rotate()
+    assert "x-vault-namespace" not in server.headers[-1]
+
+
+@pytest.mark.parametrize(
+    ("says", "why"),
+    [
+        ({}, "does not say what it has encrypted"),
+        ({"ciphertext": "x" * 15}, "does not say what it has encrypted"),
+        ({"ciphertext": "x" * 4097}, "does not say what it has encrypted"),
+        ({"ciphertext": "\u00e9" * 20}, "does not say what it has encrypted"),
+        ({"ciphertext": 17}, "does not say what it has encrypted"),
+        (["x"], "does not answer as a transit engine"),
+        ((404, {}), "has no such key or mount"),
+        ((429, {}), "is on standby"),
+        ((403, {}), "refuses the token"),
+        ((400, {}), "answered 400"),
+        ((500, {}), "answered 500"),
+        ((204, {}), "does not say what it has encrypted"),
+    ],
+)
+def test_V15_an_answer_that_is_none_is_told_as_what_it_is(server: TransitServer, says: object, why: str) -> None:
+    server.says["encrypt"] = says
+    with pytest.raises(VaultSealed, match=f"The transit server that keeps the root key {why}") as refused:
+        Server(place(server)).encrypt(b"plain", b"tied")
+    assert "OWNKEY_TRANSIT_TOKEN_FILE" in refused.value.hint
+
+
+def test_what_it_has_encrypted_has_16_to_4096_characters(server: TransitServer) -> None:
+    for length in (16, 4096):
+        server.says["encrypt"] = {"ciphertext": "x" * length}
+        assert Server(place(server)).encrypt(b"plain", b"tied") == b"x" * length
+
+
+@pytest.mark.parametrize("says", [{"plaintext": "?"}, {"plaintext": 7}, {"plaintext": "YQ"}, {"plaintext": ["YQ=="]}])
+def test_V15_a_plaintext_that_is_no_base64_is_told(server: TransitServer, says: object) -> None:
+    server.says["decrypt"] = says
+    with pytest.raises(VaultSealed, match="does not say what it has decrypted"):
+        Server(place(server)).decrypt(b"vault:v1:abcd", b"tied")
+
+
+def test_V01_a_wrapped_key_that_is_no_text_is_refused_without_asking(server: TransitServer) -> None:
+    with pytest.raises(InvalidTag):
+        Server(place(server)).decrypt(b"\xff\xfe", b"tied")
+    assert server.asked == []
+    with pytest.raises(InvalidTag):
+        Server(place(server)).decrypt(b"vault:v1:abcd", b"tied")
+
+
+def test_a_server_that_gives_back_something_else_is_refused(server: TransitServer) -> None:
+    server.says["decrypt"] = {"plaintext": "YWJj"}
+    with pytest.raises(VaultSealed, match="does not give back what it has encrypted"):
+        Transit.make(Server(place(server)), "i1")
+
+
+def test_a_token_file_that_cannot_be_read_is_named(home: Path, server: TransitServer) -> None:
+    bad = home / "token"
+    for content in (None, b"", b"\xff\xfe\n"):
+        if content is not None:
+            bad.write_bytes(content)
+        there = Server(Place(server.settings["OWNKEY_TRANSIT_URL"], "ownkey", token_file=str(bad)))
+        with pytest.raises(VaultSealed, match="token for the transit server cannot be read"):
+            there.encrypt(b"plain", b"tied")
+    assert server.asked == []
+
+
+def test_V18_a_root_key_that_is_kept_there_is_not_pickled_and_its_place_does_not_show_the_token(
+    server: TransitServer,
+) -> None:
+    made = Transit.make(Server(place(server)), "i1")
+    with pytest.raises(TypeError):
+        pickle.dumps(made)
+    assert repr(place(server)) == "Place(transit/ownkey)"
+    again = received(made.handover(), made.probe, "i1")
+    assert (again.kek_id, again.check("i1"), again.audit_key()) == (made.kek_id, made.check("i1"), made.audit_key())
+    assert len(made.audit_key()) == 32
+    assert not isinstance(made, Root)
+
+
+def test_the_trail_is_sealed_with_it_and_keys_are_opened_without_keeping_the_loop(
+    store: Store, with_transit: Settings, openai: Origin
+) -> None:
+    vault = stored(store, with_transit, openai)
+    (key,) = vault.audit_keys()
+    assert key.kek_id == vault.latch.ring().current.kek_id
+
+    async def main() -> bytes:
+        return (await vault.opened("local", "openai", openai))[1].reveal()
+
+    assert asyncio.run(main()) == KEY.encode()
+
+
+def test_a_process_that_is_open_takes_up_a_root_key_that_a_server_keeps(
+    home: Path, store: Store, settings: Settings, with_transit: Settings, server: TransitServer, openai: Origin
+) -> None:
+    running = stored(store, settings, openai)
+    end = running.latch.watch()
+    steps = Turn(store, with_transit, Vault(store, with_transit).latch, shared_s=0.7).run(Target("transit"))
+    try:
+        for _ in steps:
+            assert running.open("local", "openai", openai)[1].reveal() == KEY.encode()
+    finally:
+        end()
+    assert running.open("local", "openai", openai)[1].reveal() == KEY.encode()
+    assert store.install.get().root_source == "transit transit/ownkey"
+    assert server.asked
+
+
+def test_a_ca_file_that_holds_no_certificate_is_named(home: Path, server: TransitServer) -> None:
+    bad = home / "ca.pem"
+    bad.write_text("nothing")
+    for path in (bad, home / "none.pem"):
+        with pytest.raises(BadConfiguration, match="holds no certificates in PEM"):
+            Server(place(server, ca_file=str(path))).encrypt(b"plain", b"tied")

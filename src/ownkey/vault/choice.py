@@ -39,7 +39,7 @@ def fitting(
         and (model is None or allows(row, model))
         and (row.id, row.version) not in passed
     ]
-    return fit if len(fit) < 2 else sorted(fit, key=resting)
+    return sorted(fit, key=resting)
 
 
 def in_service(row: KeyRow, now_ms: int) -> bool:

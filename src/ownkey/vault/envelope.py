@@ -147,8 +147,8 @@ def unseal(root: Kek, bound: Bound, sealed: bytes) -> bytes:
 
 
 def sealed_under(sealed: bytes) -> bytes:
-    """The id of the root key that a record says it is sealed under; empty where it is no record."""
-    return sealed[KEK_ID_AT : KEK_ID_AT + KEK_ID_BYTES] if len(sealed) >= _FIRST.size else b""
+    """The id of the root key that a record says it is sealed under; less than an id where it is too short."""
+    return sealed[KEK_ID_AT : KEK_ID_AT + KEK_ID_BYTES]
 
 
 class _Parts(NamedTuple):
