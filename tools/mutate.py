@@ -49,7 +49,8 @@ GROUPS = {
     "vault": (["src/ownkey/vault/*.py"], ["tests/vault", "tests/keys/test_several_keys.py"]),
     "transport": (
         ["src/ownkey/transport/*.py"],
-        [f"tests/transport/test_{name}.py" for name in TRANSPORT] + ["tests/alerts/test_alert_mail.py"],
+        [f"tests/transport/test_{name}.py" for name in TRANSPORT]
+        + ["tests/alerts/test_alert_mail.py", "tests/alerts/test_mail_servers.py"],
     ),
     "guard": (["src/ownkey/server/guard.py", "src/ownkey/server/doors.py"], GUARDED),
 }

@@ -82,11 +82,11 @@ def test_nothing_of_a_connection_stays_when_it_is_gone(run) -> None:
             for pool in "abcde":
                 await ask(transport, server.port, pool=pool)
         await asyncio.sleep(0.01)
+        assert [each for each in gc.get_objects() if isinstance(each, Connection)] == []
 
     gc.collect()
     gc.disable()
     try:
         run(main())
-        assert [each for each in gc.get_objects() if isinstance(each, Connection)] == []
     finally:
         gc.enable()
