@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-import ssl
 from collections.abc import Sequence
-from pathlib import Path
 
 import pytest
 
@@ -119,7 +117,7 @@ def test_a_server_that_hangs_up_is_told_so() -> None:
 def test_a_server_that_takes_no_logins_is_told_so(authority: Authority) -> None:
     with mail_server(EHLO="250 plain") as server:
         guard = leading_to("127.0.0.1", port=server.port)
-        with pytest.raises(UnexpectedResponse, match="refused: .*AUTH") as caught:
+        with pytest.raises(UnexpectedResponse, match=r"refused: .*AUTH") as caught:
             asyncio.run(send(server.port, guard, user="me@", password=Password(PASSWORD)))
         assert caught.value.status is None
         assert "refused: 0" not in caught.value.message

@@ -274,7 +274,7 @@ def test_closing_the_transport_closes_all_and_fails_what_is_under_way(run) -> No
 
 def test_a_request_on_a_connection_that_is_gone_fails_at_once(run) -> None:
     async def main() -> None:
-        async with at(tagged) as (server, transport):
+        async with at(tagged) as (server, _):
             loop = asyncio.get_running_loop()
             key = (asking(server.port).origin, "key-1")
             never = Connection(loop, key, Limits(), lambda _: None, lambda _: None)
