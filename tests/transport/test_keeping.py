@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 
 import pytest
 
@@ -323,6 +324,7 @@ def test_closing_waits_until_every_connection_is_closed(run) -> None:
             began = asyncio.get_running_loop().time()
             await transport.aclose()
             assert asyncio.get_running_loop().time() - began < 0.5
+            assert all(each.closed.done() for each in gc.get_objects() if isinstance(each, Connection))
             for peer in server.peers:
                 await asyncio.wait_for(peer.gone.wait(), 3)
             await transport.aclose()
