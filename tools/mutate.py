@@ -30,10 +30,15 @@ TRANSPORT = [
     "addresses",
     "answers",
     "deadlines",
+    "dialling",
+    "due",
     "egress",
+    "guarded_names",
     "inside",
     "keeping",
+    "lookup",
     "pool_limits",
+    "pool_times",
     "requests",
     "ssrf",
     "tls",
@@ -47,7 +52,8 @@ GROUPS = {
     ),
     "transport": (
         ["src/ownkey/transport/*.py"],
-        [f"tests/transport/test_{name}.py" for name in TRANSPORT] + ["tests/alerts/test_alert_mail.py"],
+        [f"tests/transport/test_{name}.py" for name in TRANSPORT]
+        + ["tests/alerts/test_alert_mail.py", "tests/alerts/test_mail_servers.py"],
     ),
     "guard": (["src/ownkey/server/guard.py", "src/ownkey/server/doors.py"], GUARDED),
 }

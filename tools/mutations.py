@@ -88,13 +88,23 @@ def mutants(file: Path) -> list[Mutant]:
 
 
 def _uses(tree: ast.Module, statement: ast.stmt) -> frozenset[int]:
-    """The lines of a file that name what a statement of the module itself makes; all of them where none does."""
-    made = {node.id for node in ast.walk(statement) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
-    named = (node for node in ast.walk(tree) if isinstance(node, ast.Name) and node.id in made)
-    found = frozenset(
-        node.lineno for node in named if not statement.lineno <= node.lineno <= (statement.end_lineno or 0)
-    )
-    return found or frozenset(range(1, 100_000))
+    """The lines of a file that name what a statement of the module itself makes, or what other such statements make
+    of it; all of them where none does."""
+    made = _made(statement)
+    found: set[int] = set()
+    for one in tree.body:
+        if one is statement:
+            continue
+        named = {node.lineno for node in ast.walk(one) if isinstance(node, ast.Name) and node.id in made}
+        if named and isinstance(one, ast.Assign | ast.AnnAssign) and one.lineno > statement.lineno:
+            made |= _made(one)
+        else:
+            found |= named
+    return frozenset(found) or frozenset(range(1, 100_000))
+
+
+def _made(statement: ast.stmt) -> set[str]:
+    return {node.id for node in ast.walk(statement) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
 
 
 def _nodes(tree: ast.AST) -> list[ast.AST]:

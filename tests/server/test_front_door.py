@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from browsing import Browser, signed_in, with_password
+from canaries import canary
 from house import CHAT, USER, Answer, Gateway, Simulator, gateway, library
 from ownkey.app.signing import SignIn
 from ownkey.routing.scope import scope_of
@@ -350,3 +351,27 @@ def test_A03_the_trail_says_who_it_was(door: Gateway) -> None:
     who = {json.loads(row.detail)["name"]: (row.actor_kind, row.actor) for row in rows}
     assert who["of Tara"] == ("user", user)
     assert who["of the owner"] == ("owner", "owner")
+
+
+def test_A03_the_trail_says_which_token_it_was(door: Gateway) -> None:
+    with library(door.home) as ownkey:
+        row, token = ownkey.house.tokens.create("owner", "of an application", kind="service")
+    headers = {
+        "Authorization": f"Bearer {token.reveal().decode()}",
+        "X-Ownkey-User": "kept",
+        "Content-Type": "application/json",
+    }
+    path = "/api/user/api-keys/kept/keys/openai"
+    stored = door.send("POST", path, json.dumps({"key": canary("of a user"), "check": False}).encode(), headers)
+    assert stored.status == 200, stored.body
+    with library(door.home) as ownkey:
+        who = [(one.actor_kind, one.actor) for one in ownkey.audit.listed(action="key.added")]
+    assert ("token", row.id) in who
+
+
+def test_a_client_of_anthropics_is_listed_the_models_in_its_own_form(door: Gateway) -> None:
+    plain = door.send("GET", "/v1/models", None, door.own)
+    theirs = door.send("GET", "/v1/models", None, door.own | {"Anthropic-Version": "2023-06-01"})
+    assert plain.json["object"] == "list"
+    assert "object" not in theirs.json
+    assert {"data", "first_id", "last_id", "has_more"} <= set(theirs.json)

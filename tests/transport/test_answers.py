@@ -105,6 +105,10 @@ def test_U08_an_answer_that_comes_byte_by_byte_reads_the_same(run) -> None:
         (b"HTTP/1.1 204 No Content\r\ncontent-length: 5\r\n\r\n", 204, b""),
         (b"HTTP/1.1 304 Not Modified\r\ncontent-length: 5\r\n\r\n", 304, b""),
         (b"HTTP/1.1 100 Continue\r\n\r\n" * 16 + answer(b"late"), 200, b"late"),
+        (b"HTTP/1.1 199 Almost\r\n\r\n" + answer(b"late"), 200, b"late"),
+        (answer(b"odd", 599), 599, b"odd"),
+        (answer(b"plain", 200, "content-encoding: Identity"), 200, b"plain"),
+        (answer(b"plain", 200, "content-encoding:"), 200, b"plain"),
         (answer(b"no", 429, "retry-after: 3"), 429, b"no"),
         (answer(b"busy", 529), 529, b"busy"),
         (answer(b"plain", 200, "content-encoding: identity"), 200, b"plain"),
@@ -150,6 +154,7 @@ def test_E09_a_redirect_is_an_answer_and_is_not_followed(run, status: int) -> No
         b"HTTP/1.1 200 OK\ncontent-length: 2\n\nok",
         b"HTTP/1.1 099 OK\r\ncontent-length: 2\r\n\r\nok",
         b"HTTP/1.1 999 OK\r\ncontent-length: 2\r\n\r\nok",
+        b"HTTP/1.1 600 OK\r\ncontent-length: 2\r\n\r\nok",
         b"HTTP/1.1 101 Switching\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n\x81\x02ok",
         b"HTTP/1.1 100 Continue\r\n\r\n" * 17 + answer(b"late"),
         b"HTTP/1.1 103 Hints\r\n\r\n" * 100_000,
@@ -185,6 +190,40 @@ def test_U05_U06_U23_an_answer_that_is_ambiguous_or_encoded_is_refused(run, raw:
 def test_U16_headers_without_end_are_refused(run, raw: bytes) -> None:
     with pytest.raises(UnexpectedResponse, match=r"headers|HTTP/1\.1"):
         run(once(raw))
+
+
+def test_U16_headers_may_be_as_many_and_as_large_as_the_limit_says(run) -> None:
+    """Names and values count."""
+    three = b"HTTP/1.1 200 OK\r\nx-a: bcd\r\nx-b: bcd\r\ncontent-length: 0\r\n\r\n"
+    for limits, status in ((Limits(headers=3), 200), (Limits(head_bytes=27), 200)):
+        incoming, _ = run(once(three, limits=limits))
+        assert incoming.status == status
+    for limits in (Limits(headers=2), Limits(head_bytes=26)):
+        with pytest.raises(UnexpectedResponse, match="headers are too many or too large"):
+            run(once(three, limits=limits))
+
+
+@pytest.mark.parametrize(("size", "good"), [(64, True), (65, False)])
+def test_U16_what_is_no_body_may_be_as_long_as_the_limit_says(run, size: int, good: bool) -> None:
+    begun = b"HTTP/1.1 200 "
+    begun += b"K" * (size - len(begun))
+
+    async def main() -> bytes:
+        async def script(peer: Peer) -> None:
+            await peer.request()
+            await peer.send(begun, 0.05, b"\r\ntransfer-encoding: chunked\r\n\r\n1\r\na\r\n")
+            for _ in range(20):
+                await peer.send(0.002, b"1\r\na\r\n")
+            await peer.send(b"0\r\n\r\n")
+
+        async with at(script, limits=Limits(head_bytes=64)) as (server, transport):
+            return await (await transport.send(asking(server.port))).read(10_000)
+
+    if good:
+        assert run(main()) == b"a" * 21
+    else:
+        with pytest.raises(UnexpectedResponse, match="headers are too large"):
+            run(main())
 
 
 def test_a_chunk_that_is_malformed_ends_the_answer_with_an_error_and_not_with_an_end(run) -> None:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 
 import pytest
 
 from asking import asking, at
 from ownkey.talk.errors import NetworkError, StreamCut, UnexpectedResponse
-from ownkey.transport.connection import Limits
-from scripted import Peer, always, answer, chunk
+from ownkey.transport import Deadlines, Transport
+from ownkey.transport.connection import Connection, Limits
+from ownkey.transport.request import write_request
+from scripted import Peer, always, answer, chunk, serve
 
 CHUNKED = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
 
@@ -266,5 +269,64 @@ def test_closing_the_transport_closes_all_and_fails_what_is_under_way(run) -> No
             with pytest.raises(NetworkError, match="is closed"):
                 await transport.send(asking(server.port))
             await server.peers[0].gone.wait()
+
+    run(main())
+
+
+def test_a_request_on_a_connection_that_is_gone_fails_at_once(run) -> None:
+    async def main() -> None:
+        async with at(tagged) as (server, _):
+            loop = asyncio.get_running_loop()
+            key = (asking(server.port).origin, "key-1")
+            never = Connection(loop, key, Limits(), lambda _: None, lambda _: None)
+            gone = Connection(loop, key, Limits(), lambda _: None, lambda _: None)
+            await loop.create_connection(lambda: gone, "127.0.0.1", server.port)
+            assert gone.alive
+            gone.abort()
+            for connection in (never, gone):
+                assert not connection.alive
+                received = connection.ask(write_request(asking(server.port)), Deadlines(), loop.time())
+                with pytest.raises(NetworkError, match="is closed"):
+                    await received.begin()
+            await gone.closed
+            assert server.requests == []
+
+    run(main())
+
+
+def test_a_transport_that_is_closed_while_it_connects_sends_nothing(run) -> None:
+    async def main() -> None:
+        resolved = asyncio.Event()
+
+        async def resolve(host: str, port: int) -> list[str]:
+            await resolved.wait()
+            return ["127.0.0.1"]
+
+        async with serve(tagged) as server:
+            transport = Transport(allow_private=[("box.lan", server.port)], resolve=resolve)
+            task = asyncio.create_task(transport.send(asking(server.port, host="box.lan")))
+            await asyncio.sleep(0)
+            await transport.aclose()
+            resolved.set()
+            with pytest.raises(NetworkError, match="is closed"):
+                await task
+            await asyncio.wait_for(server.peers[0].gone.wait(), 3)
+            assert server.requests == []
+
+    run(main())
+
+
+def test_closing_waits_until_every_connection_is_closed(run) -> None:
+    async def main() -> None:
+        async with at(tagged) as (server, transport):
+            for pool in "abc":
+                await ask(transport, server.port, pool=pool)
+            began = asyncio.get_running_loop().time()
+            await transport.aclose()
+            assert asyncio.get_running_loop().time() - began < 0.5
+            assert all(each.closed.done() for each in gc.get_objects() if isinstance(each, Connection))
+            for peer in server.peers:
+                await asyncio.wait_for(peer.gone.wait(), 3)
+            await transport.aclose()
 
     run(main())

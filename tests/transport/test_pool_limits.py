@@ -7,6 +7,7 @@ import gc
 
 from asking import asking, at
 from ownkey.transport.connection import Connection, Limits
+from ownkey.transport.pool import Pool
 from scripted import Peer, always, answer
 
 
@@ -82,11 +83,13 @@ def test_nothing_of_a_connection_stays_when_it_is_gone(run) -> None:
             for pool in "abcde":
                 await ask(transport, server.port, pool=pool)
         await asyncio.sleep(0.01)
+        assert [each for each in gc.get_objects() if isinstance(each, Connection)] == []
+        del transport
+        assert [each for each in gc.get_objects() if isinstance(each, Pool)] == []
 
     gc.collect()
     gc.disable()
     try:
         run(main())
-        assert [each for each in gc.get_objects() if isinstance(each, Connection)] == []
     finally:
         gc.enable()

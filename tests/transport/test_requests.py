@@ -6,7 +6,8 @@ import pytest
 
 from asking import KEY, asking
 from ownkey.talk.errors import InvalidRequest
-from ownkey.transport.request import write_request
+from ownkey.talk.secret import Secret
+from ownkey.transport.request import KeyHeader, write_request
 
 
 @pytest.mark.parametrize(
@@ -81,6 +82,33 @@ def test_E16_a_path_that_is_not_one_is_refused(target: bytes) -> None:
 def test_only_the_methods_of_providers_are_sent(method: bytes) -> None:
     with pytest.raises(InvalidRequest):
         write_request(asking(80, method=method))
+
+
+@pytest.mark.parametrize("method", [b"GET", b"POST", b"PUT", b"PATCH", b"DELETE"])
+def test_a_request_is_these_bytes(method: bytes) -> None:
+    for body in (b"", b"abc"):
+        length = b"" if method == b"GET" and not body else b"content-length: %d\r\n" % len(body)
+        start = method + b" /a?b HTTP/1.1\r\nhost: a.test\r\naccept-encoding: identity\r\nconnection: keep-alive\r\n"
+        for headers, lines in (((), b""), (((b"x-a", b"1"), (b"x-b", b"2")), b"x-a: 1\r\nx-b: 2\r\n")):
+            out = asking(443, host="a.test", scheme="https", method=method, target=b"/a?b", body=body, headers=headers)
+            assert write_request(out).raw == start + lines + length + b"\r\n" + body
+            out.key = KeyHeader(b"authorization", b"Bearer ", Secret(KEY))
+            assert write_request(out).raw == (
+                start + lines + b"authorization: Bearer " + KEY + b"\r\n" + length + b"\r\n" + body
+            )
+
+
+@pytest.mark.parametrize(("name", "before"), [(b"host", b""), (b"x\r\ny", b""), (b"x", b"a\r\nb: "), (b"", b"")])
+def test_E15_the_header_of_a_key_is_checked_like_the_others(name: bytes, before: bytes) -> None:
+    with pytest.raises(InvalidRequest):
+        write_request(asking(80, key=KeyHeader(name, before, Secret(KEY))))
+
+
+def test_what_is_sent_shows_its_size_and_where_it_goes_only() -> None:
+    out = asking(443, host="a.test", scheme="https")
+    assert repr(out) == "Outgoing(POST https://a.test:443)"
+    written = write_request(out)
+    assert repr(written) == f"Written({len(written.raw)} bytes)"
 
 
 def test_the_port_is_named_only_where_it_is_not_the_usual_one() -> None:

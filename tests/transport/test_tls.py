@@ -13,6 +13,7 @@ from asking import KEY, asking
 from certificates import Authority
 from ownkey.talk.errors import BadConfiguration, NetworkError, StreamCut
 from ownkey.transport import Incoming, Transport
+from ownkey.transport.tls import checked, make_context, no_handshake
 from scripted import Peer, Script, Server, always, answer, serve
 
 NAME = "api.provider.test"
@@ -201,3 +202,87 @@ def test_U22_a_cancelled_handshake_closes_its_connection(run, authority: Authori
             await server.peers[0].gone.wait()
 
     run(main())
+
+
+@pytest.mark.parametrize(
+    ("number", "why"),
+    # From OpenSSL's x509_vfy.h.
+    [
+        (9, "it is not valid yet"),
+        (10, "it has expired"),
+        (18, "it is signed by itself"),
+        (19, "it is not signed by an authority that this machine trusts"),
+        (20, "it is not signed by an authority that this machine trusts"),
+        (62, "it is for another name"),
+        (64, "it is for another address"),
+        *((number, "it is not valid") for number in (8, 11, 17, 21, 61, 63, 65)),
+    ],
+)
+def test_E14_what_openssl_says_of_a_certificate_is_said_in_words(number: int, why: str) -> None:
+    error = ssl.SSLCertVerificationError(1, "certificate verify failed")
+    error.verify_code = number
+    said = no_handshake("a.test", error)
+    assert said.message == f"The TLS certificate of a.test was refused: {why}. Nothing was sent."
+
+
+def test_E14_what_is_not_told_of_a_certificate_is_a_handshake_that_failed() -> None:
+    for error in (ssl.SSLError(1, "wrong version number"), ConnectionResetError()):
+        assert no_handshake("a.test", error).message == "TLS with a.test failed. Nothing was sent."
+
+
+def test_E14_a_context_of_ones_own_is_strict_or_is_refused(authority: Authority) -> None:
+    optional = authority.client()
+    optional.check_hostname = False
+    optional.verify_mode = ssl.CERT_OPTIONAL
+    optional.check_hostname = True
+    blind = authority.client()
+    blind.check_hostname = False
+    none = authority.client()
+    none.check_hostname = False
+    none.verify_mode = ssl.CERT_NONE
+    for context in (optional, blind, none):
+        with pytest.raises(BadConfiguration):
+            checked(context)
+    oldest = authority.client()
+    oldest.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
+    assert checked(oldest).minimum_version == ssl.TLSVersion.TLSv1_2
+    newest = authority.client()
+    newest.minimum_version = ssl.TLSVersion.TLSv1_3
+    assert checked(newest) is newest
+    assert newest.minimum_version == ssl.TLSVersion.TLSv1_3
+
+
+def test_E14_providers_are_spoken_to_with_the_authorities_of_this_machine_in_tls_1_2_or_later_and_http_1_1(
+    authority: Authority,
+) -> None:
+    context = make_context()
+    assert context.get_ca_certs()
+    assert context.minimum_version == ssl.TLSVersion.TLSv1_2
+    assert checked(context) is context
+    context.load_verify_locations(authority.path)
+    tls = authority.server(NAME)
+    tls.set_alpn_protocols(["h2", "http/1.1"])
+
+    async def main() -> str | None:
+        async with serve(always, tls=tls) as server:
+            _, writer = await asyncio.open_connection("127.0.0.1", server.port, ssl=context, server_hostname=NAME)
+            spoken = writer.get_extra_info("ssl_object").selected_alpn_protocol()
+            writer.transport.abort()
+            return spoken
+
+    assert asyncio.run(main()) == "http/1.1"
+
+
+@pytest.mark.parametrize("where", ["file", "folder"])
+def test_E14_the_authorities_are_found_where_openssl_was_built_to_look(
+    authority: Authority, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    """`DefaultVerifyPaths` is what `ssl` knows of how OpenSSL was built."""
+    built = ssl.get_default_verify_paths()
+    file = str(authority.path) if where == "file" else str(tmp_path / "nothing")
+    folder = str(tmp_path) if where == "folder" else str(tmp_path / "nothing")
+    here = built._replace(openssl_cafile=file, openssl_capath=folder)
+    monkeypatch.setattr(ssl, "get_default_verify_paths", lambda: here)
+    subjects = [one["subject"] for one in make_context().get_ca_certs()]
+    assert (((("commonName", "Test Authority"),),) in subjects) == (where == "file")
+    assert subjects

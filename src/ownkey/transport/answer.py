@@ -44,7 +44,7 @@ class Incoming(ABC):
                 self.close()
                 raise UnexpectedResponse(f"The answer is larger than {limit:,} bytes.", status=self.status)
             pieces.append(piece)
-        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        return b"".join(pieces)
 
 
 class Received(Incoming):
@@ -81,9 +81,8 @@ class Received(Incoming):
             if self._ended:
                 return b""
             await self._wait()
-        pieces = self._pieces
-        data = pieces[0] if len(pieces) == 1 else b"".join(pieces)
-        pieces.clear()
+        data = b"".join(self._pieces)
+        self._pieces.clear()
         if self.unread_bytes > HIGH_WATER_BYTES and self._connection is not None:
             self._connection.resume()
         self.unread_bytes = 0

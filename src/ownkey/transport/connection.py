@@ -59,6 +59,7 @@ class Connection(Protocol):
         self._timer: TimerHandle | None = None
         self._timer_at = _NEVER
         self._waiting_from: float
+        self._interim: bool
         self._asked_at = 0.0
         self._served = 0
         self._paused = False
@@ -69,7 +70,6 @@ class Connection(Protocol):
         self._complete = False
         self._keep = False
         self._heard = False
-        self._interim = False
         self._interims = 0
         self._head_bytes = 0
         self._header_count = 0

@@ -35,10 +35,10 @@ class Dialler:
             raise too_slow(origin, f"to connect, {timeout_s:g} s") from None
         addresses = found[:_MOST_TRIES]
         trouble: OwnkeyError = NetworkError(f"{origin.host} has no address.")
-        for left, address in zip(range(len(addresses), 0, -1), addresses, strict=True):
+        for tried, address in enumerate(addresses):
             now = loop.time()
             try:
-                async with asyncio.timeout_at(now + (until - now) / left):
+                async with asyncio.timeout_at(now + (until - now) / (len(addresses) - tried)):
                     return await self._connect(origin, address, make())
             except TimeoutError:
                 trouble = too_slow(origin, f"to connect, {timeout_s:g} s")

@@ -58,7 +58,7 @@ async def send_mail(
         async with asyncio.timeout(TOTAL_S):
             addresses = await guard.addresses(server.host, server.port, tls=True)
             clear = guard.allows(server.host, server.port) and not any(map(is_global, addresses))
-            sending = _Sending(server, addresses[:_MOST_TRIES], password, clear and not server.tls, context)
+            sending = _Sending(server, addresses[:_MOST_TRIES], password, clear, context)
             await asyncio.to_thread(sending.send, message)
     except TimeoutError:
         raise ProviderTimeout(f"The mail server {server.host} took longer than {TOTAL_S} s.") from None
@@ -115,7 +115,6 @@ class _PinnedTls(smtplib.SMTP_SSL, _Pinned):
 
     def __init__(self, context: ssl.SSLContext) -> None:
         smtplib.SMTP_SSL.__init__(self, local_hostname=_OWN_NAME, timeout=STEP_S, context=context)
-        self._addresses = ()
 
 
 def _connected_to(address: str, port: int, timeout_s: float) -> socket.socket:
