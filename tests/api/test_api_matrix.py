@@ -6,24 +6,16 @@ own; `suspended` the token of somebody who is.
 
 from __future__ import annotations
 
-import itertools
 import json
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
 
 import pytest
 from fastapi.routing import APIRoute
 
-from browsing import Browser, signed_in
-from house import KEYS, MASKED, Answer, Gateway, Simulator, gateway, library
-from ownkey import Ownkey
+from everybody import BODIES, Everybody, everybody
+from house import KEYS, MASKED, Simulator, gateway, library
 from ownkey.app.budgets import BudgetBook
-from ownkey.app.keys import KeyRing
-from ownkey.app.people import PeopleBook
-from ownkey.app.signing import Browser as Came
-from ownkey.app.signing import SignIn
 from ownkey.server.api.forms import GUARDS
 from ownkey.server.api.service import DOCUMENT, PARTS, build
 from ownkey.server.operations import MEDIA
@@ -110,116 +102,14 @@ CELLS: dict[str, str] = {
     "GET /api/openapi.json": KNOWN,
     "POST /api/byok/quote": KNOWN,
 }
-BODIES: dict[str, Any] = {
-    "PATCH /api/byok/providers/{provider}": {"enabled": True},
-    "POST /api/byok/validate": {"provider": "openai", "key": KEYS["openai"]},
-    "PUT /api/byok/keys/{provider}": {"key": KEYS["openai"]},
-    "POST /api/user/api-keys/{user_id}/keys/{provider}": {"key": KEYS["openai"]},
-    "PUT /api/byok/budgets/{budget}": {"limit": "5"},
-    "PUT /api/byok/prices/own": {"name": "openai/gpt-4o", "rates": {"input": "1", "output": "2"}},
-    "PATCH /api/byok/users/{user}": {"name": "Somebody"},
-    "PUT /api/byok/users/{user}/grants/{provider}": {"limit": "5"},
-    "POST /api/byok/sessions/current/proof": {"password": "not the password"},
-    "PUT /api/byok/sessions/current/password": {"password": "correct horse battery"},
-    "PUT /api/byok/sessions/current/authenticator": {"code": "123456"},
-    "POST /api/byok/sign-in/passkey": {"credential": {}},
-    "POST /api/byok/sessions/current/passkeys": {"credential": {}, "name": "Phone"},
-    "POST /api/byok/export": {"passphrase": "correct horse battery", "keys": True},
-    "POST /api/byok/import": {"passphrase": "correct horse battery", "file": "bm90aGluZw=="},
-    "POST /api/byok/sign-in/link": {"link": "ol-nothing"},
-    "POST /api/byok/sign-in/code": {"step": "o2-nothing", "code": "123456"},
-    "POST /api/byok/sign-in/invitation": {"invitation": "oi-nothing", "password": "correct horse battery"},
-    "POST /api/byok/quote": {"request": {"model": "demo", "messages": [{"role": "user", "content": "Hello"}]}},
-}
-
-
-@dataclass
-class House:
-    """Two people, an admin, a viewer, somebody suspended, an application; and what they show to the server."""
-
-    gateway: Gateway
-    ownkey: Ownkey
-    ids: dict[str, str]
-    tokens: dict[str, str]
-    numbers: Iterator[int]
-
-    def browser(self, who: str) -> Browser:
-        return signed_in(self.gateway, self.ids[who])
-
-    def ask(self, who: str, method: str, path: str, body: Any) -> Answer:
-        if who in ("a", "b", "admin", "viewer"):
-            return self.browser(who).ask(method, path, body)
-        headers = {"Content-Type": "application/json"}
-        if who in self.tokens:
-            headers["Authorization"] = f"Bearer {self.tokens[who]}"
-        if who == "service":
-            headers["x-ownkey-user"] = "customer"
-        content = None if body is None else json.dumps(body).encode()
-        return self.gateway.send(method, path, content, headers)
-
-    def fresh(self, name: str) -> str:
-        """The id of something of a's that nobody has touched yet, as a path of that name wants it."""
-        number, a = next(self.numbers), self.ids["a"]
-        if name == "token":
-            return self.ownkey.house.tokens.create(a, f"of a {number}")[0].id
-        if name == "user":
-            id = PeopleBook(self.ownkey.house).add(f"Somebody {number}").id
-            self.ownkey.grants.grant(id, "openai", "5")
-            return id
-        if name == "session":
-            sign_in = SignIn(self.ownkey.house)
-            return sign_in.by_link(sign_in.link(a).reveal().decode(), Came()).session.id
-        if name == "budget":
-            return BudgetBook(self.ownkey.house, a, only=a).set(f"of a {number}", limit="5").room.budget.id
-        assert name == "alert"
-        alert = Alert(f"test:{number}", "test", a, None, "Something of a's.", "{}", time.time_ns() // 1_000_000)
-        assert self.ownkey.house.store.alerts.raise_(alert)
-        return alert.id
-
-    def only_a_has_a_key(self) -> None:
-        for owner in (*self.ids.values(), "owner/customer"):
-            self.ownkey.house.store.keys.remove_of(owner, "openai")
-        KeyRing(self.ownkey.house, self.ids["a"]).set("openai", KEYS["openai"])
-
-    def path(self, route: str) -> str:
-        """With something of a's in every place."""
-        path = route.partition(" ")[2].replace("{provider}", "openai").replace("{user_id}", self.ids["a"])
-        if "{budget}" in path:
-            named = f"budget%20{next(self.numbers)}" if route.startswith("PUT") else self.fresh("budget")
-            path = path.replace("{budget}", named)
-        for place, name in (("{token}", "token"), ("{user}", "user")):
-            path = path.replace(place, self.fresh(name)) if place in path else path
-        if "{id}" in path:
-            path = path.replace("{id}", self.fresh("session"))
-        return path + ("?name=nothing/set" if route == "DELETE /api/byok/prices/own" else "")
-
-    def body(self, route: str) -> Any:
-        number = next(self.numbers)
-        made = {
-            "POST /api/byok/tokens": {"name": f"token {number}"},
-            "POST /api/byok/users": {"name": "New", "email": f"new{number}@example.com"},
-            "POST /api/byok/sign-in/password": {"email": f"nobody{number}@example.com", "password": "anything else"},
-        }
-        if route == "POST /api/byok/alerts/seen":
-            return {"ids": [self.fresh("alert")]}
-        return made.get(route, BODIES.get(route))
 
 
 @pytest.fixture(scope="module")
-def matrix(simulator: Simulator, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+def matrix(simulator: Simulator, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Everybody]:
     home = tmp_path_factory.mktemp("matrix") / "home"
     with gateway(home, simulator) as running, library(home) as ownkey:
         ownkey.providers.set("openai", endpoint=f"{simulator.url}/fault/name=matrix/v1")
-        roles: dict[str, Any] = {"a": "member", "b": "member", "admin": "admin", "viewer": "viewer", "gone": "member"}
-        ids = {name: ownkey.people.add(name.title(), role=role).id for name, role in roles.items()}
-        owners = {"token": ids["a"], "service": "owner", "revoked": ids["a"], "suspended": ids["gone"]}
-        tokens: dict[str, str] = {}
-        for name, owner in owners.items():
-            kind: Any = "service" if name == "service" else "use"
-            tokens[name] = ownkey.house.tokens.create(owner, name, kind=kind)[1].reveal().decode()
-        ownkey.house.tokens.revoke("revoked")
-        ownkey.people.suspend(ids["gone"])
-        yield House(running, ownkey, ids, tokens, itertools.count(1))
+        yield everybody(running, ownkey)
 
 
 def routes() -> list[tuple[str, APIRoute]]:
@@ -244,7 +134,7 @@ def test_A03_every_route_has_a_guard() -> None:
 
 
 @pytest.mark.parametrize("route", CELLS)
-def test_A03_A05_W12_each_is_told_what_the_matrix_says(matrix: House, route: str) -> None:
+def test_A03_A05_W12_each_is_told_what_the_matrix_says(matrix: Everybody, route: str) -> None:
     if "keys" in route:
         matrix.only_a_has_a_key()
     method = route.partition(" ")[0]
@@ -282,7 +172,7 @@ FOREIGN = {
 
 
 @pytest.mark.parametrize("route", FOREIGN)
-def test_A05_what_is_somebody_elses_and_what_is_not_there_are_told_alike(matrix: House, route: str) -> None:
+def test_A05_what_is_somebody_elses_and_what_is_not_there_are_told_alike(matrix: Everybody, route: str) -> None:
     name = FOREIGN[route]
     theirs = matrix.ids["a"] if name == "a" else matrix.fresh(name)
     missing = theirs[:-3] + "zzz"
@@ -297,7 +187,7 @@ def test_A05_what_is_somebody_elses_and_what_is_not_there_are_told_alike(matrix:
     assert told[0][0] == 404
 
 
-def test_A05_nothing_of_anothers_stands_in_any_list(matrix: House) -> None:
+def test_A05_nothing_of_anothers_stands_in_any_list(matrix: Everybody) -> None:
     a, mark = matrix.ids["a"], "canary-of-a"
     matrix.only_a_has_a_key()
     matrix.ownkey.house.tokens.create(a, mark)
@@ -329,7 +219,7 @@ def test_A05_nothing_of_anothers_stands_in_any_list(matrix: House) -> None:
 @pytest.mark.parametrize("path", [*DOORS, *MEDIA, "/v1/embeddings", "/v1/messages/count_tokens",
                                   "/v1beta/models/gpt-4o:generateContent", "/v1beta/models/gpt-4o:countTokens",
                                   "/v1beta/models/gpt-4o:embedContent"])  # fmt: skip
-def test_A03_A25_whoever_may_not_ask_is_refused_at_every_path_of_the_gateway(matrix: House, path: str) -> None:
+def test_A03_A25_whoever_may_not_ask_is_refused_at_every_path_of_the_gateway(matrix: Everybody, path: str) -> None:
     _, viewers = matrix.ownkey.house.tokens.create(matrix.ids["viewer"], f"viewer {path}")
     wanted = {"nobody": 401, "revoked": 401, "suspended": 403, "viewer's": 403}
     tokens = matrix.tokens | {"viewer's": viewers.reveal().decode()}

@@ -43,6 +43,8 @@ class Streams:
         while self._open:
             await asyncio.sleep(LOOK_EVERY_S)
             asked = {watched.token_id for watched in self._open}
+            if not asked:
+                return
             try:
                 live = await asyncio.to_thread(self._tokens.live, asked)
             except StorageUnavailable:
