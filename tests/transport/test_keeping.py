@@ -322,11 +322,11 @@ def test_closing_waits_until_every_connection_is_closed(run) -> None:
         async with at(tagged) as (server, transport):
             for pool in "abc":
                 await ask(transport, server.port, pool=pool)
+            made = [each for each in gc.get_objects() if isinstance(each, Connection) and each not in others]
+            assert len(made) == 3
             began = asyncio.get_running_loop().time()
             await transport.aclose()
             assert asyncio.get_running_loop().time() - began < 0.5
-            made = [each for each in gc.get_objects() if isinstance(each, Connection) and each not in others]
-            assert len(made) == 3
             assert all(each.closed.done() for each in made)
             for peer in server.peers:
                 await asyncio.wait_for(peer.gone.wait(), 3)
