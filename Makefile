@@ -4,7 +4,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test lint soak broken attack mutation fuzz bench docs wheel lock clean
+.PHONY: run test lint page soak broken attack mutation fuzz bench docs types screenshots wheel lock clean
 
 run:
 	@$(PYTHON) tools/prepare.py run
@@ -24,6 +24,10 @@ lint:
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/lint-imports
 	@$(BIN)/pyright
+
+# The page of web/, into the package; by `run`, `test` and `wheel` too, where its sources have changed.
+page:
+	@$(PYTHON) tools/prepare.py page
 
 soak:
 	@$(PYTHON) tools/prepare.py test
@@ -49,6 +53,16 @@ bench:
 	@$(PYTHON) tools/prepare.py test
 	@$(BIN)/python -m bench $(ARGS)
 
+# The types in which the page asks the API, from its document.
+types:
+	@$(PYTHON) tools/prepare.py test
+	@$(BIN)/python tools/write_types.py
+
+# Into .screenshots/; `make screenshots ARGS="home dark"` makes those in whose names both words stand.
+screenshots:
+	@$(PYTHON) tools/prepare.py test
+	@$(BIN)/python tools/screenshots.py $(ARGS)
+
 docs:
 	@$(PYTHON) tools/prepare.py test
 	@$(BIN)/python tools/write_docs.py
@@ -56,12 +70,14 @@ docs:
 
 # The same bytes wherever it is run, unless SOURCE_DATE_EPOCH says otherwise; into dist/.
 wheel:
-	@$(PYTHON) tools/prepare.py run
+	@$(PYTHON) tools/prepare.py page
 	@$(BIN)/python -m hatchling build --target wheel
 
 lock:
 	uv pip compile --universal --generate-hashes --no-header --group build pyproject.toml -o requirements.lock
 	uv pip compile --universal --generate-hashes --no-header --group build --group dev pyproject.toml -o requirements-dev.lock -c requirements.lock
+	uv pip compile --universal --generate-hashes --no-header --group page -o requirements-page.lock -c requirements-dev.lock
 
 clean:
 	rm -rf .venv .mutation .fuzz build dist .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf src/ownkey/server/page web/node_modules web/dist

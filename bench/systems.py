@@ -122,6 +122,7 @@ def ownkey(upstream_port: int, core: int | None, *, budgets: bool = False) -> It
         environ = {
             "OWNKEY_HOME": home,
             "OWNKEY_KEYCHAIN": "off",
+            "OWNKEY_REQUESTS_PER_MINUTE": "0",
             "OWNKEY_ALLOW_PRIVATE_HOSTS": f"127.0.0.1:{upstream_port}",
         }
         command = [sys.executable, "-m", "ownkey"]

@@ -10,12 +10,14 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 import postgres
-from house import KEYS, Gateway, Simulator, gateway, library
+from house import KEYS, UNLIMITED, Gateway, Simulator, gateway, library
 from sweep import SWEEP, listen_to_children
 
 # Keys of whoever runs the tests are no part of them.
 for _name in [name for name in os.environ if name.endswith(("_API_KEY", "_TOKEN"))]:
     del os.environ[_name]
+
+os.environ.update(UNLIMITED)
 
 # How long an example takes says how busy the machine is, and nothing of what is tested.
 settings.register_profile("ownkey", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -55,7 +57,7 @@ def simulator() -> Iterator[Simulator]:
 def served(simulator: Simulator, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     """A gateway whose OpenAI, Anthropic and Gemini are the simulator. Retries wait little, silence is cut short."""
     home = tmp_path_factory.mktemp("gateway") / "home"
-    quick = {"OWNKEY_RETRY_DELAY_S": "0.01", "OWNKEY_HEADERS_TIMEOUT_S": "1", "OWNKEY_IDLE_TIMEOUT_S": "1"}
+    quick = {"OWNKEY_RETRY_DELAY_S": "0.01", "OWNKEY_HEADERS_TIMEOUT_S": "2", "OWNKEY_IDLE_TIMEOUT_S": "1"}
     with library(home) as ownkey:
         for name, key in KEYS.items():
             version = "v1beta" if name == "gemini" else "v1"

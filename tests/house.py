@@ -42,6 +42,9 @@ MASKED = f"sk-...{KEYS['openai'][-4:]}"
 BAD = canary("bad", "bad-")
 """One that simulated providers refuse."""
 
+UNLIMITED = {"OWNKEY_REQUESTS_PER_MINUTE": "0"}
+"""Tests ask a provider as much as they like; those of limits set their own."""
+
 # USD per million tokens, of every model of a provider that a test writes.
 PRICE = {"input": "2.50", "output": "10.00"}
 CHAT = "/v1/chat/completions"
@@ -54,7 +57,7 @@ Result = TypeVar("Result")
 def environment(home: Path, **settings: str) -> dict[str, str]:
     """What a process of ours is given: nothing of this one's but where programs are."""
     given = {"PATH": os.environ["PATH"], "HOME": str(home), "PYTHONPATH": str(SRC), "PYTHONDEVMODE": ""}
-    return given | {"OWNKEY_HOME": str(home), "OWNKEY_KEYCHAIN": "off", "NO_COLOR": "1"} | settings
+    return given | {"OWNKEY_HOME": str(home), "OWNKEY_KEYCHAIN": "off", "NO_COLOR": "1", **UNLIMITED} | settings
 
 
 def run(env: dict[str, str], *arguments: str, given: str = "") -> subprocess.CompletedProcess[str]:
@@ -206,7 +209,13 @@ _prices: list[Path] = []
 
 
 def write_provider(
-    home: Path, simulator: Simulator, fault: str = "", *, wire: str = "openai-chat", key: str = KEYS["openai"]
+    home: Path,
+    simulator: Simulator,
+    fault: str = "",
+    *,
+    wire: str = "openai-chat",
+    key: str = KEYS["openai"],
+    quirks: str = "{}",
 ) -> str:
     name = f"sim-{next(_numbers)}-{os.getpid()}"
     version, auth = {
@@ -221,6 +230,7 @@ def write_provider(
         wire = "{wire}"
         base_url = "{simulator.url}/fault/{";".join(filter(None, (fault, f"name={name}")))}/{version}"
         auth = {{ {auth} }}
+        quirks = {quirks}
         default = "gpt-4o"
         [[models]]
         id = "gpt-4o"

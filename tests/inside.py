@@ -12,6 +12,7 @@ from typing import Any, cast
 from house import Gateway, Simulator
 from ownkey import Ownkey
 from ownkey.server.connection import Connection
+from ownkey.server.pages import Pages
 from ownkey.server.refusal import Limits
 from ownkey.server.site import Site
 
@@ -40,19 +41,20 @@ class Inside:
         if idle:
             self.run(_until_idle())
         self.run(self.ownkey.house.store.book.drain())
+        self.ownkey.house.memory.settle()
         for thread in threading.enumerate():
             if thread.name == "ownkey-keys":
                 thread.join(10)
 
 
 @contextmanager
-def inside(ownkey: Ownkey, simulator: Simulator) -> Iterator[Inside]:
+def inside(ownkey: Ownkey, simulator: Simulator, pages: Pages | None = None) -> Iterator[Inside]:
     """It serves the house of `ownkey`, and closes it at the end."""
     loop, house, state = asyncio.new_event_loop(), ownkey.house, State()
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
     house.open()
-    site = Site(house)
+    site = Site(house, pages)
     home = house.settings.home
     gateway = Gateway(home, {}, simulator, cast("Any", None), 0, "", home / "log")
     here = Inside(gateway, ownkey, loop)

@@ -121,7 +121,7 @@ class Played:
     async def _stream(self, case: Case, model: str) -> Outcome:
         collector = Collector()
         receipt: Receipt | None = None
-        async for event in self.ownkey.stream("Go", model):
+        async for event in self.ownkey.stream("Go", model, carry_on=False):
             assert receipt is None, "the receipt comes last"
             if isinstance(event, Receipt):
                 receipt = event

@@ -89,6 +89,9 @@ def test_errors_come_from_the_one_tree_only() -> None:
     assert [name for name in own if "errors.py: " not in name and ": _" not in name] == []
 
 
+PICTURES = (".png",)
+
+
 def test_nothing_is_left_undone() -> None:
     undone = re.compile(r"\b(TO" r"DO|FIX" r"ME|XX" r"X|NotImplemented" r"Error)\b")
     assert _found(undone) == []
@@ -119,6 +122,7 @@ def _found(pattern: re.Pattern[str]) -> list[str]:
     return [
         f"{path.relative_to(ROOT)}:{number}: {line.strip()[:100]}"
         for path in files()
+        if path.suffix not in PICTURES
         for number, line in enumerate(path.read_text("utf-8").splitlines(), 1)
         if pattern.search(line)
     ]

@@ -16,7 +16,8 @@ from ownkey.settings import page as settings
 from ownkey.store.audit_actions import ACTIONS, OUTCOMES
 from ownkey.store.audit_chain import KINDS
 from ownkey.talk import errors
-from ownkey.talk.errors import OwnkeyError
+from ownkey.talk.errors import OwnkeyError, code_told
+from ownkey.talk.notices import notice
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
@@ -37,13 +38,29 @@ it in the form of its own wire, with the HTTP status below; the command ends wit
 raises the class, from `ownkey.talk.errors`.
 
 *Again*: the same target is tried again by itself, as the settings on retries say. *Next*: another target, where there
-is one, is asked instead. Neither happens once something of a streamed answer has passed. A row in bold is a family.
+is one, is asked instead. Once something of a streamed answer has passed neither happens, but where the stream is
+[carried on](reliability.md#carried-on). A row in bold is a family.
 
 The header `x-should-retry` tells clients whether to try again by themselves: `true` with
 {worth_retrying}, else `false`.
 
+The header `x-ownkey-error`, the member `kind` of an error in OpenAI's form, and `error.kind` in the library name it
+coarsely, for programs that know few codes:
+{kinds}.
+`MAX_RETRIES_EXCEEDED` is what had been tried again at the same target before it was given up, `FETCH_MODELS_FAILED`
+what came of asking a provider for its models. Beside it stand `provider`, and `status`, the provider's own.
+
 *This page is made from the tables in the code: `make docs`.*
-"""
+
+## What people are told
+
+Where a person can do something about what a provider answers, `notice` is what a page says to them and `action` what it
+offers; the header `x-ownkey-action` has it too, and `ownkey.talk.notices.notice(error)` in the library. The command
+prints it below the error. What could be asked instead is named where there is something that can be asked.
+
+| code | class | notice | action |
+|---|---|---|---|
+{notices}"""
 
 
 AUDIT = """# The audit trail
@@ -146,11 +163,15 @@ def commands_page() -> str:
 def errors_page() -> str:
     """A table for each family of the tree, in the tree's order."""
     codes = [f"`{kind.code}`" for kind in WORTH_RETRYING]
-    text = [ERRORS.replace("{worth_retrying}", f"{', '.join(codes[:-1])} and {codes[-1]}")]
+    kinds = ",\n".join(", ".join(f"`{kind}`" for kind in part) for part in (errors.KINDS[:4], errors.KINDS[4:]))
+    head = ERRORS.replace("{worth_retrying}", f"{', '.join(codes[:-1])} and {codes[-1]}").replace("{kinds}", kinds)
+    text = [head.replace("{notices}", "".join(_notice_row(kind) for kind in tree()))]
     for kind, says in tree().items():
         if kind.__base__ is OwnkeyError:
-            text.append(f"\n## {kind.__name__}: {says}\n\n| code | class | HTTP | exit | again | next | when |\n")
-            text.append("|---|---|---|---|---|---|---|\n")
+            text.append(
+                f"\n## {kind.__name__}: {says}\n\n| code | kind | class | HTTP | exit | again | next | when |\n"
+            )
+            text.append("|---|---|---|---|---|---|---|---|\n")
         text.append(_error_row(kind, says))
     return "".join(text)
 
@@ -180,6 +201,18 @@ def _command(command: Any, context: Any) -> list[str]:
     return text
 
 
+def _notice_row(kind: type[OwnkeyError]) -> str:
+    """With the names that stand in for the real ones."""
+    error = kind("")
+    if isinstance(error, errors.ProviderError):
+        error.provider_name, error.model_name, error.retry_after_s = "OpenAI", "GPT-4o", 30
+        error.instead = "Anthropic" if isinstance(error, errors.QuotaExceeded) else "GPT-4o-mini"
+    said = notice(error)
+    if said is None:
+        return ""
+    return f"| `{kind.code}` | `{kind.__name__}` | {said.message} | {said.label} (`{said.action}`) |\n"
+
+
 def _error_row(kind: type[OwnkeyError], says: str) -> str:
     error = kind("")
     family = kind.__base__ is OwnkeyError
@@ -187,7 +220,8 @@ def _error_row(kind: type[OwnkeyError], says: str) -> str:
     own = " ".join((vars(kind).get("__doc__") or "").split())
     when = own if family else f"{says[0].upper()}{says[1:]}. {own}".strip()
     cells = [
-        f"{mark}`{kind.code}`{mark}", f"{mark}`{kind.__name__}`{mark}", str(status_of(error)), str(exit_code(error)),
+        f"{mark}`{code_told(kind)}`{mark}", f"`{kind.kind}`", f"{mark}`{kind.__name__}`{mark}",
+        str(status_of(error)), str(exit_code(error)),
         "yes" if kind.again else "", "yes" if kind.move_on else "", when,
     ]  # fmt: skip
     return f"| {' | '.join(cells)} |\n"

@@ -260,7 +260,7 @@ def test_O03_a_body_that_is_wrong_is_one_clear_error_and_is_not_told_again(brows
     quoted = body.replace(b"CANARY", canary("told in a body").encode())
     refused = browser.ask("PUT", "/api/byok/keys/openai", quoted)
     assert refused.status == 422
-    assert set(refused.error) == {"message", "type", "code", "param"}
+    assert set(refused.error) == {"message", "type", "code", "param", "kind"}
     assert b"canary" not in refused.body
     assert len(refused.body) < 1_000
 

@@ -16,8 +16,8 @@ from house import KEYS, Gateway, Simulator, gateway, library
 
 # Whoever asks with a session does not end it, nor whom they are asking as.
 ENDING = ("/api/byok/sessions/current", "/api/byok/sessions/{id}")
-# `{id}` of the passkey that is removed may be any text, `options` too.
-TWO_READINGS = "/api/byok/sessions/current/passkeys/options"
+# `{id}` of the passkey that is removed may be any text, `options` too; so may `{provider}`, `check` too.
+TWO_READINGS = ("/api/byok/sessions/current/passkeys/options", "/api/byok/providers/check")
 PEOPLE = ("member", "viewer", "admin", "owner")
 
 
@@ -59,7 +59,10 @@ def config(place: Gateway, who: str) -> str:
             for name, given in shown(place, who).items()
             for key in given
         ),
-        f"[[operations]]\ninclude-path = {json.dumps(TWO_READINGS)}\nchecks.allow_header_conformance.enabled = false",
+        *(
+            f"[[operations]]\ninclude-path = {json.dumps(path)}\nchecks.allow_header_conformance.enabled = false"
+            for path in TWO_READINGS
+        ),
     ]
     return "\n".join(lines)
 

@@ -75,7 +75,7 @@ PATHS = (
     "/api/byok/usage/summary?zone=%00",
     "/api/byok/usage/days?zone=Nowhere/Nowhere",
     "/api/byok/usage/summary?zone=" + "A" * 64,
-    "/api/byok/usage/runs?before_ms=9223372036854775808",
+    "/api/byok/usage/runs?since_ms=9223372036854775808",
     "/api/byok/usage?since_ms=9223372036854775808",
     "/api/byok/usage?until_ms=99999999999999999999999999",
 )

@@ -49,7 +49,8 @@ def enter(gateway: Gateway, email: str, password: str = PASSWORD) -> Answer:
 
 def test_what_the_command_prints_signs_in_once(simulator: Simulator, tmp_path: Any) -> None:
     with gateway(tmp_path / "home", simulator) as running:
-        link = run(running.env, "users", "sign-in").stdout.strip()
+        page, _, link = run(running.env, "users", "sign-in").stdout.strip().partition("/sign-in#link=")
+        assert page == "http://127.0.0.1:3010"
         browser = Browser(running)
         entered = browser.post(f"{SIGN_IN}/link", {"link": link})
         assert (entered.status, entered.json["user"]["role"]) == (200, "owner")

@@ -54,10 +54,9 @@ def test_every_operation_on_a_key_is_recorded_and_the_key_is_redacted(ownkey: Ow
         ("key.replaced", "REDACTED"),
         ("key.removed", "REDACTED"),
     ]
-    assert told[0][1:] == (
-        "openai/default",
-        {"provider": "openai", "origin": "https://api.openai.com:443", "label": "default", "key": "REDACTED"},
-    )
+    named = {"provider": "openai", "origin": "https://api.openai.com:443", "label": "default"}
+    assert told[0][1:] == ("openai/default", named | {"ending": KEYS["openai"][-4:], "key": "REDACTED"})
+    assert [detail["ending"] for _, _, detail in told[1:]] == [KEYS["anthropic"][-4:]] * 2
     assert told[1][1] == told[2][1] != ""
     assert {(row.actor_kind, row.actor) for row in ownkey.audit.listed()} == {("owner", "owner")}
     assert ownkey.audit.verify().whole

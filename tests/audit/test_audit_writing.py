@@ -17,6 +17,7 @@ from sqlalchemy.pool import NullPool
 
 from house import until
 from ownkey.store.audit import Actor, acting
+from ownkey.store.audit_trail import Looked
 from ownkey.store.tokens import TokenRow
 from ownkey.talk.errors import AuditUnavailable, StorageUnavailable, VaultSealed
 from trails import Install
@@ -103,16 +104,16 @@ def test_who_acts_is_said_by_the_face(install: Install) -> None:
         install.store.tokens.add(token("one"))
     install.audit.record("token.created", "tok_two", owner="owner")
     install.audit.record("vault.opened", "home")
-    rows = install.audit.trail.listed()[::-1]
+    rows = install.audit.trail.listed(Looked())[::-1]
     assert [(row.actor_kind, row.actor, row.request_id) for row in rows] == [
         ("user", "u_1", "req_1"),
         ("owner", "owner", None),
         ("system", "", None),
     ]
-    assert [row.actor for row in install.audit.trail.listed(actor="user")] == ["u_1"]
-    assert len(install.audit.trail.listed(action="token")) == 2
-    assert install.audit.trail.listed(action="tok") == []
-    assert install.audit.trail.listed(since_ms=rows[-1].at_ms + 1) == []
+    assert [row.actor for row in install.audit.trail.listed(Looked(actor="user"))] == ["u_1"]
+    assert len(install.audit.trail.listed(Looked(action="token"))) == 2
+    assert install.audit.trail.listed(Looked(action="tok")) == []
+    assert install.audit.trail.listed(Looked(since_ms=rows[-1].at_ms + 1)) == []
 
 
 def test_what_nobody_waits_for_is_written_when_it_is_closed(install: Install) -> None:

@@ -7,7 +7,19 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from ownkey.catalog.manifest import Auth, Family, Field, Keys, Model, Price, Provider, Quirks, Speech, ThinkingRules
+from ownkey.catalog.manifest import (
+    Auth,
+    Family,
+    Field,
+    Keys,
+    Limits,
+    Model,
+    Price,
+    Provider,
+    Quirks,
+    Speech,
+    ThinkingRules,
+)
 from ownkey.catalog.read import Problem, read_manifest
 
 TEXT = (Path(__file__).parents[2] / "docs" / "providers.md").read_text("utf-8")
@@ -18,6 +30,7 @@ PARTS = {
     "fields.*.": Field,
     "quirks.": Quirks,
     "speaks.*.": Speech,
+    "limits.": Limits,
     "families.": Family,
     "thinking.": ThinkingRules,
     "models.": Model,

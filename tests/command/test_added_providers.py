@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -199,8 +200,9 @@ def test_a_model_is_recommended_for_a_task_and_a_budget(env: Env) -> None:
     found = json.loads(good(env, *asked))
     assert found
     assert all("vision" in one["does"] and float(one["request_usd"]) <= 0.01 for one in found)
-    costs = [float(one["request_usd"]) for one in found]
-    assert costs == sorted(costs, reverse=True)
+    scores = [score and float(score[1]) for score in (re.search(r"quality ([\d.]+)", one["why"]) for one in found)]
+    assert scores == sorted(scores, key=lambda score: -(score or 0)), "the best first, and then those without a score"
+    assert any(scores)
     assert json.loads(good(env, *asked[:-2], "--json")) == []
     good(env, "keys", "set", "openai", "--no-check", given=KEYS["openai"])
     usable = json.loads(good(env, *asked[:-2], "--json"))

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import pty
 import re
 import resource
-import subprocess
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
-from house import COMMAND, KEYS, Simulator, book_rows, environment, library, make_home, run
+from house import KEYS, Simulator, book_rows, environment, library, make_home, run
+from terminal import on_a_terminal
 
 Env = dict[str, str]
 
@@ -25,25 +23,6 @@ def env(tmp_path: Path, simulator: Simulator) -> Env:
         ownkey.providers.set("openai", endpoint=f"{simulator.url}/fault/name=priced/v1")
         ownkey.keys.set("openai", KEYS["openai"])
     return environment(home, OWNKEY_ALLOW_PRIVATE_HOSTS=f"127.0.0.1:{simulator.port}", OWNKEY_RETRY_DELAY_S="0.01")
-
-
-def on_a_terminal(env: Env, *arguments: str, typed: bytes = b"") -> tuple[int, str]:
-    """The exit code of `ownkey` at a terminal, and what stands on it."""
-    ours, theirs = pty.openpty()
-    try:
-        process = subprocess.Popen([*COMMAND, *arguments], env=env, stdin=theirs, stdout=theirs, stderr=theirs)
-        os.close(theirs)
-        os.write(ours, typed)
-        shown = b""
-        try:
-            while piece := os.read(ours, 65_536):
-                shown += piece
-        except OSError:
-            # How Linux says that nobody has the terminal open any more.
-            pass
-        return process.wait(60), shown.decode().replace("\r\n", "\n")
-    finally:
-        os.close(ours)
 
 
 @pytest.mark.row("A13")

@@ -346,7 +346,7 @@ def test_the_welcome_calls_the_command_as_it_can_be_called(env: Env, tmp_path: P
         given = env | paths | {"PATH": path}
         with subprocess.Popen(command, env=given, cwd=where, stdout=subprocess.PIPE, text=True) as process:
             assert process.stdout is not None
-            shown = "".join(next(process.stdout) for _ in range(9))
+            shown = "".join(next(process.stdout) for _ in range(12))
             process.terminate()
         assert f"\n  {called} keys set openai " in shown
 

@@ -14,6 +14,7 @@ import pytest
 from house import environment, library
 from moving import everything, opened
 from ownkey import Ownkey
+from ownkey.store.audit_trail import Looked
 
 TAKE = """
 import sys
@@ -92,7 +93,7 @@ def _is_whole(ownkey: Ownkey, text: bytes) -> bool:
     """Whether all of it came; fails where some of it did."""
     found = everything(ownkey)
     preview = opened(ownkey, text).preview
-    came = ownkey.house.audit.trail.listed(action="parcel.imported")
+    came = ownkey.house.audit.trail.listed(Looked(action="parcel.imported"))
     if came:
         assert all(one.new == 0 for one in preview.parts), preview
         assert "providers/local.toml" in found

@@ -20,6 +20,7 @@ from ownkey.app.signing import Browser, SignIn
 from ownkey.settings import Password
 from ownkey.settings.table import TABLE
 from ownkey.settings.written import TRAVELS
+from ownkey.store.audit_trail import Looked
 from ownkey.store.columns import metadata
 from ownkey.store.entry import Hold
 from ownkey.store.parcel import PARTS, STAYS
@@ -225,7 +226,7 @@ def test_V23_what_is_not_as_it_should_be_is_refused_whole(text: bytes, fresh: Ow
         taken(fresh, "".join(f"{line}\n" for line in wrong).encode())
     assert everything(fresh) == before
     assert not [key for key in KEYS.values() if key in str(told.value)]
-    assert fresh.house.audit.trail.listed(action="parcel.imported") == []
+    assert fresh.house.audit.trail.listed(Looked(action="parcel.imported")) == []
 
 
 def test_another_passphrase_is_said_and_changes_nothing(data: bytes, fresh: Ownkey) -> None:
@@ -246,7 +247,7 @@ def test_a_short_passphrase_and_a_file_that_is_there_are_refused(first: Ownkey, 
 
 def test_both_are_recorded(first: Ownkey, text: bytes, there: Ownkey) -> None:
     taken(there, text)
-    came = there.house.audit.trail.listed(action="parcel.imported")[0]
+    came = there.house.audit.trail.listed(Looked(action="parcel.imported"))[0]
     assert (came.outcome, came.actor_kind) == ("done", "owner")
     told = json.loads(came.detail)
     assert told["came"]["key"] == 3

@@ -104,7 +104,7 @@ def test_a_soft_cap_warns_or_asks(served: Gateway, provider: str) -> None:
     budget(served, "soft", run_soft="ask", run_soft_usd="0.001", run_soft_tokens=None)
     until(lambda: served.ask(f"{provider}/gpt-4o", max_tokens=1_000).status == 409)
     asked = served.ask(f"{provider}/gpt-4o", max_tokens=1_000)
-    assert asked.error["code"] == "over_budget"
+    assert asked.error["code"] == "consent_required"
     yes = served.ask(f"{provider}/gpt-4o", max_tokens=1_000, headers={"x-ownkey-accept-over-budget": "yes"})
     assert yes.status == 200
     assert "$0.001" in yes.headers["x-ownkey-warning"]
@@ -113,7 +113,7 @@ def test_a_soft_cap_warns_or_asks(served: Gateway, provider: str) -> None:
 def test_a_budget_that_asks_is_passed_only_by_who_says_yes(served: Gateway, provider: str) -> None:
     budget(served, "asks", limit="0.01", per="day", provider=provider, exhausted="ask")
     asked = served.ask(f"{provider}/gpt-4o", max_tokens=5_000)
-    assert (asked.status, asked.error["code"]) == (409, "over_budget")
+    assert (asked.status, asked.error["code"]) == (409, "consent_required")
     assert "x-ownkey-accept-over-budget: yes" in asked.error["message"]
     yes = served.ask(f"{provider}/gpt-4o", max_tokens=5_000, headers={"x-ownkey-accept-over-budget": "yes"})
     assert yes.status == 200

@@ -60,7 +60,7 @@ def test_what_nothing_bounds_is_asked_about_and_sent_to_nobody(
 ) -> None:
     before = len(served.simulator.seen("openai"))
     answer = served.ask(model, **fields)
-    assert (answer.status, answer.error["code"], answer.error["param"]) == (409, "price_unknown", param)
+    assert (answer.status, answer.error["code"], answer.error["param"]) == (409, "consent_required", param)
     assert f"`{param}`" in answer.error["message"]
     assert "x-ownkey-accept-unknown-price: yes" in answer.error["message"]
     assert answer.headers["x-should-retry"] == "false"

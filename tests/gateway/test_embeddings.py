@@ -282,7 +282,7 @@ def test_U04_a_key_that_is_quoted_is_not_shown(served: Gateway, provider: Provid
 def test_errors_are_in_the_form_of_the_path(served: Gateway, provider: Provider) -> None:
     answer = ask(served, "/v1beta/models/nobody/nothing:embedContent", content={"parts": [{"text": "a"}]})
     assert (answer.status, answer.error["status"], answer.error["code"]) == (404, "NOT_FOUND", 404)
-    assert set(ask(served, model="nobody/nothing", input="a").error) == {"message", "type", "code", "param"}
+    assert set(ask(served, model="nobody/nothing", input="a").error) == {"message", "type", "code", "param", "kind"}
 
 
 def test_without_a_token_nothing_is_embedded(served: Gateway, provider: Provider) -> None:

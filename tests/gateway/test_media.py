@@ -159,7 +159,11 @@ def test_a_transcript_in_json_is_charged_exactly_and_in_another_form_asks_first(
     row = served.rows("media-paid")[-1]
     assert (row.state, row.cost_nano) == ("exact", 14 * 5_000 + 45 * 40_000)
     refused = send_form(served, "/v1/audio/transcriptions", form(*parts, ("response_format", b"srt")))
-    assert (refused.status, refused.error["code"], refused.error["param"]) == (409, "price_unknown", "response_format")
+    assert (refused.status, refused.error["code"], refused.error["param"]) == (
+        409,
+        "consent_required",
+        "response_format",
+    )
     assert len(provider.requests) == 1
 
 

@@ -65,6 +65,14 @@ async def key_of(ownkey: Ownkey, provider: Keyed) -> str:
     return provider.used[-1]
 
 
+async def opened(ownkey: Ownkey, provider: Keyed) -> bool:
+    """Whether there is still a key for it. A request that was on its way as it went is told so."""
+    try:
+        return await key_of(ownkey, provider) != NONE
+    except KeyMissing:
+        return False
+
+
 @pytest.mark.row("C9")
 def test_A01_B27_without_a_grant_there_is_no_key_and_with_one_there_is(tmp_path: Path) -> None:
     async def work(admin: Ownkey, member: Ownkey, provider: Keyed) -> None:

@@ -67,6 +67,13 @@ def test_O18_at_a_hangup_a_good_configuration_is_taken_over_and_of_a_bad_one_not
         hang_up(running)
         until(lambda: tries(running, name) == 2)
         assert "next start: prices_url." in running.log.read_text()
+        configure(home, "retries = 2\nretry_delay_s = 0.01\nlog_level = 'error'\n")
+        hang_up(running)
+        until(lambda: tries(running, name) == 3)
+        configure(home, "retries = 1\nretry_delay_s = 0.01\nlog_level = 'error'\nprices_url = 'https://b.example/'\n")
+        hang_up(running)
+        until(lambda: tries(running, name) == 2)
+        assert running.log.read_text().count("next start: prices_url.") == 1
         assert running.process.poll() is None
 
 

@@ -16,6 +16,7 @@ import pytest
 from house import CHAT, Gateway, Simulator, gateway, until
 
 CROWD = 200
+OWN = 8
 FOR_S = 4.0
 MOST_S = 2.0
 MOST_MORE_KIB = 64 << 10
@@ -79,7 +80,8 @@ def test_G02_G13_a_slow_crowd_keeps_nobody_waiting_and_leaves_nothing_behind(pla
         assert files(place) >= files_before + CROWD * 0.9
         assert resident_kib(place) < kib_before + MOST_MORE_KIB
     assert max(took) < MOST_S
-    until(lambda: files(place) <= files_before + 2, within_s=10)
+    # What looks after the database by itself may have opened a few meanwhile; of the crowd nothing stays.
+    until(lambda: files(place) <= files_before + OWN, within_s=10)
     assert place.process.poll() is None
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from ownkey.simulate.faults import Fault, read
+from ownkey.simulate.faults import Fault, Turns, read
 from ownkey.simulate.server import Server, serve
 from ownkey.talk.errors import BadConfiguration
 from raw_http import KEYS, Came, Line, ask
@@ -330,6 +330,15 @@ def test_times_strikes_the_first_requests_only_and_each_name_counts_for_itself()
         assert [(await ask(server.port, OPENAI, body(OPENAI))).status for _ in range(3)] == [503, 200, 200]
 
     with_server(act, default="status=503,times=1")
+
+
+def test_an_outage_begins_and_ends_so_long_after_the_first_request_of_its_fault() -> None:
+    turns, outage = Turns(), read("status=503;after=5;lasts=60")
+    assert [turns.strikes(outage, now_s) for now_s in (100, 104.9, 105, 164.9, 165, 300)] == [
+        *(False, False, True, True, False, False)
+    ]
+    endless = read("status=503;after=5")
+    assert [turns.strikes(endless, now_s) for now_s in (100, 105, 10_000)] == [False, True, True]
 
 
 def test_rate_strikes_by_chance_and_the_same_for_the_same_seed() -> None:

@@ -266,3 +266,11 @@ def test_the_same_request_gets_the_same_bytes() -> None:
         assert first.json["id"] != other.json["id"]
 
     with_client(act)
+
+
+def test_it_says_what_it_is_told_to_as_it_stands() -> None:
+    async def act(client: openai.AsyncOpenAI, server: Server) -> None:
+        answer = await client.chat.completions.create(**says("Say this:\n| a |\n|---|\n| 1 |\n\n- b"))
+        assert answer.choices[0].message.content == "| a |\n|---|\n| 1 |\n\n- b"
+
+    with_client(act)

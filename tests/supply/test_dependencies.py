@@ -17,7 +17,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from tree import ROOT, parsed
+from tree import ROOT, files, parsed
 
 PAGE = "docs/dependencies.md"
 # Imported though another package brings it: it is the base of that package, in whose words it is spoken to.
@@ -85,7 +85,7 @@ def test_P04_a_new_one_is_found_wherever_it_came_in(tmp_path: Path, via: str) ->
 
 
 def test_P04_what_is_imported_is_what_the_project_asks_for() -> None:
-    optional = {"pyarrow", "pytest"}
+    optional = {"PySide6", "pyarrow", "pytest"}
     given = {file.parts[0].partition(".")[0] for name in wanted(ROOT) for file in distribution(name).files or ()}
     assert _imported() - given - optional - THROUGH.keys() - {"ownkey"} == set()
     assert all(base in wanted(ROOT) for base in THROUGH.values())
@@ -137,18 +137,31 @@ def test_P04_each_row_names_the_licence_that_the_package_declares() -> None:
     assert wrong == []
 
 
-@pytest.mark.parametrize("file", ["requirements.lock", "requirements-dev.lock"])
-def test_P03_every_line_of_a_lock_is_one_version_with_its_hashes(file: str) -> None:
+@pytest.mark.parametrize(
+    ("file", "least"), [("requirements.lock", 60), ("requirements-dev.lock", 60), ("requirements-page.lock", 1)]
+)
+def test_P03_every_line_of_a_lock_is_one_version_with_its_hashes(file: str, least: int) -> None:
     text = (ROOT / file).read_text("utf-8")
     lock = locked(ROOT, file)
     names = [line for line in text.splitlines() if line and not line.startswith((" ", "#"))]
-    assert len(names) == len(lock) > 60
+    assert len(names) == len(lock) >= least
     assert [one.name for one in lock if not one.hashes or "*" in one.version] == []
     # Nothing from elsewhere: no index, no link, no address, no file.
     assert re.findall(r"^(?:-|\S+ @|.*://).*$", text, re.MULTILINE) == []
 
 
-def test_P03_every_client_of_node_is_one_version_with_its_hash_and_runs_nothing_when_installed() -> None:
-    lock = json.loads((ROOT / "tests" / "clients" / "package-lock.json").read_text("utf-8"))
-    assert [name for name, one in lock["packages"].items() if name and not one["integrity"].startswith("sha512-")] == []
-    assert '"ci", "--ignore-scripts"' in (ROOT / "tools" / "prepare.py").read_text("utf-8")
+def test_P03_every_package_of_node_is_one_version_with_its_hash_and_runs_nothing_when_installed() -> None:
+    locks = [path for path in files(".json") if path.name == "package-lock.json"]
+    assert locks
+    for path in locks:
+        lock = json.loads(path.read_text("utf-8"))["packages"]
+        installed = {name: one for name, one in lock.items() if "node_modules/" in name and not one.get("link")}
+        assert [name for name, one in installed.items() if not one.get("integrity", "").startswith("sha512-")] == []
+    for tool in ("prepare.py", "build_page.py"):
+        assert '"ci", "--ignore-scripts"' in (ROOT / "tools" / tool).read_text("utf-8")
+
+
+def test_P03_the_node_that_builds_the_page_is_the_one_that_the_tests_run() -> None:
+    [node] = locked(ROOT, "requirements-page.lock")
+    others = {one.name: one for one in locked(ROOT, "requirements-dev.lock")}
+    assert (node.version, set(node.hashes)) == (others[node.name].version, set(others[node.name].hashes))

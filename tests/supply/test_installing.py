@@ -5,35 +5,12 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
-import shutil
 import subprocess
 import sys
 import zipfile
 from pathlib import Path
 
-from tree import ROOT
-
-# The least backend that PEP 660 allows: what is installed in place is one empty distribution.
-BACKEND = """
-import zipfile
-def build_editable(folder, config_settings=None, metadata_directory=None):
-    name = "tiny_house-1-py3-none-any.whl"
-    with zipfile.ZipFile(f"{folder}/{name}", "w") as wheel:
-        about = "tiny_house-1.dist-info/"
-        wheel.writestr(about + "METADATA", "Metadata-Version: 2.1\\nName: tiny-house\\nVersion: 1\\n")
-        wheel.writestr(about + "WHEEL", "Wheel-Version: 1.0\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n")
-        wheel.writestr(about + "RECORD", "".join(f"{about}{part},,\\n" for part in ("METADATA", "WHEEL", "RECORD")))
-    return name
-"""
-PROJECT = """
-[build-system]
-requires = []
-build-backend = "backend"
-backend-path = ["."]
-[project]
-name = "tiny-house"
-version = "1"
-"""
+from building import tiny_project
 
 
 def part(folder: Path, says: str) -> str:
@@ -69,10 +46,7 @@ def prepared(project: Path, wheels: Path) -> subprocess.CompletedProcess[str]:
 
 def test_P03_a_wheel_that_is_not_the_one_of_the_lock_is_not_installed(tmp_path: Path) -> None:
     project = tmp_path / "project"
-    (project / "tools").mkdir(parents=True)
-    shutil.copy(ROOT / "tools" / "prepare.py", project / "tools")
-    (project / "pyproject.toml").write_text(PROJECT)
-    (project / "backend.py").write_text(BACKEND)
+    tiny_project(project)
     sha256 = part(tmp_path / "true", "true")
     assert part(tmp_path / "tampered", "tampered") != sha256
     lock = project / "requirements.lock"

@@ -39,8 +39,31 @@ OF_OS = frozenset(
 # What is neither Python's nor ours. None of these is an HTTP client; `genai_prices` has one, in a module named below.
 PARTS = frozenset(
     (
-        *("alembic", "argon2", "bpe_openai", "cryptography", "fastapi", "genai_prices", "httptools", "joserfc"),
-        *("keyring", "msgspec", "platformdirs", "psycopg", "pyarrow", "pydantic", "pyotp", "pytest", "rich"),
+        *(
+            "PySide6",
+            "alembic",
+            "argon2",
+            "bpe_openai",
+            "cryptography",
+            "fastapi",
+            "genai_prices",
+            "httptools",
+            "joserfc",
+        ),
+        *(
+            "PySide6",
+            "jsonschema_rs",
+            "keyring",
+            "msgspec",
+            "openpyxl",
+            "platformdirs",
+            "psycopg",
+            "pyarrow",
+            "pydantic",
+            "pyotp",
+            "pytest",
+            "rich",
+        ),
         *("sqlalchemy", "starlette", "typer", "uvicorn", "uvloop", "webauthn", "yaml"),
     )
 )
@@ -62,14 +85,17 @@ ALLOWED: Mapping[str, Mapping[str, str]] = {
     "transport/tls.py": {"ssl": "how a provider proves who it is"},
     "transport/client.py": {"ssl": "the type of a context that is given"},
     "server/run.py": {"socket": "the gateway listens", "create_server": "the same"},
+    "cli/desktop.py": {"subprocess": "the gateway, in a process of its own that ends with the window"},
     "simulate/server.py": {"socket": "the simulator listens", "create_server": "the same"},
     "spending/catalogue.py": {"subprocess": "this Python compiles the price list, which it has on disk, beside"},
     "store/audit_file.py": {"logging.handlers": "the system's log, at a socket of this machine"},
     "vault/asking.py": {"ssl": "the certificate of the server that keeps the root key, when one is given"},
     "vault/memory.py": {"ctypes": "prctl: nobody else looks into this process"},
     "vault/keychain.py": {"import_module": "keyring, when it is needed"},
+    "cli/opening.py": {"webbrowser": "the person's own browser is told to open the page, where they ask for it"},
     "__init__.py": {"import_module": "Ownkey, when it is needed"},
     "wires/wire.py": {"import_module": "the wires of the table"},
+    "wires/batches.py": {"import_module": "the wires of its table"},
 }
 
 

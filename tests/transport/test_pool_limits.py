@@ -83,12 +83,14 @@ def test_nothing_of_a_connection_stays_when_it_is_gone(run) -> None:
             for pool in "abcde":
                 await ask(transport, server.port, pool=pool)
         await asyncio.sleep(0.01)
-        assert [each for each in gc.get_objects() if isinstance(each, Connection)] == []
+        assert [each for each in gc.get_objects() if isinstance(each, Connection) and id(each) not in others] == []
         del transport
-        assert [each for each in gc.get_objects() if isinstance(each, Pool)] == []
+        assert [each for each in gc.get_objects() if isinstance(each, Pool) and id(each) not in others] == []
 
     gc.collect()
     gc.disable()
+    # What servers of other tests hold in this process is theirs.
+    others = {id(each) for each in gc.get_objects() if isinstance(each, Connection | Pool)}
     try:
         run(main())
     finally:

@@ -273,7 +273,9 @@ def test_a_stream_that_broke_ends_with_one_error_and_no_end() -> None:
 )
 def test_an_error_is_written_in_openais_form(error: OwnkeyError, kind: str) -> None:
     expected = {"message": str(error), "type": kind, "code": error.code, "param": error.param}
-    assert WIRE.write_error(error, 400) == {"error": expected}
+    told = WIRE.write_error(error, 400)["error"]
+    assert {name: told[name] for name in expected} == expected
+    assert set(told) - set(expected) <= {"kind", "provider", "status", "notice", "action"}
 
 
 @pytest.mark.parametrize("dialect", DELTAS)

@@ -99,8 +99,8 @@ def test_U04_a_key_that_the_provider_echoes_is_not_shown() -> None:
         ({b"retry-after": b"1.5"}, 1.5),
         ({b"retry-after": b"0"}, 0.0),
         ({b"retry-after": b"-1"}, 0.0),
-        ({b"retry-after": b"1e9"}, 60.0),
-        ({b"retry-after": b"inf"}, 60.0),
+        ({b"retry-after": b"1e9"}, 3600.0),
+        ({b"retry-after": b"inf"}, 3600.0),
         ({b"retry-after": b"NaN"}, None),
         ({b"retry-after": b"soon"}, None),
         ({b"retry-after": b""}, None),
@@ -110,20 +110,20 @@ def test_U04_a_key_that_the_provider_echoes_is_not_shown() -> None:
         ({b"retry-after-ms": b"x", b"retry-after": b"9"}, 9.0),
         ({b"retry-after": b"Wed, 21 Oct 2026 07:28:30 GMT", b"date": b"Wed, 21 Oct 2026 07:28:00 GMT"}, 30.0),
         ({b"retry-after": b"Wed, 21 Oct 2026 07:28:00 GMT", b"date": b"Wed, 21 Oct 2026 07:28:30 GMT"}, 0.0),
-        ({b"retry-after": b"Wed, 21 Oct 2099 07:28:00 GMT", b"date": b"Wed, 21 Oct 2026 07:28:30 GMT"}, 60.0),
+        ({b"retry-after": b"Wed, 21 Oct 2099 07:28:00 GMT", b"date": b"Wed, 21 Oct 2026 07:28:30 GMT"}, 3600.0),
         ({b"retry-after": b"Wed, 21 Oct 2026 07:28:00 GMT"}, None),
         ({b"retry-after": b"Wed, 21 Oct 2026 07:28:00", b"date": b"Wed, 21 Oct 2026 07:28:30 GMT"}, None),
         ({b"retry-after": b"Wed, 99 Oct 2026 07:28:00 GMT", b"date": b"Wed, 21 Oct 2026 07:28:30 GMT"}, None),
     ],
 )
-def test_U03_the_wait_is_0_to_60_seconds_or_unknown(headers: dict[bytes, bytes], expected: float | None) -> None:
+def test_U03_the_wait_is_at_most_an_hour_or_unknown(headers: dict[bytes, bytes], expected: float | None) -> None:
     assert retry_after_s(headers) == expected
 
 
 @given(st.binary(max_size=40), st.binary(max_size=40))
 def test_U03_no_header_makes_the_wait_wrong(value: bytes, date: bytes) -> None:
     wait_s = retry_after_s({b"retry-after": value, b"retry-after-ms": value[::-1], b"date": date})
-    assert wait_s is None or 0 <= wait_s <= 60
+    assert wait_s is None or 0 <= wait_s <= 3600
 
 
 def test_codes_are_known_in_any_case() -> None:

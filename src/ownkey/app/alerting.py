@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -22,7 +22,19 @@ if TYPE_CHECKING:
 
 SENT_EVERY_S = 5.0
 LOOKED_EVERY_S = 3600.0
+LOW_QUOTA = ("budget_threshold", "budget_exhausted")
 KEPT_MS = 365 * 86_400_000
+
+
+RULES: Mapping[str, str] = {
+    "budget_threshold": "A budget has as many per cent of its limit spent as it says, or all of it.",
+    "budget_exhausted": "A run was refused because a budget is used up.",
+    "key_failing": "The last three tries with a key, within six hours, were refused by its provider.",
+    "price_changed": "A model that was used in the last 30 days costs other than before.",
+    "price_missing": "Nobody knows the price of a model any more that was used in the last 30 days.",
+    "unusual_spending": "Far more was spent today than the days before make likely.",
+}
+"""When an alert of each kind is raised."""
 
 
 class Told(Struct, frozen=True):
@@ -45,7 +57,7 @@ class AlertBox:
 
     def listed(self, *, seen: bool = False, limit: int = 200) -> list[AlertRow]:
         """Those not seen yet, newest first; with `seen`, the others after them."""
-        return self._house.store.alerts.listed(self._owner, seen=seen, limit=limit)
+        return self._house.store.alerts.listed(self._owner, seen=seen, limit=limit, without=self._unwanted(seen=seen))
 
     def deliveries(self, alerts: Sequence[Alert]) -> list[Delivery]:
         """What became of these at each channel that was tried."""
@@ -53,11 +65,15 @@ class AlertBox:
 
     def unseen(self) -> int:
         """How many were not seen yet."""
-        return self._house.store.alerts.unseen(self._owner)
+        return self._house.store.alerts.unseen(self._owner, without=self._unwanted())
 
     async def written(self) -> None:
         """What runs of this process raise stands among the alerts when this returns."""
         await self._house.store.book.drain()
+
+    def wanted(self, kind: str) -> bool:
+        """Whether its person wants to be told of that."""
+        return kind not in self._unwanted()
 
     def see(self, ids: Sequence[str] | None = None) -> int:
         """Note that these were seen, or all. How many had not been. Raises InvalidRequest where one is not there."""
@@ -108,8 +124,17 @@ class AlertBox:
             except StorageUnavailable:
                 continue
 
+    def _unwanted(self, *, seen: bool = False) -> Sequence[str]:
+        """Kinds that its person does not want to be told of; among those that were seen they stand all the same."""
+        return () if seen or self._house.store.preferences.of(self._owner).low_quota else LOW_QUOTA
+
     async def _deliver(self, alert: AlertRow, at_ms: int) -> bool:
         store = self._house.store.alerts
+        if alert.kind in LOW_QUOTA and alert.owner is not None:
+            wanted = await asyncio.to_thread(self._house.store.preferences.get, alert.owner)
+            if not wanted.low_quota:
+                await asyncio.to_thread(store.sent, alert.id, at_ms)
+                return False
         known = await asyncio.to_thread(store.deliveries, [alert.id])
         reached = {delivery.channel for delivery in known if delivery.sent_at_ms is not None}
         told = await asyncio.gather(

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+from msgspec import structs
 
 from ownkey.store.audit_chain import Row
 from ownkey.store.audit_file import Line
+from ownkey.store.audit_sentences import Names
+from ownkey.store.audit_trail import Looked
 from ownkey.store.audit_verify import Progress, Verdict, verify
 from ownkey.talk.errors import InvalidRequest
+from ownkey.talk.secret import ending
 
 if TYPE_CHECKING:
     from ownkey.app.house import House
@@ -31,7 +36,29 @@ class AuditTrail:
     ) -> list[Row]:
         """The newest, newest first. `actor` is an id or a kind (`owner`, `user`, `token`, `system`); `action` a
         name, or what stands before its dot."""
-        return self._house.audit.trail.listed(limit=limit, since_ms=since_ms, actor=actor, action=action)
+        return self._house.audit.trail.listed(Looked(since_ms, None, actor, action), limit=limit)
+
+    def page(self, wanted: Looked, names: Names, limit: int, before: int | None = None) -> tuple[list[Row], int | None]:
+        """A page, newest first, and the `before` of the next; None where this is the last. What is looked for by text
+        is found by `names` too."""
+        if wanted.text is not None:
+            wanted = structs.replace(wanted, like=names.like(wanted.text))
+        found = self._house.audit.trail.listed(wanted, limit=limit + 1, before=before)
+        return found[:limit], found[limit - 1].seq if len(found) > limit else None
+
+    def names(self, *, everybody: bool) -> Names:
+        """What this person may know of who and what the records name; of keys, the endings of
+        their own alone, and only of those that were never replaced."""
+        house, owner = self._house, self._owner
+        user = house.store.people.get(owner)
+        people = house.store.people.all() if everybody else [user] if user is not None else []
+        keys = house.vault.listed(owner)
+        return Names(
+            endings={row.id: last for row in keys if row.version == 1 and (last := ending(row.masked))},
+            providers={provider.id: provider.name for provider in house.catalogue.all()},
+            people={one.id: one.name for one in people},
+            tokens={row.id: row.name for row in house.tokens.listed(None if everybody else owner)},
+        )
 
     def verify(self, progress: Progress | None = None, *, log: Path | None = None) -> Verdict:
         """Whether every record is there and is what was written; the first that is not, and how. `log` is a file that
@@ -54,14 +81,13 @@ class AuditTrail:
     def export(self, path: Path, progress: Progress | None = None) -> int:
         """All of it as JSON lines, each with its hash, to a file that is there whole or not at all; how many."""
         head = self._house.audit.trail.head()
-        self._house.audit.record("audit.exported", "", owner=self._owner, detail={"count": head.count})
         fresh = path.with_name(f".{path.name}.new")
         count = 0
         try:
             with fresh.open("xb") as file:
                 fresh.chmod(0o600)
-                for count, row in enumerate(self._house.audit.trail.every(), 1):
-                    file.write(msgspec.json.encode(Line.of(row)) + b"\n")
+                for count, line in enumerate(self.lines(), 1):
+                    file.write(line)
                     if progress is not None and count % 500 == 0:
                         progress(count, max(count, head.count))
             fresh.replace(path)
@@ -70,6 +96,12 @@ class AuditTrail:
         finally:
             fresh.unlink(missing_ok=True)
         return count
+
+    def lines(self) -> Iterator[bytes]:
+        """All of it, oldest first, each a line of JSON with its hash. Raises AuditUnavailable, VaultSealed."""
+        count = self._house.audit.trail.head().count
+        self._house.audit.record("audit.exported", "", owner=self._owner, detail={"count": count})
+        return (msgspec.json.encode(Line.of(row)) + b"\n" for row in self._house.audit.trail.every())
 
 
 def plain(row: Row) -> dict[str, Any]:

@@ -10,10 +10,17 @@ from typing import Any, TypeVar
 
 from ownkey.app.alerting import AlertBox
 from ownkey.app.audit import AuditTrail
+from ownkey.app.automations.book import AutomationBook, Run
 from ownkey.app.budgets import BudgetBook
-from ownkey.app.keys import DEFAULT, KeyRing, Stored, Tested
+from ownkey.app.caching import CacheBook
+from ownkey.app.consent import ConsentBook
+from ownkey.app.history import HistoryBook
+from ownkey.app.keys import DEFAULT, KeyRing, Stored
 from ownkey.app.ownkey import Messages, Ownkey
+from ownkey.app.preferences import PreferenceBook
 from ownkey.app.providers import ModelView, Providers
+from ownkey.app.routes import RouteBook
+from ownkey.app.trying import Tested
 from ownkey.spending.quote import NoQuote, Quote
 from ownkey.talk.embed import Embedded
 from ownkey.talk.errors import InvalidRequest
@@ -99,6 +106,10 @@ class Blocking:
         """As `Ownkey.keys.test`."""
         return self.run(self._ownkey.keys.test(provider, label))
 
+    def run_automation(self, name: str, *given: Any, **options: Any) -> Run:
+        """As `Ownkey.automations.run`."""
+        return self.run(self._ownkey.automations.run(name, *given, **options))
+
     def refresh_models(self, provider: str) -> list[ModelView]:
         """As `Ownkey.providers.refresh_models`."""
         return self.run(self._ownkey.providers.refresh_models(provider))
@@ -106,6 +117,14 @@ class Blocking:
     @property
     def keys(self) -> KeyRing:
         return self._ownkey.keys
+
+    @property
+    def routes(self) -> RouteBook:
+        return self._ownkey.routes
+
+    @property
+    def automations(self) -> AutomationBook:
+        return self._ownkey.automations
 
     @property
     def budgets(self) -> BudgetBook:
@@ -118,6 +137,22 @@ class Blocking:
     @property
     def audit(self) -> AuditTrail:
         return self._ownkey.audit
+
+    @property
+    def history(self) -> HistoryBook:
+        return self._ownkey.history
+
+    @property
+    def cache(self) -> CacheBook:
+        return self._ownkey.cache
+
+    @property
+    def preferences(self) -> PreferenceBook:
+        return self._ownkey.preferences
+
+    @property
+    def consents(self) -> ConsentBook:
+        return self._ownkey.consents
 
     @property
     def providers(self) -> Providers:

@@ -12,7 +12,10 @@ import msgspec
 from msgspec import Struct, structs
 
 from ownkey.spending.budget import SCOPES, Budget, Exhausted, Room, Unit
-from ownkey.spending.window import Period, Window
+from ownkey.spending.preview import Cut, Preview, last_month, preview
+from ownkey.spending.window import Period, Window, check
+from ownkey.store.runs import Wanted
+from ownkey.store.usage import UsageTotal
 from ownkey.talk.errors import Conflict, InvalidRequest, PermissionDenied
 from ownkey.talk.money import NANO_PER_USD
 
@@ -80,17 +83,37 @@ class BudgetBook:
         """
         if not 1 <= len(name) <= 100 or not name.isprintable() or not name.strip():
             raise InvalidRequest("A budget's name is 1 to 100 printable characters.", param="name")
+        there, budget = self._would_be(name, given)
+        self._check_grant(there, budget)
+        with self._house.audit.within("budget.set", budget.id, owner=self._owner, detail=_told(there, budget)):
+            self._house.store.budgets.set(budget)
+        (room,) = self._house.store.budgets.rooms(time.time_ns() // 1_000_000, [budget.id])
+        return Impact(room, room.left == 0)
+
+    def preview(self, name: str, **given: Any) -> Preview:
+        """What `set` would come to with what was used last month, and as things are. Raises InvalidRequest."""
+        _, budget = self._would_be(name, given)
+        check(budget.window)
+        now_ms = time.time_ns() // 1_000_000
+        since_ms, until_ms = last_month(budget, now_ms)
+        where = {scope: value for scope in SCOPES if (value := getattr(budget, scope)) is not None}
+        hours = self._house.store.usage.totals(("hour",), since_ms=since_ms, until_ms=until_ms, where=where)
+        cut = None
+        if budget.run_hard_nano is not None or budget.run_hard_tokens is not None:
+            last = Wanted(where, since_ms, until_ms)
+            cut = Cut(*self._house.store.runs.above(last, budget.run_hard_nano, budget.run_hard_tokens))
+        by_hour = {int(one.group["hour"]): _used(one, budget.unit) for one in hours}
+        return preview(budget, by_hour, self._house.store.budgets.room(budget, now_ms), now_ms, cut)
+
+    def _would_be(self, name: str, given: dict[str, Any]) -> tuple[Budget | None, Budget]:
+        """The one of that name as it is, and as it would be."""
         there = next((budget for budget in self.all() if budget.name == name), None)
         if self._only is not None:
             given = given | {"owner": self._only}
             self._check_own(there)
         budget = self._changed(there or _new(name, OWN if self._only is not None else KEPT), given)
         _check(budget)
-        self._check_grant(there, budget)
-        with self._house.audit.within("budget.set", budget.id, owner=self._owner, detail=_told(there, budget)):
-            self._house.store.budgets.set(budget)
-        (room,) = self._house.store.budgets.rooms(time.time_ns() // 1_000_000, [budget.id])
-        return Impact(room, room.left == 0)
+        return there, budget
 
     def remove(self, name: str) -> Budget:
         """Raises InvalidRequest where there is none."""
@@ -181,6 +204,13 @@ def _told(old: Budget | None, new: Budget | None) -> dict[str, Any]:
         | {"old": {name: before[name] for name in changed if name in before}}
         | {"new": {name: after[name] for name in changed if name in after}}
     )
+
+
+def _used(one: UsageTotal, unit: Unit) -> int:
+    """What failed is no request that was answered."""
+    if unit == "requests":
+        return one.calls - one.failed
+    return one.cost_nano if unit == "usd" else one.input_tokens + one.output_tokens
 
 
 def _scope(budget: Budget) -> list[str | None]:

@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from ownkey.app.providers import ModelView
 from ownkey.catalog.manifest import Ability
+from ownkey.catalog.quality import board, quality
 from ownkey.spending.price import cost
 from ownkey.talk.errors import InvalidRequest, UnknownModel
 from ownkey.talk.money import Money
@@ -41,11 +42,12 @@ TASKS: Mapping[str, Task] = {
 
 
 class Recommended(Struct, frozen=True):
-    """A model with what one usual request of the task costs there, and why it stands where it does."""
+    """A model with what one usual request of the task costs there, its score, and why it stands where it does."""
 
     model: ModelView
     cost: Money
     why: str
+    score: float | None = None
 
     @property
     def name(self) -> str:
@@ -55,9 +57,9 @@ class Recommended(Struct, frozen=True):
 def recommend(providers: Providers, budget_usd: Money, task: str, *, usable_only: bool = True) -> list[Recommended]:
     """Models that can do the task with a usual request within the budget, the best first.
 
-    How good a model is, nobody knows beforehand: of what the budget pays for, the dearest comes first, for prices are
-    what their makers think of them; among equals the one with the longer context. `usable_only`: of providers that can
-    be asked now. Raises InvalidRequest for a task that is none.
+    By the scores of `catalog.quality`. Those that have none come after, the dearest first, for prices are what their
+    makers think of them; among equals the one with the longer context. `usable_only`: of providers that can be asked
+    now. Raises InvalidRequest for a task that is none.
     """
     wanted = TASKS.get(task)
     if wanted is None:
@@ -65,12 +67,18 @@ def recommend(providers: Providers, budget_usd: Money, task: str, *, usable_only
     ready = {view.provider.id for view in providers.listed() if view.lack is None and view.provider.kind != "demo"}
     found: list[Recommended] = []
     for view in providers.models():
-        if (usable_only and view.provider not in ready) or not _can(view, wanted) or view.rates is None:
+        if (
+            (usable_only and view.provider not in ready)
+            or not _can(view, wanted)
+            or view.rates is None
+            or view.model.retired
+        ):
             continue
         price = Money(cost(view.rates, Usage(wanted.input_tokens, wanted.output_tokens)))
         if price.nano_usd <= budget_usd.nano_usd:
-            found.append(Recommended(view, price, _why(wanted, price)))
-    return sorted(found, key=lambda one: (-one.cost.nano_usd, -(one.model.model.context or 0), one.name))
+            score = quality(view.model.id, task if board(task) else None) if "chat" in wanted.needs else None
+            found.append(Recommended(view, price, _why(wanted, price, score), score))
+    return sorted(found, key=_rank)
 
 
 def compare(providers: Providers, names: Sequence[str]) -> list[ModelView]:
@@ -93,6 +101,12 @@ def _can(view: ModelView, task: Task) -> bool:
     return set(task.needs) <= set(view.model.does) and (view.model.context or 0) >= task.context
 
 
-def _why(task: Task, price: Money) -> str:
+def _rank(one: Recommended) -> tuple[bool, float, int, int, str]:
+    context = one.model.model.context or 0
+    return one.score is None, -(one.score or 0.0), -one.cost.nano_usd, -context, one.name
+
+
+def _why(task: Task, price: Money, score: float | None) -> str:
+    scored = "not scored" if score is None else f"quality {score:g}"
     size = f"{task.input_tokens:,} tokens in and {task.output_tokens:,} out"
-    return f"can do {', '.join(task.needs)}; {size} cost {price}"
+    return f"can do {', '.join(task.needs)}; {size} cost {price}; {scored}"

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
+from ownkey.store.audit_trail import Actor
 from ownkey.store.book import BookRow
+from ownkey.store.runs import Wanted
 from ownkey.store.usage import Dimension, UsageTotal
 from ownkey.talk.errors import BadConfiguration, InvalidRequest
 from ownkey.talk.money import show_usd
@@ -24,6 +28,9 @@ _LEFT_OUT = ("holder", "price")
 _BY: tuple[Dimension, ...] = ("day", "owner", "provider", "model", "key_id", "token_id", "automation")
 
 Progress = Callable[[int], None]
+Form = Literal["csv", "json"]
+Lines = Callable[[Sequence[str], Iterable[dict[str, Any]]], Iterable[bytes]]
+PIECE_BYTES = 64 << 10
 
 
 def export(
@@ -64,6 +71,42 @@ def export(
     return count
 
 
+def stream(house: House, form: Form, wanted: Wanted, actor: Actor) -> Iterator[bytes]:
+    """Every attempt that is wanted, oldest first, as the pieces of a file. Raises AuditUnavailable, VaultSealed."""
+    told: dict[str, Any] = {"since_ms": wanted.since_ms, "until_ms": wanted.until_ms, "format": form}
+    house.audit.record("usage.exported", "", actor=actor, detail=told, outcome="begun")
+    return _streamed(house, form, wanted, actor, told)
+
+
+def _streamed(house: House, form: Form, wanted: Wanted, actor: Actor, told: dict[str, Any]) -> Iterator[bytes]:
+    rows = 0
+
+    def counted() -> Iterator[dict[str, Any]]:
+        nonlocal rows
+        for rows, row in enumerate(house.store.runs.every(wanted, PAGE), 1):  # noqa: B007
+            yield _plain(row)
+
+    outcome = "failed"
+    try:
+        yield from joined(_csv_lines(_COLUMNS, counted()) if form == "csv" else _json_lines(counted()))
+        outcome = "succeeded"
+    finally:
+        house.audit.later("usage.exported", "", actor=actor, detail=told | {"rows": rows}, outcome=outcome)
+
+
+def joined(lines: Iterable[bytes]) -> Iterator[bytes]:
+    """In pieces that are worth sending."""
+    gathered: list[bytes] = []
+    size = 0
+    for line in lines:
+        gathered.append(line)
+        size += len(line)
+        if size >= PIECE_BYTES:
+            yield b"".join(gathered)
+            gathered, size = [], 0
+    yield b"".join(gathered)
+
+
 def _told(house: House, since_ms: int, until_ms: int, progress: Progress | None) -> Iterator[dict[str, Any]]:
     for told, row in enumerate(house.store.book.every(since_ms, until_ms, PAGE), 1):
         yield _plain(row)
@@ -99,14 +142,43 @@ _COLUMNS = (
 
 
 def _csv(path: Path, columns: Sequence[str], rows: Iterable[dict[str, Any]]) -> int:
+    return _written(path, columns, rows, _csv_lines)
+
+
+def _json(path: Path, columns: Sequence[str], rows: Iterable[dict[str, Any]]) -> int:
+    return _written(path, columns, rows, lambda _, counted: _json_lines(counted))
+
+
+def _written(path: Path, columns: Sequence[str], rows: Iterable[dict[str, Any]], lines: Lines) -> int:
     count = 0
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(columns)
+
+    def counted() -> Iterator[dict[str, Any]]:
+        nonlocal count
         for row in rows:
-            writer.writerow([_cell(row[name]) for name in columns])
             count += 1
+            yield row
+
+    with path.open("wb") as file:
+        file.writelines(lines(columns, counted()))
     return count
+
+
+def _csv_lines(columns: Sequence[str], rows: Iterable[dict[str, Any]]) -> Iterator[bytes]:
+    line = io.StringIO(newline="")
+    writer = csv.writer(line)
+    for values in chain((columns,), ([_cell(row[name]) for name in columns] for row in rows)):
+        writer.writerow(values)
+        yield line.getvalue().encode()
+        line.seek(0)
+        line.truncate()
+
+
+def _json_lines(rows: Iterable[dict[str, Any]]) -> Iterator[bytes]:
+    begins = b"[\n"
+    for row in rows:
+        yield begins + msgspec.json.encode(row)
+        begins = b",\n"
+    yield (b"[" if begins == b"[\n" else b"") + b"\n]\n"
 
 
 def _cell(value: Any) -> Any:
@@ -114,18 +186,6 @@ def _cell(value: Any) -> Any:
     if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r", "\n")):
         return f"'{value}"
     return value
-
-
-def _json(path: Path, _: Sequence[str], rows: Iterable[dict[str, Any]]) -> int:
-    count = 0
-    with path.open("wb") as file:
-        file.write(b"[")
-        for row in rows:
-            file.write(b",\n" if count else b"\n")
-            file.write(msgspec.json.encode(row))
-            count += 1
-        file.write(b"\n]\n")
-    return count
 
 
 def _parquet(path: Path, columns: Sequence[str], rows: Iterable[dict[str, Any]]) -> int:

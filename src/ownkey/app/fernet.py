@@ -15,7 +15,7 @@ from msgspec import Struct
 from ownkey.engine.target import locate
 from ownkey.store.keys import KeyRow
 from ownkey.talk.errors import InvalidRequest, OwnkeyError
-from ownkey.talk.secret import REDACTED, Secret, clean
+from ownkey.talk.secret import REDACTED, Secret, clean, ending
 
 if TYPE_CHECKING:
     from ownkey.app.house import House
@@ -131,6 +131,7 @@ def _store(house: House, owner: str, value: Value, secret: Secret, *, replace: b
         raise InvalidRequest(f"{manifest.name} takes no key.")
     origin, _ = locate(manifest, "models", house.store.choices.get(manifest.id))
     told = {"provider": manifest.id, "origin": str(origin), "label": value.label, "key": REDACTED}
+    told |= {"ending": ending(secret.masked())}
     action = "key.replaced" if there else "key.added"
     with house.audit.within(action, f"{manifest.id}/{value.label}", owner=owner, detail=told):
         return house.vault.put(owner, manifest.id, origin, secret, value.label)

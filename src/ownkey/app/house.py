@@ -11,13 +11,21 @@ from pathlib import Path
 from msgspec import structs
 
 from ownkey.app.parcel_home import recover
+from ownkey.app.waiting import WaitingRoom
 from ownkey.catalog.load import Catalogue
+from ownkey.engine.choosing import Chooser
 from ownkey.engine.discover import Discovery
 from ownkey.engine.engine import Engine
 from ownkey.engine.environment import EnvironmentKeys
+from ownkey.engine.lessons import Lessons
+from ownkey.engine.remember import Memory
+from ownkey.engine.remote import Remote
 from ownkey.engine.targets import Targets
+from ownkey.engine.turns import Pace, Turns
 from ownkey.engine.uses import KeyUses
+from ownkey.routing.health import Conditions
 from ownkey.routing.plan import Policy
+from ownkey.routing.speed import Speeds
 from ownkey.settings import Settings
 from ownkey.simulate.demo import demo
 from ownkey.spending.catalogue import Prices
@@ -31,6 +39,8 @@ from ownkey.talk.origin import Origin
 from ownkey.talk.secret import REDACTED, Secret
 from ownkey.transport import Deadlines, Transport
 from ownkey.transport.addresses import is_global, is_metadata, parse
+from ownkey.vault.page_tokens import PageTokens
+from ownkey.vault.personal import PersonalKeys
 from ownkey.vault.tokens import Tokens
 from ownkey.vault.vault import Vault
 from ownkey.wires.wire import wire_names
@@ -40,9 +50,14 @@ OWNER = "owner"
 
 SETTLED = (
     *("order", "fallback", "retries", "retry_delay_s", "retry_max_delay_s", "retry_multiplier", "budget_wait_s"),
+    *("retry_longest_wait_s", "first_token_timeout_s", "requests_per_minute", "rate_limit_wait_s", "probe_every_s"),
     *("connect_timeout_s", "headers_timeout_s", "idle_timeout_s", "total_timeout_s", "allow_private_hosts"),
+    *("page_origins", "log_level"),
 )
 """The settings that a running gateway takes over."""
+
+RECALLED = 500
+"""Rows of the book from which the speed of targets is known again at the start."""
 
 _log = logging.getLogger("ownkey")
 
@@ -69,12 +84,14 @@ class House:
         self.audit = self.store.audited(self.vault.audit_keys, settings.home, sinks)
         self.vault.tell_unreadable = self._tell_unreadable
         self.tokens = Tokens(self.store, self.audit)
+        self.page_tokens = PageTokens(self.store, self.audit)
         self.prices = Prices.load(settings.home / "cache")
         self.store.bring(self.prices)
         self.private_hosts = PrivateHosts(settings.allow_private_hosts, self.catalogue)
         self.transport = Transport(allow_private=self.private_hosts, inside={"demo": demo})
         self.uses = KeyUses(self.audit)
         self.discovery = Discovery(store=self.store, vault=self.vault, transport=self.transport, uses=self.uses)
+        self.remote = Remote(store=self.store, vault=self.vault, transport=self.transport, uses=self.uses)
         self.targets = Targets(
             catalogue=self.catalogue,
             store=self.store,
@@ -83,6 +100,17 @@ class House:
             order=settings.order,
             fallback=settings.fallback,
         )
+        self.personal_keys = PersonalKeys(self.store, self.vault, "memory")
+        self.result_keys = PersonalKeys(self.store, self.vault, "runs")
+        self.memory = Memory(self.store, self.personal_keys, settings.cache_size_mb << 20)
+        atexit.register(self.memory.close)
+        self.conditions = Conditions()
+        self.turns = Turns(self.store.limits.rules, self.store.recent, _pace(settings))
+        self.speeds = Speeds()
+        self.lessons = Lessons(self.store.learned)
+        self.chooser = Chooser(speeds=self.speeds, lessons=self.lessons, conditions=self.conditions)
+        self.waiting = WaitingRoom()
+        self.models_asked: dict[tuple[str, str], float] = {}
         self.engine = Engine(
             targets=self.targets,
             vault=self.vault,
@@ -91,9 +119,15 @@ class House:
             prices=self.prices,
             audit=self.audit,
             uses=self.uses,
+            turns=self.turns,
             budgets=self.store.budgets,
+            memory=self.memory,
+            consents=self.store.consents,
+            preferences=self.store.preferences,
             budget_wait_s=settings.budget_wait_s,
             policy=_policy(settings),
+            conditions=self.conditions,
+            chooser=self.chooser,
             deadlines=_deadlines(settings),
         )
 
@@ -103,10 +137,20 @@ class House:
         A sealed vault is no reason not to start: what needs no key works, and the rest says what is wrong.
         """
         self.store.book.sweep()
+        self.memory.sweep()
+        self.recall()
         if self.vault.status == "open":
             self.audit.later("vault.opened", self.vault.root_source)
             if (wrong := glance(self.audit)) is not None:
                 _log.error("%s See `ownkey audit verify`.", wrong)
+
+    def recall(self, owner: str | None = None) -> None:
+        """How fast targets have answered, from the newest rows of the book, everybody's or one person's."""
+        rows = [row for row in self.store.book.rows(limit=RECALLED, owner=owner) if row.stream and row.error is None]
+        for row in reversed(rows):
+            if row.state == "exact" and row.first_ms is not None:
+                name = f"{row.provider}/{row.model}"
+                self.speeds.note(name, row.first_ms, row.total_ms or 0, row.output_tokens)
 
     def _tell_unreadable(self, row: KeyRow) -> None:
         _log.error("The key %s for %s does not open: it was changed in the database.", row.label, row.provider)
@@ -118,6 +162,7 @@ class House:
         changed = [name for name in Settings.__struct_fields__ if not _same(settings, self.settings, name)]
         self.targets.settle(settings.order, settings.fallback)
         self.engine.settle(_policy(settings), _deadlines(settings), settings.budget_wait_s)
+        self.turns.settle(_pace(settings))
         self.private_hosts.settle(settings.allow_private_hosts)
         self.catalogue.refresh()
         known = {name: getattr(settings, name) for name in SETTLED}
@@ -126,9 +171,12 @@ class House:
 
     def close(self) -> None:
         """Write down what is still to be written, and let go of the store."""
+        atexit.unregister(self.memory.close)
         atexit.unregister(self.vault.notes.close)
         atexit.unregister(self.store.close)
+        self.memory.close()
         self.vault.notes.close()
+        self.lessons.close()
         self.store.close()
 
     async def aclose(self) -> None:
@@ -150,8 +198,14 @@ def _policy(settings: Settings) -> Policy:
         delay_s=settings.retry_delay_s,
         max_delay_s=settings.retry_max_delay_s,
         multiplier=settings.retry_multiplier,
+        longest_wait_s=settings.retry_longest_wait_s,
+        first_s=settings.first_token_timeout_s,
         total_s=settings.total_timeout_s,
     )
+
+
+def _pace(settings: Settings) -> Pace:
+    return Pace(settings.requests_per_minute, settings.rate_limit_wait_s)
 
 
 def _deadlines(settings: Settings) -> Deadlines:

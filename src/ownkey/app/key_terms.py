@@ -12,12 +12,13 @@ from typing import Any
 from msgspec import UNSET, UnsetType
 
 from ownkey.talk.errors import InvalidRequest
-from ownkey.talk.secret import clean
+from ownkey.talk.secret import REDACTED, clean, ending
 
 Amount = Decimal | int | str
 """Dollars, exactly."""
 
 MOST_MODELS = 100
+MOST_WEIGHT = 1_000
 
 _LABEL = re.compile(r"[^\s/](?:[^\r\n\t/]{0,38}[^\s/])?")
 _MODEL = re.compile(r"[\x21-\x7e\u00a1-\uffef]{1,200}")
@@ -62,11 +63,33 @@ def models_text(models: Sequence[str]) -> str | None:
     return " ".join(dict.fromkeys(patterns)) or None
 
 
-def columns_of(*, expires: str | UnsetType | None, models: Sequence[str] | UnsetType | None) -> dict[str, Any]:
+def weight_of(value: int | str) -> int:
+    """Raises InvalidRequest."""
+    text = str(value)
+    if isinstance(value, bool) or not (text.isascii() and text.isdigit()) or int(text) > MOST_WEIGHT:
+        raise InvalidRequest(
+            f"A weight is from 0 to {MOST_WEIGHT}; `none` for keys that are tried in order.", param="weight"
+        )
+    return int(text)
+
+
+def columns_of(
+    *,
+    expires: str | UnsetType | None,
+    models: Sequence[str] | UnsetType | None,
+    weight: int | str | UnsetType | None = UNSET,
+) -> dict[str, Any]:
     """What is given of these terms, as it is kept. Raises InvalidRequest."""
     given: dict[str, Any] = {}
     if expires is not UNSET:
         given["expires_at_ms"] = None if expires is None else expiry_ms(expires)
     if models is not UNSET:
         given["models"] = None if models is None else models_text(models)
+    if weight is not UNSET:
+        given["weight"] = None if weight is None else weight_of(weight)
     return given
+
+
+def told_of(provider: str, label: str, masked: str) -> dict[str, Any]:
+    """A key, for the audit trail."""
+    return {"provider": provider, "label": label, "ending": ending(masked), "key": REDACTED}

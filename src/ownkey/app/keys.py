@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from msgspec import UNSET, Struct, UnsetType
@@ -13,8 +11,9 @@ from msgspec.structs import replace
 from sqlalchemy.exc import IntegrityError
 
 from ownkey.app.budgets import BudgetBook
-from ownkey.app.key_terms import Amount, columns_of, label_of
+from ownkey.app.key_terms import Amount, columns_of, label_of, told_of
 from ownkey.app.standing import KeyView, Service, Standing, monthly, services, standing, views
+from ownkey.app.trying import Tested, asked_at, in_time, since_ms
 from ownkey.catalog.manifest import Provider
 from ownkey.catalog.shape import looks_like, told, whose
 from ownkey.engine.request import Request, new_id
@@ -25,9 +24,9 @@ from ownkey.talk.chat import Chat, user
 from ownkey.talk.errors import (
     InvalidCredentials,
     InvalidRequest,
+    NotFound,
     OwnkeyError,
     ProviderError,
-    ProviderTimeout,
     QuotaExceeded,
     RateLimitExceeded,
     VaultSealed,
@@ -41,9 +40,6 @@ if TYPE_CHECKING:
 DEFAULT = "default"
 """The label of a key that was given none."""
 
-TEST_S = 3.5
-"""A person waits for it: with the start of the command it answers within five seconds, whatever the provider does."""
-
 SHORTEST_TOKENS = 16
 """Fewer are refused by some models."""
 
@@ -51,17 +47,12 @@ _UNCHECKED = "Nothing was stored. To store it unchecked: `--no-check`."
 
 
 class Stored(Struct, frozen=True):
-    """A key that was stored. `says` is what its provider said against it, or why that was not asked."""
+    """A key that was stored. `says` is what its provider said against it, or why that was not asked; `tested` what was
+    asked before."""
 
     row: KeyRow
     says: str | None = None
-
-
-class Tested(Struct, frozen=True):
-    """What Test Connection found: so many models after so long; `models` is None where a short answer was asked for."""
-
-    models: int | None
-    took_ms: int
+    tested: Tested | None = None
 
 
 class KeyRing:
@@ -88,9 +79,10 @@ class KeyRing:
             says = f"Not checked: {manifest.name} answers nothing for free that takes a key."
             return replace(stored, says=f"{says} `ownkey keys test {manifest.id}` asks for a short answer.")
         refused: OwnkeyError | None = None
+        started_s, models = time.monotonic(), None
         try:
-            async with _in_time(manifest):
-                await self._house.discovery.check(manifest, secret)
+            async with in_time(manifest):
+                models = await self._house.discovery.check(manifest, secret)
         except InvalidCredentials as error:
             error.hint = f"{error.hint} Nothing was stored."
             raise
@@ -100,9 +92,10 @@ class KeyRing:
         except OwnkeyError as error:
             error.hint = " ".join(filter(None, [error.hint, _UNCHECKED]))
             raise
+        tested = self._in_all(manifest, models, started_s)
         stored = self.set(provider, key, label, force=force, **terms)
         self._house.vault.found(stored.row, refused.code if refused else None)
-        return Stored(stored.row, refused.message if refused else None)
+        return Stored(stored.row, refused.message if refused else None, tested)
 
     def set(
         self,
@@ -114,6 +107,7 @@ class KeyRing:
         expires: str | UnsetType | None = UNSET,
         models: Sequence[str] | UnsetType | None = UNSET,
         monthly_limit: Amount | UnsetType | None = UNSET,
+        weight: int | str | UnsetType | None = UNSET,
     ) -> Stored:
         """Seal the key for this provider, at the endpoint that is set for it now. Nobody is asked; `add` asks.
 
@@ -124,7 +118,7 @@ class KeyRing:
         label = label_of(label)
         origin, _ = locate(manifest, "models", self._house.store.choices.get(manifest.id))
         old = next((row for row in self._stored(manifest.id) if row.label == label), None)
-        given = columns_of(expires=expires, models=models)
+        given = columns_of(expires=expires, models=models, weight=weight)
         if old is not None:
             self._limit(old, monthly_limit)
             self._changed(old, given)
@@ -150,14 +144,15 @@ class KeyRing:
         expires: str | UnsetType | None = UNSET,
         models: Sequence[str] | UnsetType | None = UNSET,
         monthly_limit: Amount | UnsetType | None = UNSET,
+        weight: int | str | UnsetType | None = UNSET,
     ) -> KeyView:
         """Change a key's label or terms; None takes one away.
 
-        `expires`: a date, after which it is not used, or a time, in ISO 8601. `models`: those that it may be used for,
-        `*` for any letters. `monthly_limit`: in dollars, a budget of its own. Raises InvalidRequest.
+        `expires`: its last day or a time, in ISO 8601. `models`: those that it is for, `*` for any letters.
+        `monthly_limit`: a budget in dollars. `weight`: its share beside the others. Raises InvalidRequest.
         """
         row = self._one(provider, label)
-        columns = columns_of(expires=expires, models=models)
+        columns = columns_of(expires=expires, models=models, weight=weight)
         if rename is not None:
             columns["label"] = label_of(rename)
         self._limit(row, monthly_limit)
@@ -166,8 +161,7 @@ class KeyRing:
 
     def pause(self, provider: str, label: str | None = None) -> KeyView:
         """Use it no more, until it is resumed. What is running goes on. Raises InvalidRequest."""
-        row = self._one(provider, label)
-        self._changed(row, {"paused_at_ms": time.time_ns() // 1_000_000})
+        self._changed(row := self._one(provider, label), {"paused_at_ms": time.time_ns() // 1_000_000})
         return self.get(provider, row.label)
 
     def resume(self, provider: str, label: str | None = None) -> KeyView:
@@ -193,6 +187,13 @@ class KeyRing:
         """One of them, masked. Raises InvalidRequest where there is none, or several and no label says which."""
         row = self._one(provider, label, stored=False)
         return next(view for view in self.all(provider) if view.id == row.id)
+
+    def by_id(self, id: str) -> KeyView:
+        """Raises NotFound."""
+        found = next((view for view in self.all() if view.id == id), None)
+        if found is None:
+            raise NotFound("There is no such key.", "`ownkey keys list` shows those that there are.")
+        return found
 
     def has(self, provider: str) -> bool:
         """Whether there is one, stored or in the environment, of whatever use it is."""
@@ -227,9 +228,9 @@ class KeyRing:
         """Ask the provider whether it takes a key, within five seconds; nothing is stored. Raises what came of it."""
         started_s = time.monotonic()
         manifest, secret = self._read(provider, key, force=force)
-        async with _in_time(manifest):
+        async with in_time(manifest):
             models = await self._house.discovery.check(manifest, secret)
-        return Tested(models, _since_ms(started_s))
+        return self._in_all(manifest, models, started_s)
 
     async def test(self, provider: str, label: str | None = None) -> Tested:
         """Ask the provider with the stored key, or the first that fits: for its models or, where those are shown to
@@ -245,12 +246,12 @@ class KeyRing:
     async def _tested(self, manifest: Provider, row: KeyRow | None) -> Tested:
         started_s = time.monotonic()
         if manifest.check == "chat" and manifest.default is not None:
-            async with _in_time(manifest):
+            async with in_time(manifest):
                 await self._house.engine.run(self._shortest(manifest, row))
-            return Tested(None, _since_ms(started_s))
+            return self._in_all(manifest, None, started_s)
         key = self._opened(manifest, row)
         try:
-            async with _in_time(manifest):
+            async with in_time(manifest):
                 models = await self._house.discovery.refresh(self._owner, manifest, key)
         except ProviderError as error:
             if key.row is not None and error.of_key:
@@ -258,7 +259,10 @@ class KeyRing:
             raise
         if key.row is not None:
             self._house.vault.found(key.row, None)
-        return Tested(len(models), _since_ms(started_s))
+        return self._in_all(manifest, len(models), started_s)
+
+    def _in_all(self, manifest: Provider, models: int | None, started_s: float) -> Tested:
+        return Tested(models, since_ms(started_s), asked_at(self._house, manifest.id))
 
     def _read(self, provider: str, key: str, *, force: bool) -> tuple[Provider, Secret]:
         """Raises InvalidRequest, without the key, where it is none, or none of this provider's."""
@@ -342,20 +346,20 @@ class KeyRing:
     def _put(
         self, manifest: Provider, origin: Origin, secret: Secret, label: str, old: KeyRow | None = None, **given: Any
     ) -> KeyRow:
-        told = {"provider": manifest.id, "origin": str(origin), "label": label, "key": REDACTED}
+        told = told_of(manifest.id, label, secret.masked()) | {"origin": str(origin)}
         action, target = ("key.replaced", old.id) if old else ("key.added", f"{manifest.id}/{label}")
         with self._house.audit.within(action, target, owner=self._owner, detail=told):
             return self._house.vault.put(self._owner, manifest.id, origin, secret, label, **given)
 
     def _removed(self, row: KeyRow) -> None:
-        told = {"provider": row.provider, "label": row.label, "key": REDACTED}
+        told = told_of(row.provider, row.label, row.masked)
         with self._house.audit.within("key.removed", row.id, owner=self._owner, detail=told):
             self._house.vault.remove(self._owner, row.provider, row.id)
 
     def _changed(self, row: KeyRow, columns: dict[str, Any]) -> None:
         if not columns:
             return
-        told = {"provider": row.provider, "label": row.label, "changed": columns}
+        told = told_of(row.provider, row.label, row.masked) | {"changed": columns}
         try:
             with self._house.audit.within("key.changed", row.id, owner=self._owner, detail=told):
                 if not self._house.vault.change(row, columns):
@@ -379,21 +383,3 @@ class KeyRing:
         name = f"key {row.provider}/{row.label}"
         name = there.name if there else name if name not in taken else f"key {row.id}"
         book.set(name, limit=amount, per="month", key=row.id)
-
-
-@asynccontextmanager
-async def _in_time(provider: Provider) -> AsyncGenerator[None]:
-    """Raises ProviderTimeout after `TEST_S`."""
-    try:
-        async with asyncio.timeout(TEST_S):
-            yield
-    except TimeoutError:
-        raise ProviderTimeout(
-            f"{provider.name} gave no whole answer within {TEST_S:g} s.",
-            "Check its address and the network, and try again.",
-            provider=provider.id,
-        ) from None
-
-
-def _since_ms(started_s: float) -> int:
-    return int((time.monotonic() - started_s) * 1000)

@@ -3,126 +3,66 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
-from functools import cached_property
+from hashlib import sha256
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
+from msgspec import structs
 
-from ownkey.app.alerting import AlertBox
-from ownkey.app.audit import AuditTrail
-from ownkey.app.budgets import BudgetBook
+from ownkey.app.books import Books
+from ownkey.app.caching import cache_wish
 from ownkey.app.choosing import Recommended, compare, recommend
-from ownkey.app.granting import GrantBook
-from ownkey.app.house import OWNER, House
-from ownkey.app.keys import KeyRing
-from ownkey.app.parcels import Parcels
-from ownkey.app.people import PeopleBook
-from ownkey.app.pricing import PriceBook
-from ownkey.app.providers import ModelView, Providers
-from ownkey.app.safe import Safe
-from ownkey.app.tokens import TokenBook
-from ownkey.app.usage import UsageBook
-from ownkey.engine.answer import Whole
+from ownkey.app.consent import complete, said_yes
+from ownkey.app.house import OWNER
+from ownkey.app.providers import ModelView
+from ownkey.engine.answer import AnyStream, Whole
 from ownkey.engine.call import Call
 from ownkey.engine.embed import EmbedWork
-from ownkey.engine.engine import Answer
 from ownkey.engine.request import Request, new_id
 from ownkey.routing.route import AUTO
 from ownkey.settings import load
 from ownkey.spending.quote import NoQuote, Quote
 from ownkey.talk.chat import Chat, Message, user
 from ownkey.talk.embed import Embed, Embedded
-from ownkey.talk.errors import InvalidRequest
+from ownkey.talk.errors import ConsentRequired, InvalidRequest
 from ownkey.talk.money import NANO_PER_USD, Money
 from ownkey.talk.reply import Event, Receipt, Reply
+from ownkey.vault.consent import Asked
 from ownkey.wires.wire import Door, wire
 
 if TYPE_CHECKING:
     from ownkey.app.blocking import Blocking
-    from ownkey.app.foreign.imports import Imports
+
+Ask = Callable[[ConsentRequired], bool | Literal["always"] | Awaitable[bool | Literal["always"]]]
+"""Whether to go on; `always`: and not to be asked about it again for thirty days."""
 
 Messages = str | Chat | Sequence[Message] | Sequence[Mapping[str, Any]]
 
 
-class Ownkey:
+class Ownkey(Books):
     """Your keys, and everything that they open.
 
     Use it as an async context, from one event loop; `ownkey.blocking()` gives the same to a script without one.
-    `settings` are those of `docs/settings.md`, by name. Raises OwnkeyError and nothing else.
+    `settings` are those of `docs/settings.md`, by name; `ask` answers where a person has to say yes first.
+    Raises OwnkeyError and nothing else.
 
         async with Ownkey() as ownkey:
             reply = await ownkey.chat("Say hello.", model="openai/gpt-4o")
             print(reply.text, reply.receipt.cost)
     """
 
-    def __init__(self, home: str | Path | None = None, *, owner: str = OWNER, **settings: Any) -> None:
+    def __init__(
+        self, home: str | Path | None = None, *, owner: str = OWNER, ask: Ask | None = None, **settings: Any
+    ) -> None:
         if home is not None:
             settings["home"] = Path(home)
         self.settings = load(**settings)
         self.owner = owner
-
-    @cached_property
-    def house(self) -> House:
-        """Everything inside; opened when it is first needed."""
-        return House(self.settings)
-
-    @cached_property
-    def keys(self) -> KeyRing:
-        return KeyRing(self.house, self.owner)
-
-    @cached_property
-    def imports(self) -> Imports:
-        from ownkey.app.foreign.imports import Imports
-
-        return Imports(self.house, self.owner, at_this_machine=self.owner == OWNER)
-
-    @cached_property
-    def vault(self) -> Safe:
-        return Safe(self.house)
-
-    @cached_property
-    def budgets(self) -> BudgetBook:
-        return BudgetBook(self.house, self.owner)
-
-    @cached_property
-    def prices(self) -> PriceBook:
-        return PriceBook(self.house, self.providers, self.owner)
-
-    @cached_property
-    def usage(self) -> UsageBook:
-        return UsageBook(self.house)
-
-    @cached_property
-    def alerts(self) -> AlertBox:
-        return AlertBox(self.house, self.owner)
-
-    @cached_property
-    def audit(self) -> AuditTrail:
-        return AuditTrail(self.house, self.owner)
-
-    @cached_property
-    def providers(self) -> Providers:
-        return Providers(self.house, self.owner)
-
-    @cached_property
-    def parcels(self) -> Parcels:
-        return Parcels(self.house, self.owner)
-
-    @cached_property
-    def people(self) -> PeopleBook:
-        return PeopleBook(self.house)
-
-    @cached_property
-    def grants(self) -> GrantBook:
-        return GrantBook(self.house)
-
-    @cached_property
-    def tokens(self) -> TokenBook:
-        return TokenBook(self.house, self.owner)
+        self._ask = ask or _nobody
 
     async def chat(
         self,
@@ -132,6 +72,9 @@ class Ownkey:
         accept_unknown_price: bool = False,
         accept_over_budget: bool = False,
         automation: str | None = None,
+        cache: bool | int | None = None,
+        consent: str | None = None,
+        ask: Ask | None = None,
         **options: Any,
     ) -> Reply:
         """The whole answer. `messages`: a text, messages in OpenAI's form, or of `ownkey.talk.chat`.
@@ -139,11 +82,16 @@ class Ownkey:
         `model` is `provider/model`, a bare model, `auto`, or several with commas between, to be tried in order.
         `options` are the fields of `Chat`. What it cost stands in `reply.receipt`. `accept_*` says yes beforehand to
         what is otherwise asked about; `automation` names the one that this is a run of, for its budgets and its usage.
+        `cache`: whether an answer to the same may be given again, or for how many seconds; None: as is set.
+
+        Where a person has to say yes first, `ask` is called with the ConsentRequired, and says whether; else that is
+        raised, and `consent` is its token, with which the same is asked again.
         """
         request = self._request(messages, model, options, stream=False)
         request.price_accepted, request.over_accepted = accept_unknown_price, accept_over_budget
         request.automation = automation
-        answer = await self._run(request)
+        request.cache, request.cache_ttl_s = cache_wish(cache)
+        answer = await self._run(request, consent, ask)
         assert isinstance(answer, Whole)
         assert answer.reply is not None
         return answer.reply
@@ -156,13 +104,22 @@ class Ownkey:
         accept_unknown_price: bool = False,
         accept_over_budget: bool = False,
         automation: str | None = None,
+        carry_on: bool | None = None,
+        cache: bool | int | None = None,
+        consent: str | None = None,
+        ask: Ask | None = None,
         **options: Any,
     ) -> AsyncGenerator[Event | Receipt, None]:
-        """The answer as it comes, event by event; last comes the `Receipt`. Raises where it breaks off."""
+        """The answer as it comes, event by event; last comes the `Receipt`. Where it breaks off, another target goes on
+        with it, unless `carry_on`, or else the route that is asked for, says not; its `Finish` names all. Raises where
+        it breaks off and nobody goes on. `consent` and `ask` are as in `chat`; once something has come nobody is asked,
+        and ConsentRequired is raised."""
         request = self._request(messages, model, options, stream=True)
+        request.carries, request.carry_said = carry_on is not False, carry_on is not None
         request.price_accepted, request.over_accepted = accept_unknown_price, accept_over_budget
         request.automation = automation
-        answer = await self._run(request)
+        request.cache, request.cache_ttl_s = cache_wish(cache)
+        answer = await self._run(request, consent, ask)
         assert not isinstance(answer, Whole)
         try:
             while (events := await answer.next()) is not None:
@@ -170,6 +127,9 @@ class Ownkey:
                 for event in events:
                     yield event
             yield answer.receipt()
+        except ConsentRequired as error:
+            complete(self.house, error, _asked(request), request)
+            raise
         finally:
             answer.close()
 
@@ -273,11 +233,27 @@ class Ownkey:
     ) -> None:
         await self.aclose()
 
-    async def _run(self, request: Request) -> Answer:
-        try:
-            return await self.house.engine.run(request)
-        except UnicodeEncodeError:
-            raise _not_text() from None
+    async def _run(self, request: Request, consent: str | None, ask: Ask | None) -> Whole | AnyStream:
+        if consent is not None:
+            request.yes = said_yes(self.house, _asked(request), consent.encode())
+        while True:
+            try:
+                return await self.house.engine.run(request)
+            except UnicodeEncodeError:
+                raise _not_text() from None
+            except ConsentRequired as error:
+                asked = error
+            await asyncio.to_thread(complete, self.house, asked, _asked(request), request)
+            said = (ask or self._ask)(asked)
+            if isinstance(said, Awaitable):
+                said = await said
+            if not said or not asked.reasons:
+                raise asked
+            if said == "always":
+                self.consents.remember(asked.reasons)
+            yes = request.yes | {reason.mark for reason in asked.reasons}
+            # The book has each try of a request once.
+            request = structs.replace(request, id=new_id(), yes=yes)
 
     def _request(self, messages: Messages, model: str, options: dict[str, Any], *, stream: bool) -> Request:
         return Request(new_id(), self.owner, model, stream, chat=_chat(messages, options))
@@ -298,6 +274,15 @@ def _chat(messages: Messages, options: Mapping[str, Any]) -> Chat:
     if not chat.messages:
         raise InvalidRequest("There is nothing to ask.", "Give a text, or at least one message.", param="messages")
     return chat
+
+
+def _nobody(asked: ConsentRequired) -> bool:
+    return False
+
+
+def _asked(request: Request) -> Asked:
+    digest = sha256(msgspec.msgpack.encode((request.model, request.automation, request.as_chat()))).digest()
+    return Asked(request.owner, None, digest)
 
 
 def _not_text() -> InvalidRequest:

@@ -8,13 +8,17 @@ from typing import Any, get_args
 import msgspec
 from msgspec import Struct, field
 
+from ownkey.app.automations.document import check_name, checked, read
 from ownkey.catalog.manifest import Model
 from ownkey.routing.scope import Scope
 from ownkey.spending.override import Override
 from ownkey.spending.override import checked as checked_price
 from ownkey.spending.window import Period, Window, check
+from ownkey.store.first import Mode
+from ownkey.store.first import Step as StepName
 from ownkey.store.keys import ENVIRONMENT
 from ownkey.store.parcel import Part, Step, Values, differs
+from ownkey.store.preferences import Preferences
 from ownkey.talk.errors import InvalidRequest, OwnkeyError
 from ownkey.talk.origin import Origin
 from ownkey.talk.secret import Secret, clean
@@ -127,6 +131,11 @@ def _check_choice(row: Values) -> None:
         Origin.parse(row["endpoint"])
 
 
+def _check_automation(row: Values) -> None:
+    check_name(row["name"])
+    checked(read(row["document"]))
+
+
 def _check_price(row: Values) -> None:
     checked_price(msgspec.json.decode(row["facts"], type=Override))
 
@@ -154,12 +163,20 @@ def _check_run(row: Values) -> None:
         raise ValueError("state")
 
 
+def _check_steps(row: Values) -> None:
+    if row["step"] not in get_args(StepName) or row["mode"] not in (None, *get_args(Mode)):
+        raise ValueError("step")
+
+
 _CHECKS: Mapping[str, Callable[[Values], None]] = {
     "choices": _check_choice,
     "models": lambda row: msgspec.json.decode(row["facts"], type=Model) and None,
     "prices": _check_price,
     "budgets": _check_budget,
+    "automations": _check_automation,
     "token_terms": _check_terms,
     "keys": _check_key,
+    "preferences": lambda row: msgspec.json.decode(row["document"], type=Preferences) and None,
+    "onboarding": _check_steps,
     "book": _check_run,
 }

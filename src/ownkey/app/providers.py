@@ -7,16 +7,15 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
+from ownkey.app import provider_files
 from ownkey.catalog.address import setting_headers
 from ownkey.catalog.facts import facts
 from ownkey.catalog.manifest import Model, Provider
-from ownkey.catalog.read import Problem, read_manifest
 from ownkey.engine.price import price_unknown
 from ownkey.engine.target import locate
 from ownkey.spending.price import Rates, cost
-from ownkey.store import files
 from ownkey.store.choices import Choice
 from ownkey.store.keys import KeyRow
 from ownkey.talk.errors import BadConfiguration, InvalidRequest, OwnkeyError
@@ -49,11 +48,16 @@ class ProviderView(Struct, frozen=True):
 
 
 class ModelView(Struct, frozen=True):
-    """A model with its price per million tokens, where it is known."""
+    """A model with its price per million tokens, where it is known. `default`: it is asked where its provider is named
+    alone; `preferred`: the person wants it. `first_s` and `tokens_per_s` are as measured here, None before."""
 
     provider: str
     model: Model
     rates: Rates | None
+    default: bool = False
+    preferred: bool = False
+    first_s: float | None = None
+    tokens_per_s: float | None = None
 
 
 class Providers:
@@ -62,10 +66,36 @@ class Providers:
         self._owner = owner
 
     def listed(self) -> list[ProviderView]:
-        return [self._view(provider) for provider in self._house.catalogue.all()]
+        """In the order that they were put into; the others after those."""
+        places, choices = self._house.store.places.all(), self._house.store.choices.all()
+        keys: dict[str, list[KeyRow]] = {}
+        for row in self._house.vault.listed(self._owner):
+            keys.setdefault(row.provider, []).append(row)
+        found = sorted(self._house.catalogue.all(), key=lambda one: places.get(one.id, len(places)))
+        return [self._view(one, choices.get(one.id), keys.get(one.id, [])) for one in found]
 
     def get(self, provider: str) -> ProviderView:
-        return self._view(self._house.catalogue.get(provider))
+        manifest = self._house.catalogue.get(provider)
+        keys = [row for row in self._house.vault.listed(self._owner) if row.provider == manifest.id]
+        return self._view(manifest, self._house.store.choices.get(manifest.id), keys)
+
+    def arrange(self, providers: Sequence[str]) -> list[ProviderView]:
+        """List them in this order from now on; those that are not named come after. Raises InvalidRequest."""
+        named = [self._house.catalogue.get(provider).id for provider in dict.fromkeys(providers)]
+        with self._house.audit.within("provider.ordered", "order", owner=self._owner, detail={"order": named}):
+            self._house.store.places.set(named)
+        return self.listed()
+
+    def text(self, provider: str) -> str | None:
+        """What stands in the file that was added for it; None where it comes with Ownkey."""
+        return provider_files.text_of(self._house, self._house.catalogue.get(provider).id)
+
+    def check(self, manifest: bytes, file: str) -> ProviderView:
+        """What `add` would add. Raises what it raises."""
+        found = provider_files.checked(self._house, manifest, file)
+        view = self._view(found, None, [])
+        # Its file will be the leave to go there.
+        return view if found.kind == "cloud" else structs.replace(view, lack=None)
 
     def problems(self) -> list[str]:
         """Providers' files that could not be read: which, where, and why."""
@@ -76,19 +106,7 @@ class Providers:
 
         `file` is what it is called in an error. Raises InvalidRequest, naming line and key, and changes nothing.
         """
-        found = read_manifest(manifest, file, wires=self._house.wires)
-        if isinstance(found, Problem):
-            raise InvalidRequest(str(found), "Nothing was added. docs/providers.md has every key.", param=found.key)
-        place = self._house.catalogue.place(found.id)
-        told = {"base_url": found.base_url}
-        with self._house.audit.around("provider.added", found.id, owner=self._owner, detail=told):
-            try:
-                place.parent.mkdir(mode=0o700, exist_ok=True)
-                files.put(place, [manifest])
-            except OSError as error:
-                raise BadConfiguration(f"{place} cannot be written: {error.strerror}.") from None
-        self._house.catalogue.refresh()
-        return self.get(found.id)
+        return self.get(provider_files.put(self._house, self._owner, manifest, file).id)
 
     def gallery(self, words: Sequence[str] = ()) -> list[Provider]:
         """The providers that can be added, in which all these words stand: in id, name, address or models."""
@@ -104,17 +122,7 @@ class Providers:
 
         Raises InvalidRequest for a provider that comes with Ownkey, or one that is not there.
         """
-        place = self._house.catalogue.place(provider)
-        if not place.exists():
-            raise InvalidRequest(
-                f"There is no file {place.name} in {place.parent}.", "`ownkey providers list` shows what there is."
-            )
-        with self._house.audit.around("provider.removed", provider, owner=self._owner):
-            try:
-                files.remove(place)
-            except OSError as error:
-                raise BadConfiguration(f"{place} cannot be removed: {error.strerror}.") from None
-        self._house.catalogue.refresh()
+        provider_files.take_out(self._house, self._owner, provider)
 
     def set(
         self,
@@ -148,6 +156,7 @@ class Providers:
         _check(manifest, new, given={name for name, value in (fields or {}).items() if value})
         with self._house.audit.all_within(provider, _changes(old, new), owner=self._owner):
             self._house.store.choices.set(new)
+        self._house.targets.forget()
         return self.get(provider)
 
     def models(self, provider: str | None = None) -> list[ModelView]:
@@ -185,9 +194,12 @@ class Providers:
         return listing[0], None
 
     def _models(self, provider: Provider) -> list[ModelView]:
-        now = datetime.now(UTC)
+        now, wanted = datetime.now(UTC), self._house.store.preferences.of(self._owner)
         discovered = {model.id: model for model in self._house.store.models.of(provider.id)}
         names = dict.fromkeys([*(model.id for model in provider.models), *discovered])
+        choice = self._house.store.choices.get(provider.id)
+        default = (choice.default_model if choice else None) or provider.default
+        preferred = {f"{provider.id}/{wanted.models.get(provider.id)}", *wanted.preferred}
         return [
             ModelView(
                 provider.id,
@@ -198,13 +210,15 @@ class Providers:
                     context_from_prices=self._house.prices.context(provider, name),
                 ),
                 self._house.prices.rates(provider, name, now),
+                default=name == default,
+                preferred=f"{provider.id}/{name}" in preferred,
+                first_s=(speed := self._house.speeds.of(f"{provider.id}/{name}")).first_s,
+                tokens_per_s=speed.tokens_per_s,
             )
             for name in names
         ]
 
-    def _view(self, provider: Provider) -> ProviderView:
-        choice = self._house.store.choices.get(provider.id)
-        keys = [row for row in self._house.vault.listed(self._owner) if row.provider == provider.id]
+    def _view(self, provider: Provider, choice: Choice | None, keys: list[KeyRow]) -> ProviderView:
         return ProviderView(
             provider,
             choice.enabled if choice else True,

@@ -86,6 +86,17 @@ def _compared(one: Quote | NoQuote, base: Quote | NoQuote) -> Quote | NoQuote:
     return structs.replace(one, difference=more, says=says)
 
 
+def quoted(house: House, request: Request, kept: dict[tuple[str, str], Usual | None], known: Known) -> Quote:
+    """One of many requests: what is known of each model's runs, and of texts, is `kept` and `known` between them."""
+    name = _Name(request.model, request.model)
+    ready = _Ready(name, house.engine.sized(structs.replace(request, price_accepted=True)))
+    model = (ready.sized.target.provider.id, ready.sized.target.model)
+    if model not in kept:
+        kept[model] = _usual(house, request, {model}).get(model)
+    usual = kept[model]
+    return _quote(request, ready, None, {} if usual is None else {model: usual}, known)
+
+
 def _ready(house: House, request: Request, name: _Name) -> _Ready | NoQuote:
     own = structs.replace(request, model=name.model, price_accepted=True)
     try:
@@ -109,7 +120,7 @@ def _quoted(house: House, request: Request, ready: Sequence[_Ready | NoQuote]) -
 def _quote(
     request: Request,
     ready: _Ready,
-    counts: Mapping[Place, Count],
+    counts: Mapping[Place, Count] | None,
     usual: Mapping[tuple[str, str], Usual],
     known: Known,
 ) -> Quote:
@@ -127,7 +138,7 @@ def _quote(
         usual=usual.get((target.provider.id, target.model)),
         asked_output=request.max_output,
         tier=made.tier,
-        budgets=fits(sized, counts),
+        budgets=() if counts is None else fits(sized, counts),
     )
     return structs.replace(found, asked=name.asked, turn=name.turn)
 

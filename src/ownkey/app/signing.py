@@ -89,6 +89,13 @@ class SignIn:
         """Good once and for minutes: for who has the terminal."""
         return self._ticket("ol", LINK, user_id, LINK_MS)
 
+    def first_link(self, user_id: str = "owner") -> Secret | None:
+        """The same; None where they are signed in somewhere already, or may not come in."""
+        user = self._store.people.get(user_id)
+        if user is None or user.status != "active" or self._store.sessions.of(user_id, _now_ms()):
+            return None
+        return self.link(user_id)
+
     def by_link(self, link: str, browser: Browser) -> Entered:
         """Raises NotFound for one that is not good, or not any more."""
         return self._enter(self._used(link, LINK), browser)
@@ -165,6 +172,15 @@ class SignIn:
         if now_ms - session.seen_at_ms > SEEN_EVERY_MS:
             self._store.sessions.seen(session.id, now_ms)
         return session, user
+
+    def still(self, session: Session, user: User) -> bool:
+        """Whether it is as good as it was, and theirs with the same role. A page that is only open keeps none alive."""
+        found = self._store.sessions.by_digest(session.digest)
+        if found is None:
+            return False
+        now, who = found
+        over = _now_ms() >= min(now.until_ms, now.seen_at_ms + IDLE_MS)
+        return not over and (who.status, who.role) == ("active", user.role)
 
     def prove(self, session: Session, user: User, password: str, code: str | None = None) -> None:
         """Show again who it is, for what asks for it. Raises InvalidToken, TooManyAttempts."""

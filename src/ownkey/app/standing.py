@@ -33,6 +33,7 @@ class KeyView(Struct, frozen=True, kw_only=True):
     `state`: `elsewhere` is a key for another endpoint than the one that is set; `why` says more of what is not ready.
     `limit_nano` is what its monthly budget allows, in nano-USD; `spent_nano` what was spent with it this month, UTC, or
     in the month as that budget counts it. `models`: the patterns that it may be used for; none: for all.
+    `rests_until_ms`: until when its provider wants no more requests with it.
     """
 
     id: str
@@ -53,6 +54,8 @@ class KeyView(Struct, frozen=True, kw_only=True):
     limit_nano: int | None
     spent_nano: int
     budget: str | None
+    weight: int | None = None
+    rests_until_ms: int | None = None
 
 
 class Service(Struct, frozen=True):
@@ -114,9 +117,15 @@ def views(house: House, owner: str) -> list[KeyView]:
                 limit_nano=budget.limit if budget else None,
                 spent_nano=room.spent if room else spent.get(row.id, 0),
                 budget=budget.name if budget else None,
+                weight=row.weight,
+                rests_until_ms=_later(house.vault.notes.rests_until_ms(row), now_ms),
             )
         )
     return found
+
+
+def _later(until_ms: int | None, now_ms: int) -> int | None:
+    return until_ms if until_ms is not None and until_ms > now_ms else None
 
 
 def state_of(house: House, row: KeyRow, now_ms: int) -> tuple[State, str | None]:

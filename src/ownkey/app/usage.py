@@ -9,10 +9,15 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from ownkey.app.budgets import BudgetBook
+from ownkey.catalog.manifest import Provider
 from ownkey.spending.budget import Room
 from ownkey.spending.forecast import Coverage, Projection, backtest, project, run_out
-from ownkey.spending.savings import Saving, Used, savings
+from ownkey.spending.price import REDUCED, reduced_by
+from ownkey.spending.reprice import kept_rates
+from ownkey.spending.savings import Avoided, Saving, Used, by_batch, by_kept_prompts, savings
+from ownkey.store.cached import Saved
 from ownkey.store.posting import DAY_MS, HOUR_MS
+from ownkey.store.runs import Wanted
 from ownkey.store.usage import FOREVER_MS, Dimension, UsageTotal
 
 if TYPE_CHECKING:
@@ -37,7 +42,7 @@ class Summary(Struct, frozen=True):
     `last_month_by_now` is what the month before had come to after as much of it as has passed of this one.
 
     `projection` is None while nothing is known; `checked` says how it fared on past months. `savings` compare this
-    month with one model for everything.
+    month with one model for everything; `cached` is what this month's answers from the cache would have cost again.
     """
 
     today: UsageTotal | None
@@ -49,6 +54,20 @@ class Summary(Struct, frozen=True):
     checked: Coverage | None
     budgets: tuple[Ends, ...]
     savings: tuple[Saving, ...]
+    cached: Saved
+
+
+class Outlook(Struct, frozen=True):
+    """What each of the last days cost, in nano-USD, today among them; and what the month will come to, where anything
+    is known."""
+
+    today: date
+    days: dict[date, int]
+    projection: Projection | None
+
+    @property
+    def month_nano(self) -> int:
+        return sum(self.days.get(self.today.replace(day=day), 0) for day in range(1, self.today.day + 1))
 
 
 class UsageBook:
@@ -98,6 +117,16 @@ class UsageBook:
             found[day] = found.get(day, 0) + one.cost_nano
         return found
 
+    def outlook(self, zone: tzinfo | None = None) -> Outlook:
+        now = datetime.now(zone).astimezone(zone)
+        days = self._history(zone, now.date())
+        passed = (now - _midnight(now.date(), zone)) / timedelta(days=1)
+        return Outlook(now.date(), days, project(days, now.date(), passed))
+
+    def month_ms(self, zone: tzinfo | None = None) -> int:
+        """When this month began there, in epoch ms."""
+        return _ms(_midnight(datetime.now(zone).astimezone(zone).date().replace(day=1), zone))
+
     def summary(self, zone: tzinfo | None = None) -> Summary:
         now = datetime.now(zone).astimezone(zone)
         midnight = _midnight(now.date(), zone)
@@ -116,33 +145,21 @@ class UsageBook:
             backtest(days),
             tuple(self._ends(now)),
             tuple(self.savings(_ms(first))),
+            self.cached(_ms(first)),
         )
 
     def _total(self, since: datetime, until: datetime | None = None) -> UsageTotal | None:
         until_ms = FOREVER_MS if until is None else _ms(until)
         return next(iter(self.totals((), since_ms=_ms(since), until_ms=until_ms)), None)
 
+    def cached(self, since_ms: int) -> Saved:
+        """What was not asked again since then, for the answer was in the cache: at the price of the first time."""
+        return self._house.store.cached.saved(since_ms, self._where())
+
     def savings(self, since_ms: int) -> list[Saving]:
         """What everything since then would have cost at one model: at each that was used, and at the default model of
         each provider that can be asked."""
-        known = {provider.id: provider for provider in self._house.catalogue.all() if provider.kind != "demo"}
-        used = [
-            Used(
-                str(one.group["provider"]),
-                str(one.group["model"]),
-                one.calls - one.failed,
-                one.cost_nano,
-                one.input_tokens,
-                one.output_tokens,
-                one.cached_tokens,
-                one.cache_write_tokens,
-                one.reasoning_tokens,
-                one.input_audio_tokens,
-                one.output_audio_tokens,
-            )
-            for one in self._house.store.usage.totals(("provider", "model"), since_ms=since_ms, where=self._where())
-            if one.unpriced == 0 and str(one.group["provider"]) in known
-        ]
+        known, used = self._used(since_ms)
         if not used:
             return []
         alternatives = {(one.provider, one.model) for one in used}
@@ -157,6 +174,48 @@ class UsageBook:
             sorted(alternatives),
             lambda provider, model: self._house.prices.rates(known[provider], model, at) if provider in known else None,
         )
+
+    def cached_prompts(self, since_ms: int) -> Avoided:
+        """What tokens that providers had kept since then cost less, at today's prices."""
+        known, used = self._used(since_ms)
+        at, saved = datetime.now(UTC), Avoided()
+        for one in used:
+            rates = self._house.prices.rates(known[one.provider], one.model, at)
+            if rates is not None and (one.cached_tokens or one.cache_write_tokens):
+                saved += by_kept_prompts(rates, one)
+        return saved
+
+    def batches(self, since_ms: int) -> Avoided:
+        """What tries at a provider's batch price have cost less since then."""
+        saved = Avoided()
+        for price, calls, cost_nano in self._house.store.runs.charged(REDUCED, Wanted(self._where(), since_ms)):
+            percent = max(map(reduced_by, kept_rates(price).values()), default=0)
+            if percent:
+                saved += by_batch(percent, calls, cost_nano)
+        return saved
+
+    def _used(self, since_ms: int) -> tuple[dict[str, Provider], list[Used]]:
+        """The providers that there are, and what was used of each of their models; without those of which a price is
+        not known."""
+        known = {provider.id: provider for provider in self._house.catalogue.all() if provider.kind != "demo"}
+        totals = self._house.store.usage.totals(("provider", "model"), since_ms=since_ms, where=self._where())
+        return known, [
+            Used(
+                str(one.group["provider"]),
+                str(one.group["model"]),
+                one.calls - one.failed,
+                one.cost_nano,
+                one.input_tokens,
+                one.output_tokens,
+                one.cached_tokens,
+                one.cache_write_tokens,
+                one.reasoning_tokens,
+                one.input_audio_tokens,
+                one.output_audio_tokens,
+            )
+            for one in totals
+            if one.unpriced == 0 and str(one.group["provider"]) in known
+        ]
 
     def _ends(self, now: datetime) -> list[Ends]:
         """Only for budgets in dollars is what they will take known from the days before."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from ownkey.app.keys import KeyRing, Tested
+from ownkey.app.keys import KeyRing
+from ownkey.app.trying import Tested
 from ownkey.talk.errors import InvalidRequest
 
 if TYPE_CHECKING:

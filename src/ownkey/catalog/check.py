@@ -11,6 +11,7 @@ from ownkey.catalog.manifest import OPERATIONS, Auth, Model, Provider, ThinkingR
 from ownkey.talk.money import NANO_PER_USD
 
 ID = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
+REGION = re.compile(r"[a-z]{2}(?:-[a-z0-9]{1,8})?")
 MAX_MODELS = 5_000
 MAX_TOKENS = 1_000_000_000
 MAX_USD_PER_MTOK = 1_000_000
@@ -52,6 +53,12 @@ def flaws(provider: Provider, wires: Set[str]) -> Iterator[Flaw]:
     yield from _headers(provider)
     yield from _keys(provider)
     yield from _models(provider)
+    if not all(REGION.fullmatch(one) for one in provider.regions):
+        yield "regions", "must be countries such as us, parts of them such as us-east, or eu"
+    if not all(provider.elsewhere):
+        yield "elsewhere", "must be endings of names, none of them empty"
+    if provider.batch is not None and not 0 <= provider.batch.discount_percent <= 90:
+        yield "batch.discount_percent", "must be 0 to 90"
     yield from _thinking("quirks.thinking", provider.quirks.thinking)
     for index, family in enumerate(provider.families):
         if not family.begins or not all(family.begins):

@@ -30,6 +30,7 @@ def facts(
         price=said.price,
         priced_as=said.priced_as,
         thinking=said.thinking,
+        retired=said.retired,
     )
 
 
@@ -54,8 +55,8 @@ def embedding_wire_of(provider: Provider, asked: str | None) -> str | None:
 
 
 def quirks_of(provider: Provider, model: Model, wire: str | None = None) -> Quirks:
-    """The provider's quirks in that wire (its own where none is named), with the rules of this model's thinking:
-    its own, else its family's.
+    """The provider's quirks in that wire (its own where none is named), with the rules of this model's thinking,
+    its own, else its family's, and what its family says of answers that are begun.
 
     A deployment with a name of its owner's is of the family of the model that it is priced as.
     """
@@ -63,7 +64,9 @@ def quirks_of(provider: Provider, model: Model, wire: str | None = None) -> Quir
     quirks = (speech.quirks if speech else None) or provider.quirks
     family = _family(provider, model, lambda one: one.thinking is not None)
     rules = model.thinking or (family.thinking if family else None)
-    return quirks if rules is None else replace(quirks, thinking=rules)
+    quirks = quirks if rules is None else replace(quirks, thinking=rules)
+    begun = _family(provider, model, lambda one: one.prefill is not None)
+    return replace(quirks, prefill=begun.prefill) if begun and begun.prefill is not None else quirks
 
 
 def _family(provider: Provider, model: Model, says: Callable[[Family], bool]) -> Family | None:

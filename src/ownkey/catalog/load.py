@@ -108,6 +108,14 @@ class Catalogue:
             raise InvalidRequest("There is no folder for manifests of one's own.", param="id")
         return self._folder / f"{name}.toml"
 
+    def file_of(self, name: str) -> Path | None:
+        """The file in the user's folder that describes the provider of that id; None where there is none."""
+        self.refresh()
+        found = self._own.get(name)
+        files = (file for file, kept in self._files.items() if found is not None and kept.provider is found)
+        file = next(files, None)
+        return None if file is None or self._folder is None else self._folder / file
+
     def refresh(self) -> None:
         """Looks at the folder now."""
         self._look_at = self._clock() + LOOK_EVERY_S

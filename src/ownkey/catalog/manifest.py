@@ -71,11 +71,12 @@ class Family(Struct, frozen=True, forbid_unknown_fields=True):
     """Models that are alike, by how their names begin. Of several beginnings that fit, the longest holds.
 
     `wire`: the one of the provider's wires in which they answer best, taken where the client's own is not spoken;
-    with `only`, it is taken whatever the client speaks.
+    with `only`, it is taken whatever the client speaks. `prefill`: an answer that is begun for them they go on with.
     """
 
     begins: tuple[str, ...]
     thinking: ThinkingRules | None = None
+    prefill: bool | None = None
     wire: str | None = None
     only: bool = False
 
@@ -91,6 +92,7 @@ class Quirks(Struct, frozen=True, forbid_unknown_fields=True):
     `seals`: whether sealed reasoning is taken back, in `reasoning_details`.
     `file_urls`: whether a file may be named by its address.
     `thinking`: the rules for models of which nothing else is said.
+    `prefill`: whether an answer that is begun is gone on with, rather than refused or answered.
     """
 
     max_tokens: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
@@ -104,6 +106,7 @@ class Quirks(Struct, frozen=True, forbid_unknown_fields=True):
     seals: bool = False
     file_urls: bool = False
     thinking: ThinkingRules = ThinkingRules()
+    prefill: bool = False
 
 
 class Speech(Struct, frozen=True, forbid_unknown_fields=True):
@@ -120,6 +123,25 @@ class Speech(Struct, frozen=True, forbid_unknown_fields=True):
     quirks: Quirks | None = None
 
 
+class Limits(Struct, frozen=True, forbid_unknown_fields=True):
+    """How much may be asked of this provider at once and in a minute, for each owner, where nobody has set a rule: 0
+    for any number. What goes in is estimated, until the answer says."""
+
+    requests_per_minute: int | None = None
+    tokens_per_minute: int | None = None
+    parallel: int | None = None
+
+
+class Batch(Struct, frozen=True, forbid_unknown_fields=True):
+    """Its own batch endpoint, where answers come within a day and cost so much less, in percent, as `source` says.
+
+    Its paths are under the provider's own base URL."""
+
+    wire: Literal["openai-batches", "anthropic-batches"]
+    discount_percent: int
+    source: str
+
+
 class Price(Struct, frozen=True, forbid_unknown_fields=True):
     """The owner's own, in USD per million tokens, as decimal text: `input = "2.50"`."""
 
@@ -133,7 +155,7 @@ class Model(Struct, frozen=True, forbid_unknown_fields=True):
     """What is known of a model. `context` and `max_output` in tokens.
 
     `priced_as`: its name in the price catalogue, where that is another one (an Azure deployment has its owner's name).
-    `thinking`: its own rules, where they are not its family's.
+    `thinking`: its own rules, where they are not its family's. `retired`: its provider has ended it.
     """
 
     id: str
@@ -145,6 +167,7 @@ class Model(Struct, frozen=True, forbid_unknown_fields=True):
     price: Price | None = None
     priced_as: str | None = None
     thinking: ThinkingRules | None = None
+    retired: bool = False
 
 
 class Provider(Struct, frozen=True, forbid_unknown_fields=True):
@@ -155,7 +178,10 @@ class Provider(Struct, frozen=True, forbid_unknown_fields=True):
     `base_url` may hold `{field}`. `paths` replaces a wire's own path for an operation (one of `OPERATIONS`);
     `query` is added to every URL. `prices` names it in the price catalogue; `free` says that nothing is paid,
     `free_operations` for what nothing is paid.
-    `check` is the operation that Test Connection asks for.
+    `check` is the operation that Test Connection asks for, `probe` one that costs nothing: whether it is there can be
+    asked at any time. `regions`: where its own address answers, where it says so: countries by ISO 3166 (`us`), parts
+    of them (`us-east`), or `eu`. `elsewhere`: how names of its models end that do not run where the
+    provider itself does.
     """
 
     id: str
@@ -170,13 +196,18 @@ class Provider(Struct, frozen=True, forbid_unknown_fields=True):
     query: dict[str, str] = field(default_factory=dict[str, str])
     headers: dict[str, str] = field(default_factory=dict[str, str])
     check: str = "models"
+    probe: Literal["models"] | None = None
     prices: str | None = None
     free: bool = False
     free_operations: tuple[str, ...] = ()
     quirks: Quirks = field(default_factory=Quirks)
     speaks: dict[str, Speech] = field(default_factory=dict[str, Speech])
     prefers: str | None = None
+    limits: Limits = field(default_factory=Limits)
+    batch: Batch | None = None
     default: str | None = None
+    regions: tuple[str, ...] = ()
+    elsewhere: tuple[str, ...] = ()
     families: tuple[Family, ...] = ()
     models: tuple[Model, ...] = ()
 

@@ -61,12 +61,12 @@ def read_manifest(data: bytes, file: str, *, wires: Set[str]) -> Provider | Prob
         return Problem(file, "is nested too deep")
     except msgspec.ValidationError as error:
         message, key = _explain(str(error))
-        return Problem(file, message, _line_of(text, key), key or None)
+        return Problem(file, message, line_of(text, key) if key else None, key or None)
     except ValueError:
         # Python reads no decimal number of over 4300 digits (sys.set_int_max_str_digits); tomllib lets that through.
         return Problem(file, "holds a number that is too long")
     for key, message in flaws(provider, wires):
-        return Problem(file, message, _line_of(text, key), clean(key, limit=100))
+        return Problem(file, message, line_of(text, key), clean(key, limit=100))
     return provider
 
 
@@ -103,9 +103,10 @@ def _explain(error: str) -> tuple[str, str]:
     return clean(message[:1].lower() + message[1:]), clean(key, limit=100)
 
 
-def _line_of(text: str, key: str) -> int | None:
-    """The line where `key` stands, or the nearest table that holds it."""
+def line_of(text: str, key: str) -> int | None:
+    """The line where `key` stands, or the nearest table that holds it, or else the first thing within it."""
     best: tuple[int, int | None] = (-1, None)
+    within: int | None = None
     table = ""
     counts: dict[str, int] = {}
     for number, line in enumerate(text.split("\n"), 1):
@@ -122,4 +123,6 @@ def _line_of(text: str, key: str) -> int | None:
             continue
         if (key == here or key.startswith((f"{here}.", f"{here}["))) and len(here) > best[0]:
             best = (len(here), number)
-    return best[1]
+        if within is None and here.startswith(f"{key}."):
+            within = number
+    return within if best[1] is None else best[1]

@@ -15,8 +15,12 @@ from ownkey.cli.quote import given, named, tokens_in
 from ownkey.cli.show import print_json
 from ownkey.spending.quote import Quote, about
 from ownkey.talk.chat import Chat, Message, system, user
-from ownkey.talk.errors import ConsentRequired, InvalidRequest, OwnkeyError, PriceUnknown
+from ownkey.talk.consent import remembered
+from ownkey.talk.errors import ConsentRequired, InvalidRequest, OwnkeyError
 from ownkey.talk.reply import Collector, Receipt, RefusalDelta, Reply, TextDelta
+
+YES = ("switch", "soft_cap")
+"""What `--yes` says yes to."""
 
 
 def chat(
@@ -28,6 +32,9 @@ def chat(
     stream: bool = typer.Option(True, help="Print the answer as it comes."),
     accept_unknown_price: bool = typer.Option(False, help="Go on where the price is not known."),
     accept_over_budget: bool = typer.Option(False, help="Go on where a budget that asks is passed."),
+    accept: bool = typer.Option(
+        False, "--yes", help="Go on past soft caps and with another provider, never past limits."
+    ),
     automation: str | None = typer.Option(None, help="The automation that this is a run of."),
     quote: bool | None = typer.Option(
         None, help="Say first what it will cost, on standard error; done by itself on a terminal.", show_default=False
@@ -51,11 +58,27 @@ def chat(
                 mention(ownkey.alerts)
                 return
             except ConsentRequired as error:
-                flag = "accept_unknown_price" if isinstance(error, PriceUnknown) else "accept_over_budget"
-                if yes[flag] or not (sys.stdin.isatty() and sys.stderr.isatty()):
+                if error.begun or error.token is None:
                     raise
-                typer.confirm(f"{error.message} Ask all the same?", abort=True, err=True)
-                yes[flag] = True
+                if not (accept and all(reason.kind in YES for reason in error.reasons)):
+                    _ask(ownkey, error)
+                yes["consent"] = error.token
+
+
+def _ask(ownkey: Blocking, error: ConsentRequired) -> None:
+    """Goes on where they say yes; `always`: and they are not asked about the same again."""
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise error
+    quote = error.quote
+    if quote is not None and quote.expected is not None:
+        typer.secho(f"about {about(quote.expected.nano_usd)}, at most {quote.most} · {quote.model}", dim=True, err=True)
+    kept = remembered(error.reasons)
+    choices = "y/N/always" if kept else "y/N"
+    said = typer.prompt(f"{error.message} Ask all the same? [{choices}]", default="n", show_default=False, err=True)
+    if said.lower() == "always" and kept:
+        ownkey.consents.remember(kept)
+    elif said.lower() not in ("y", "yes"):
+        raise typer.Abort
 
 
 def _tell(ownkey: Blocking, asked: Chat, model: str, automation: str | None, *, streamed: bool) -> None:

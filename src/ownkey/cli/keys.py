@@ -23,6 +23,7 @@ MAX_INPUT = 8192
 _Label = typer.Option(None, "--label", "-l", help="Which of the provider's keys.")
 _Models = typer.Option(None, help="The models that it may be used for: `gpt-4o*,o3`; `none` for all.")
 _Expires = typer.Option(None, help="The last day on which it is used: 2026-12-31; `none` for ever.")
+_Weight = typer.Option(None, help="How much of what is asked it gets, beside the others; `none`: tried in order.")
 _Limit = typer.Option(None, help="The most that is spent with it in a month, in dollars; `none` for no limit.")
 
 
@@ -35,6 +36,7 @@ def set_key(
     models: str | None = _Models,
     expires: str | None = _Expires,
     monthly_limit: str | None = _Limit,
+    weight: str | None = _Weight,
     no_check: bool = typer.Option(False, "--no-check", help="Store it without asking the provider."),
     force: bool = typer.Option(False, "--force", help="Store it though it looks unlike the provider's keys."),
     as_json: bool = JsonOption,
@@ -45,7 +47,7 @@ def set_key(
             "A key is not taken as an argument: it would stay in the shell's history. Nothing was stored.",
             'Enter it at the prompt, or: echo "$KEY" | ownkey keys set PROVIDER',
         )
-    terms = _terms(models, expires, monthly_limit)
+    terms = _terms(models, expires, monthly_limit, weight)
     with Ownkey().blocking() as ownkey:
         view = ownkey.providers.get(provider)
         key = _key(view.provider.name, view.provider.keys.page)
@@ -69,10 +71,11 @@ def change_key(
     models: str | None = _Models,
     expires: str | None = _Expires,
     monthly_limit: str | None = _Limit,
+    weight: str | None = _Weight,
 ) -> None:
     """Change a key's label or terms."""
     with opened() as ownkey:
-        view = ownkey.keys.change(provider, label, rename=rename, **_terms(models, expires, monthly_limit))
+        view = ownkey.keys.change(provider, label, rename=rename, **_terms(models, expires, monthly_limit, weight))
         typer.echo(_sentence(view))
 
 
@@ -106,6 +109,7 @@ def get_key(provider: str = ProviderArgument, label: str | None = _Label, as_jso
             "goes to": view.origin,
             "models": ", ".join(view.models) or "all",
             "expires": when(view.expires_at_ms) or "never",
+            "weight": "none: tried in order" if view.weight is None else str(view.weight),
             "this month": _month(view),
             "stored": when(view.created_at_ms) or "nowhere: it stands in the environment",
             "last used": when(view.used_at_ms) or "never",
@@ -229,9 +233,9 @@ def _stored(
         return ownkey.keys.set(provider, key, label, force=force, **terms)
 
 
-def _terms(models: str | None, expires: str | None, monthly_limit: str | None) -> dict[str, Any]:
+def _terms(models: str | None, expires: str | None, monthly_limit: str | None, weight: str | None) -> dict[str, Any]:
     """What is given; `none` takes a term away."""
-    asked = {"models": models, "expires": expires, "monthly_limit": monthly_limit}
+    asked = {"models": models, "expires": expires, "monthly_limit": monthly_limit, "weight": weight}
     given = {name: None if value == "none" else value for name, value in asked.items() if value is not None}
     return given | ({"models": [given["models"]]} if given.get("models") else {})
 
@@ -244,6 +248,10 @@ def _row(view: KeyView) -> tuple[str, ...]:
 
 def _state(view: KeyView) -> str:
     said = f"{view.state}: {view.why}" if view.why else view.state
+    if view.state == "ready" and view.weight is not None:
+        said = f"{said}, weight {view.weight}"
+    if view.rests_until_ms is not None:
+        return f"{said}, rests until {when(view.rests_until_ms)}"
     if view.state == "ready" and view.expires_at_ms is not None:
         return f"{said} until {when(view.expires_at_ms)}"
     return said

@@ -13,31 +13,43 @@ import typer
 from ownkey.cli import (
     alerts,
     audit,
+    automations,
+    batch,
     budgets,
+    cache,
     chat,
     check,
+    consents,
+    desktop,
     doctor,
     fernet,
     foreign,
     gallery,
+    history,
     keys,
+    limits,
     models,
     parcels,
+    preferences,
     prices,
     providers,
     quote,
     reconcile,
     refresh,
     reprice,
+    routes,
+    run,
     serve,
     simulate,
+    status,
     tokens,
     usage,
     users,
     vault,
 )
-from ownkey.cli.problems import exit_code
+from ownkey.cli.problems import exit_code, todo
 from ownkey.talk.errors import OwnkeyError
+from ownkey.talk.notices import notice
 
 
 def _version(asked: bool) -> None:
@@ -66,6 +78,7 @@ def ownkey(
 
 
 app.command()(serve.serve)
+app.command()(desktop.desktop)
 app.add_typer(keys.app, name="keys")
 keys.app.command("import")(foreign.import_keys)
 keys.app.command("import-fernet")(fernet.import_fernet)
@@ -74,20 +87,31 @@ providers.app.command("add")(gallery.add_provider)
 providers.app.command("remove")(gallery.remove_provider)
 providers.app.command("gallery")(gallery.gallery)
 providers.app.command("check")(check.check_provider)
+providers.app.command("status")(status.providers_status)
 app.command()(models.models)
 app.command()(chat.chat)
 app.command()(quote.quote)
+app.command()(run.run)
+app.add_typer(automations.app, name="automations")
+app.command()(batch.batch)
 app.add_typer(budgets.app, name="budgets")
+app.add_typer(limits.app, name="limits")
 app.add_typer(prices.app, name="prices")
 prices.app.command("refresh")(refresh.refresh)
 prices.app.command("history")(refresh.history)
 prices.app.command("revert")(refresh.revert)
+app.add_typer(routes.app, name="routes")
 app.add_typer(usage.app, name="usage")
+usage.app.command("thumb")(routes.thumb)
 usage.app.command("reprice")(reprice.reprice_usage)
 usage.app.command("reconcile")(reconcile.reconcile)
+app.add_typer(history.app, name="history")
+app.add_typer(cache.app, name="cache")
 app.add_typer(alerts.app, name="alerts")
 app.add_typer(audit.app, name="audit")
 app.add_typer(tokens.app, name="tokens")
+app.add_typer(preferences.app, name="preferences")
+app.add_typer(consents.app, name="consents")
 app.add_typer(vault.app, name="vault")
 app.add_typer(users.app, name="users")
 app.command("export")(parcels.export)
@@ -106,6 +130,8 @@ def main() -> None:
         app()
     except OwnkeyError as error:
         typer.secho(f"ownkey: {error}", fg=typer.colors.RED if sys.stderr.isatty() else None, err=True)
+        if (told := notice(error, retries=False)) is not None:
+            typer.echo(f"{told.message} {todo(error, told)}".rstrip(), err=True)
         sys.exit(exit_code(error))
     except OSError as error:
         # Nothing more can be written where the disk is full, not even at the end.

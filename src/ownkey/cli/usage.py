@@ -170,6 +170,9 @@ def _show_summary(summary: Summary, by_day: dict[date, int]) -> None:
     if best is not None:
         name = f"{best.provider}/{best.model}"
         typer.echo(f"You saved {about(best.saved)} ({best.percent:.0f} %) against {name} for everything.")
+    if hits := summary.cached.hits:
+        them = "1 answer" if hits == 1 else f"{hits} answers"
+        typer.echo(f"The cache gave {them} again this month, which saved {about(summary.cached.saved_nano)}.")
     if sys.stdout.isatty() and by_day:
         _bars(by_day)
     typer.echo()
@@ -235,6 +238,7 @@ def _plain(summary: Summary) -> dict[str, Any]:
             {"budget": one.room.budget.name, "left": one.room.left, "runs_out": one.runs_out} for one in summary.budgets
         ],
         "savings": [{**_fields(one), "saved": one.saved, "percent": one.percent} for one in summary.savings],
+        "cached": _fields(summary.cached),
     }
 
 

@@ -26,14 +26,17 @@ def add_user(
     as_json: bool = JsonOption,
 ) -> None:
     """Add somebody, with an invitation by which they choose their password."""
+    from ownkey.server.pages import address
+
     with opened() as ownkey:
         user = ownkey.people.add(name, email, cast("Role", role))
-        invitation = ownkey.people.invite(user.id).reveal().decode("ascii")
+        invitation = ownkey.people.invite(user.id)
         if as_json:
-            print_json(_plain(user) | {"invitation": invitation})
+            print_json(_plain(user) | {"invitation": invitation.reveal().decode("ascii")})
             return
         typer.echo(f"Added {user.name} as {user.role}, with the id {user.id}.")
-        typer.echo(f"Their invitation, good once and for a week: {invitation}")
+        typer.echo("Their invitation, good once and for a week:")
+        typer.echo(address(ownkey.house.settings, secret=invitation, kind="invitation"))
 
 
 @app.command("list")
@@ -73,18 +76,22 @@ def set_email(who: str = _WhoArgument, email: str = typer.Argument(help="The new
 @app.command("invite")
 def invite_user(who: str = _WhoArgument) -> None:
     """Make a new invitation, by which somebody chooses a password; earlier ones are good no more."""
+    from ownkey.server.pages import address
+
     with opened() as ownkey:
-        typer.echo(ownkey.people.invite(who).reveal().decode("ascii"))
-        typer.echo("It is good once and for a week: POST /api/byok/sign-in/invitation takes it.", err=True)
+        typer.echo(address(ownkey.house.settings, secret=ownkey.people.invite(who), kind="invitation"))
+        typer.echo("Whoever opens it chooses the password: it is good once and for a week.", err=True)
 
 
 @app.command("sign-in")
 def sign_in(who: str = typer.Argument("owner", help="Their id or e-mail address; yours unless said.")) -> None:
-    """Make what signs a browser in once, within 15 minutes: for who has the terminal."""
+    """Make an address that signs a browser in once, within 15 minutes: for who has the terminal."""
+    from ownkey.server.pages import address
+
     with opened() as ownkey:
         user = ownkey.people.get(who)
-        typer.echo(SignIn(ownkey.house).link(user.id).reveal().decode("ascii"))
-        typer.echo("It is good once, within 15 minutes: POST /api/byok/sign-in/link takes it as `link`.", err=True)
+        typer.echo(address(ownkey.house.settings, secret=SignIn(ownkey.house).link(user.id)))
+        typer.echo("Open it in a browser: it is good once, within 15 minutes.", err=True)
 
 
 @app.command("suspend")

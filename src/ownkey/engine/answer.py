@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Generic, Protocol, TypeVar
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from ownkey.engine.attempt import Attempt
 from ownkey.engine.target import Target
-from ownkey.talk.errors import OwnkeyError, ProviderError, StreamCut, UnexpectedResponse
+from ownkey.talk.errors import OwnkeyError, ProviderError, ProviderTimeout, StreamCut, UnexpectedResponse
 from ownkey.talk.reply import (
+    Collector,
     Event,
     Finish,
     ReasoningDelta,
@@ -122,12 +124,18 @@ class Stream(Generic[Piece]):
         self._head: list[Piece] = []
         self._done = False
 
-    async def begin(self) -> None:
-        """Wait until the answer itself has begun: from then on nobody else may answer."""
-        while not (self._tap.began or self._done):
-            piece = await self._take()
-            if piece:
-                self._head.append(piece)
+    async def begin(self, within_s: float | None = None) -> None:
+        """Wait until the answer itself has begun. Raises ProviderTimeout where it has not within that time."""
+        if within_s is None:
+            await self._first()
+        else:
+            try:
+                async with asyncio.timeout(within_s):
+                    await self._first()
+            except TimeoutError:
+                error = ProviderTimeout("It said no first word in time.", perhaps_billed=True)
+                self._broke(error)
+                raise error from None
         self._attempt.first()
 
     async def next(self) -> Piece | None:
@@ -139,6 +147,12 @@ class Stream(Generic[Piece]):
             if piece:
                 return piece
         return None
+
+    async def _first(self) -> None:
+        while not (self._tap.began or self._done):
+            piece = await self._take()
+            if piece:
+                self._head.append(piece)
 
     async def _take(self) -> Piece:
         try:
@@ -155,8 +169,9 @@ class Stream(Generic[Piece]):
                 self._done = True
                 piece = self._tap.close()
         except OwnkeyError as error:
+            error = self._read_as(error)
             self._broke(error)
-            raise
+            raise error from None
         if self._tap.ended or self._done:
             self._settle()
         return piece
@@ -172,6 +187,11 @@ class Stream(Generic[Piece]):
         self._incoming.close()
 
     @property
+    def charged(self) -> Usage:
+        """The usage that it was charged for, once it has ended."""
+        return self._attempt.charged
+
+    @property
     def in_events(self) -> bool:
         """Whether it gives events, to be written in the client's wire; else it gives that wire's own bytes."""
         return isinstance(self._tap, EventTap)
@@ -182,7 +202,19 @@ class Stream(Generic[Piece]):
         return Receipt(hold.request_id, hold.provider, hold.model, self.attempts, self._attempt.cost)
 
     def _settle(self) -> None:
+        # All of it may have come in one piece.
+        self._attempt.first()
         self._attempt.answered(self._tap.usage, self._tap.finish, text_bytes=self._tap.text_bytes)
+
+    def _read_as(self, error: OwnkeyError) -> OwnkeyError:
+        """No stream that broke off, but a page of somebody's in between: of a portal, or of a wrong address."""
+        is_page = self._incoming.headers.get(b"content-type", b"").lower().startswith(b"text/html")
+        if not (isinstance(error, StreamCut) and is_page) or self._tap.began:
+            return error
+        return UnexpectedResponse(
+            "A web page came in place of an answer.",
+            "Check the provider's address, and whether the network here wants you to sign in first.",
+        )
 
     def _broke(self, error: OwnkeyError) -> None:
         tap = self._tap
@@ -192,6 +224,35 @@ class Stream(Generic[Piece]):
         else:
             self._attempt.failed(error)
         self._incoming.close()
+
+
+async def gathered(stream: EventStream) -> Whole:
+    """All of it, as one answer. Raises where it breaks off."""
+    collector = Collector()
+    try:
+        while (events := await stream.next()) is not None:
+            for event in events:
+                collector.add(event)
+    finally:
+        stream.close()
+    reply, receipt = collector.reply(), stream.receipt()
+    return Whole(receipt, reply=structs.replace(reply, warnings=(*reply.warnings, *stream.warnings), receipt=receipt))
+
+
+class AnyStream(Protocol):
+    """An answer on its way, whoever gives it: its pieces as `Stream` has them."""
+
+    @property
+    def target(self) -> Target: ...
+    @property
+    def attempts(self) -> int: ...
+    @property
+    def warnings(self) -> tuple[str, ...]: ...
+    @property
+    def in_events(self) -> bool: ...
+    async def next(self) -> bytes | list[Event] | None: ...
+    def close(self) -> None: ...
+    def receipt(self) -> Receipt: ...
 
 
 ByteStream = Stream[bytes]

@@ -58,16 +58,33 @@ class Made(Struct, frozen=True):
 class Attempt:
     """Owns a hold. Whatever happens, `settle` is called once in effect; a second ending changes nothing.
 
-    An error that ends it loses the `key`, where the provider quotes it.
+    An error that ends it loses the `key`, where the provider quotes it. `ended` is told how it ended; `done` how many
+    tokens were used, and how many of them came out, as far as that is known.
     """
 
-    __slots__ = ("_book", "_ended", "_first_ms", "_key", "_made", "_started_s", "cost", "hold")
+    __slots__ = (
+        *("_book", "_done", "_ended", "_first_ms", "_key", "_made", "_started_s", "_tell"),
+        *("charged", "cost", "hold", "nano"),
+    )
 
-    def __init__(self, book: Book, hold: Hold, made: Made, key: Secret | None) -> None:
+    def __init__(
+        self,
+        book: Book,
+        hold: Hold,
+        made: Made,
+        key: Secret | None,
+        done: Callable[[int | None, int | None], None] | None = None,
+        ended: Callable[[Hold, Ending], None] | None = None,
+    ) -> None:
+        self._tell = ended
         self.hold = hold
         self.cost: Money | None = None
+        self.charged = Usage()
+        self.nano = hold.held_nano
+        """What it may still cost; once it has ended, what it did."""
         self._key = key
         self._book = book
+        self._done = done
         self._made = made
         self._started_s = time.monotonic()
         self._first_ms: int | None = None
@@ -96,6 +113,7 @@ class Attempt:
             if state == "counted":
                 nano = min(nano, self.hold.held_nano)
             self.cost = Money(nano)
+        self.charged = usage
         self._end(state, nano, usage, finish, None, status)
         return usage
 
@@ -108,6 +126,8 @@ class Attempt:
         usage = counted(usage, size_bytes=self._made.size_bytes, text_bytes=text_bytes)
         rates = self._made.rates_of(usage)
         nano = 0 if rates is None else min(cost(rates, usage), self.hold.held_nano)
+        self.cost = None if rates is None else Money(nano)
+        self.charged = usage
         self._end("counted", nano, usage, finish, error, 200)
 
     def uncounted(self, error: OwnkeyError | None = None) -> None:
@@ -144,30 +164,40 @@ class Attempt:
         if self._ended:
             return
         self._ended = True
+        self.nano = nano
+        if self._done is not None:
+            self._done(*_tokens(usage))
         total_ms = self._elapsed_ms()
-        self._book.settle(
-            Ending(
-                id=self.hold.id,
-                state=state,
-                cost_nano=nano,
-                input_tokens=usage.input_tokens,
-                output_tokens=usage.output_tokens,
-                cached_tokens=usage.cached_tokens,
-                cache_write_tokens=usage.cache_write_tokens,
-                reasoning_tokens=usage.reasoning_tokens,
-                finish=finish,
-                error=error.code if error is not None else None,
-                status=status,
-                first_ms=self._first_ms,
-                total_ms=total_ms,
-                ended_at_ms=self.hold.started_at_ms + total_ms,
-                input_audio_tokens=usage.input_audio_tokens,
-                output_audio_tokens=usage.output_audio_tokens,
-                cached_audio_tokens=usage.cached_audio_tokens,
-                cache_write_1h_tokens=usage.cache_write_1h_tokens,
-                tier=usage.tier,
-            )
+        ending = Ending(
+            id=self.hold.id,
+            state=state,
+            cost_nano=nano,
+            input_tokens=usage.input_tokens,
+            output_tokens=usage.output_tokens,
+            cached_tokens=usage.cached_tokens,
+            cache_write_tokens=usage.cache_write_tokens,
+            reasoning_tokens=usage.reasoning_tokens,
+            finish=finish,
+            error=error.code if error is not None else None,
+            status=status,
+            first_ms=self._first_ms,
+            total_ms=total_ms,
+            ended_at_ms=self.hold.started_at_ms + total_ms,
+            input_audio_tokens=usage.input_audio_tokens,
+            output_audio_tokens=usage.output_audio_tokens,
+            cached_audio_tokens=usage.cached_audio_tokens,
+            cache_write_1h_tokens=usage.cache_write_1h_tokens,
+            tier=usage.tier,
         )
+        self._book.settle(ending, self.hold)
+        if self._tell is not None:
+            self._tell(self.hold, ending)
+
+
+def _tokens(usage: Usage) -> tuple[int | None, int | None]:
+    if usage.input_tokens is None and usage.output_tokens is None:
+        return None, None
+    return (usage.input_tokens or 0) + (usage.output_tokens or 0), usage.output_tokens
 
 
 def price_text(rates: Rates) -> str:

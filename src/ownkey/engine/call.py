@@ -8,17 +8,19 @@ from typing import Generic, Protocol, TypeVar
 from msgspec import Struct
 
 from ownkey.engine.attempt import Attempt, Made
+from ownkey.engine.consent import Consents
 from ownkey.engine.funds import soft_caps
 from ownkey.engine.price import in_dollars
+from ownkey.engine.purse import Purse
 from ownkey.engine.read import MAX_REPLY_BYTES
 from ownkey.engine.sender import Header, Opened, Sender, Sending
 from ownkey.engine.target import Target
+from ownkey.engine.walk import Tried
 from ownkey.routing.scope import Scope
 from ownkey.spending.catalogue import Prices
 from ownkey.talk.errors import OwnkeyError, StreamCut, UnexpectedResponse
 from ownkey.talk.reply import Receipt, Usage
 from ownkey.transport import Incoming
-from ownkey.vault.choice import Version
 from ownkey.wires.wire import Headers
 
 Result = TypeVar("Result")
@@ -77,46 +79,45 @@ class Call(Struct, Generic[Result]):
     token_id: str | None = None
     price_accepted: bool = False
     over_accepted: bool = False
+    yes: frozenset[str] = frozenset()
+    budgets_accepted: frozenset[str] = frozenset()
     automation: str | None = None
     hops: int = 0
     scope: Scope | None = None
+    purse: Purse | None = None
 
 
-async def attempt(
-    sender: Sender,
-    prices: Prices,
-    call: Call[Result],
-    target: Target,
-    number: int,
-    passed: tuple[Version, ...],
-    *,
-    last: bool,
-) -> Result:
-    """One try at one target, with none of the keys that are `passed`; `last`: no other target is left to be asked."""
-    async with sender.key(call.owner, target, passed) as key:
-        last = last and not sender.has_other(call.owner, target, key, passed)
-        return await sender.as_budgets_are(lambda: _try(sender, prices, call, target, number, key, last=last))
+async def attempt(sender: Sender, prices: Prices, consents: Consents, call: Call[Result], tried: Tried) -> Result:
+    """One try at one target, with none of the keys that are passed."""
+    target, passed = tried.target, tried.passed
+    async with sender.key(call.owner, target, passed, about=call.id.encode) as key:
+        last = tried.last and not sender.has_other(call.owner, target, key, passed)
+        return await consents.ask(
+            call,
+            target,
+            lambda call: sender.as_budgets_are(lambda: _try(sender, prices, call, tried, key, last=last)),
+        )
 
 
-async def _try(
-    sender: Sender, prices: Prices, call: Call[Result], target: Target, number: int, key: Opened, *, last: bool
-) -> Result:
-    work = call.work
+async def _try(sender: Sender, prices: Prices, call: Call[Result], tried: Tried, key: Opened, *, last: bool) -> Result:
+    work, target, number, turn_s = call.work, tried.target, tried.number, tried.turn_s
     put = work.put(target)
     falls = sender.budgets(call, target, key.id)
     made, _ = in_dollars(falls, lambda: (work.made(prices, target, put, accepted=call.price_accepted), None))
-    warnings = soft_caps(falls, made, asked_output=None, accepted=call.over_accepted)
+    warnings = soft_caps(falls, made, asked_output=None, asker=call)
     spoken = target.embedding or target.wire
     booked = spoken.name if target.embedding else work.operation
-    sending = Sending(target, spoken, work.operation, put.body, number, booked, headers=put.headers, hops=call.hops)
-    tried, incoming = await sender.begin(call, sending, made, key, wait=last)
-    answered = await _read(work, target, put, tried, incoming)
+    sending = Sending(
+        target, spoken, work.operation, put.body, number, booked, turn_s=turn_s, headers=put.headers, hops=call.hops
+    )
+    under_way, incoming = await sender.begin(call, sending, made, key, wait=last)
+    answered = await _read(work, target, put, under_way, incoming)
     usage = answered.usage
     if usage.known or work.counts:
-        usage = tried.answered(usage, None, text_bytes=0)
+        usage = under_way.answered(usage, None, text_bytes=0)
     else:
-        tried.uncounted()
-    receipt = Receipt(call.id, target.provider.id, target.model, number, tried.cost, warnings)
+        under_way.uncounted()
+    receipt = Receipt(call.id, target.provider.id, target.model, number, under_way.cost, warnings)
     return answered.give(usage, receipt)
 
 

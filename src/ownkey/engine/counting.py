@@ -8,11 +8,11 @@ from msgspec import Struct
 from ownkey.engine.read import MAX_REPLY_BYTES
 from ownkey.engine.sender import Sender, Sending
 from ownkey.engine.target import Target, hide_key
+from ownkey.engine.walk import Tried
 from ownkey.routing.scope import Scope
 from ownkey.talk.chat import Chat, File, Image, Message, Opaque, Reasoning, Refusal, Text, ToolCall, ToolResult
 from ownkey.talk.errors import OwnkeyError, Unsupported
 from ownkey.talk.reply import Receipt
-from ownkey.vault.choice import Version
 from ownkey.wires.wire import Ask, Counter, Door
 
 ESTIMATED = "the count is an estimate"
@@ -33,6 +33,7 @@ class Count(Struct):
     hops: int = 0
     token_id: str | None = None
     scope: Scope | None = None
+    yes: frozenset[str] = frozenset()
 
 
 class Counted(Struct, frozen=True):
@@ -41,14 +42,15 @@ class Counted(Struct, frozen=True):
     warnings: tuple[str, ...] = ()
 
 
-async def count(sender: Sender, asked: Count, target: Target, number: int, passed: tuple[Version, ...] = ()) -> Counted:
+async def count(sender: Sender, asked: Count, tried: Tried) -> Counted:
     """The provider's own count, or an estimate where it gives none."""
+    target, number = tried.target, tried.number
     receipt = Receipt(asked.id, target.provider.id, target.model, number)
     body = _body(asked, target)
     spoken = target.wire
     if body is None or not isinstance(spoken, Counter):
         return Counted(estimate(asked), receipt, (ESTIMATED,))
-    async with sender.key(asked.owner, target, passed) as key:
+    async with sender.key(asked.owner, target, tried.passed, about=asked.id.encode) as key:
         try:
             sending = Sending(target, spoken, "count", body, number, spoken.name, hops=asked.hops)
             incoming = await sender.send(asked, sending, key)

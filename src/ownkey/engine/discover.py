@@ -12,7 +12,7 @@ from ownkey.engine.target import headers, hide_key, key_header, locate, without_
 from ownkey.engine.uses import KeyUses
 from ownkey.store.audit import Actor
 from ownkey.store.db import Store
-from ownkey.talk.errors import OwnkeyError, ProviderError
+from ownkey.talk.errors import FETCH_MODELS_FAILED, OwnkeyError, ProviderError
 from ownkey.talk.secret import Secret
 from ownkey.transport import Deadlines, Outgoing, Transport
 from ownkey.vault.vault import Vault
@@ -40,11 +40,28 @@ class Discovery:
         Raises what the provider answers, KeyMissing, or BadConfiguration.
         """
         key = await self._key(owner, provider) if key is None else key
-        if key.row is not None and self._uses.due(key.row.id):
-            await self._uses.note(key.row.id, Actor("owner", owner), provider.id, key.row.origin)
-        models = await self._ask(provider, key, MAX_PAGES)
+        await self._note(key, owner, provider)
+        try:
+            models = await self._ask(provider, key, MAX_PAGES)
+        except OwnkeyError as error:
+            error.kind = FETCH_MODELS_FAILED
+            raise
         self._store.models.replace(provider.id, models, time.time_ns() // 1_000_000)
         return models
+
+    async def probe(self, owner: str, provider: Provider) -> None:
+        """Ask for the first page, with the owner's key, and keep nothing. Raises as `refresh` does."""
+        key = await self._key(owner, provider)
+        await self._note(key, owner, provider)
+        await self._ask(provider, key, 1)
+
+    async def look(self, provider: Provider) -> list[Model]:
+        """What its first page lists to who shows no key. Keeps nothing, and raises what comes of it."""
+        return await self._ask(provider, Opened(), 1)
+
+    async def _note(self, key: Opened, owner: str, provider: Provider) -> None:
+        if key.row is not None and self._uses.due(key.row.id):
+            await self._uses.note(key.row.id, Actor("owner", owner), provider.id, key.row.origin)
 
     async def check(self, provider: Provider, key: Secret) -> int:
         """Whether the provider takes a key that is stored nowhere: how many models its first page lists, within five
@@ -69,7 +86,8 @@ class Discovery:
             except OwnkeyError as error:
                 hide_key(error, key.secret)
                 if isinstance(error, ProviderError):
-                    error.provider = provider.id
+                    error.provider, error.provider_name = provider.id, provider.name
+                    error.is_local = provider.kind != "cloud"
                 raise
             models += listed.models
             query = listed.next_query

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 from ownkey.engine.attempt import Made
-from ownkey.spending.budget import RUN_TOKENS, Budget, Falls
+from ownkey.spending.budget import RUN_TOKENS, Budget, Falls, Unit
 from ownkey.spending.count import BYTES_PER_TOKEN
 from ownkey.spending.price import Rates, ceiling, cost
 from ownkey.spending.refusal import GO_ON, show
+from ownkey.talk.consent import Reason
 from ownkey.talk.errors import OverBudget
 from ownkey.talk.reply import Usage
 
@@ -39,35 +42,56 @@ def bound(made: Made, output_tokens: int) -> int:
     return max((_ceiling(rates, made, output_tokens) for rates in made.options), default=0)
 
 
-def soft_caps(falls: Falls, made: Made, *, asked_output: int | None, accepted: bool) -> tuple[str, ...]:
-    """A warning for each soft cap that the run may well pass. Raises OverBudget where the budget asks first."""
+class Accepting(Protocol):
+    """`over_accepted`: whatever a budget asks about; `budgets_accepted`: of one of them, as `kind:budget`."""
+
+    @property
+    def over_accepted(self) -> bool: ...
+    @property
+    def budgets_accepted(self) -> frozenset[str]: ...
+
+
+def soft_caps(falls: Falls, made: Made, *, asked_output: int | None, asker: Accepting) -> tuple[str, ...]:
+    """A warning for each soft cap that the run may well pass. Raises OverBudget, naming all that ask first."""
     warnings: list[str] = []
+    asked: list[Reason] = []
     for budget in falls.budgets:
         if budget.run_soft_nano is None and budget.run_soft_tokens is None:
             continue
-        said = _passed(budget, made, asked_output)
-        if said is None:
+        passed = _passed(budget, made, asked_output)
+        if passed is None:
             continue
-        if budget.run_soft == "ask" and not accepted:
-            raise OverBudget(said, f"To go on all the same: {GO_ON}", param="model")
-        warnings.append(said)
+        if (
+            budget.run_soft == "ask"
+            and not asker.over_accepted
+            and f"{passed.kind}:{budget.id}" not in asker.budgets_accepted
+        ):
+            asked.append(passed)
+        warnings.append(passed.says)
+    if asked:
+        says = " ".join(reason.says for reason in asked)
+        raise OverBudget(says, f"To go on all the same: {GO_ON}", param="model", reasons=asked)
     return tuple(warnings)
 
 
-def _passed(budget: Budget, made: Made, asked_output: int | None) -> str | None:
+def _passed(budget: Budget, made: Made, asked_output: int | None) -> Reason | None:
     taken_in = min(made.input_tokens, -(-made.size_bytes // BYTES_PER_TOKEN))
     given = min(made.output_tokens, asked_output or USUAL_OUTPUT_TOKENS) * made.choices
-    name = budget.name or budget.id
     if budget.run_soft_tokens is not None and taken_in + given > budget.run_soft_tokens:
-        about, cap = show(taken_in + given, "tokens"), show(budget.run_soft_tokens, "tokens")
-        return f"This run takes about {about}, more than the {cap} that the budget {name} thinks usual."
+        return _soft(budget, "takes", "tokens", taken_in + given, budget.run_soft_tokens)
     if budget.run_soft_nano is None or made.rates is None:
         return None
     nano = cost(made.rates, Usage(taken_in, given))
     if nano <= budget.run_soft_nano:
         return None
-    about, cap = show(nano, "usd"), show(budget.run_soft_nano, "usd")
-    return f"This run costs about {about}, more than the {cap} that the budget {name} thinks usual."
+    return _soft(budget, "costs", "usd", nano, budget.run_soft_nano)
+
+
+def _soft(budget: Budget, does: str, unit: Unit, about: int, cap: int) -> Reason:
+    name = budget.name or budget.id
+    passed = f"more than the {show(cap, unit)} that the budget {name} thinks usual"
+    says = f"This run {does} about {show(about, unit)}, {passed}."
+    return Reason("soft_cap", says, budget=budget.id, name=name, unit=unit, about=about, cap=cap)
 
 
 def _ceiling(rates: Rates, made: Made, output_tokens: int) -> int:

@@ -16,6 +16,7 @@ from ownkey.spending.budget import Budget, Falls
 from ownkey.spending.catalogue import Prices
 from ownkey.spending.price import Rates, bound_input, ceiling
 from ownkey.spending.terms import AUTO, AUTO_MAY_BE, PLAIN, Terms, terms_of
+from ownkey.talk.consent import Reason
 from ownkey.talk.errors import BudgetExceeded, PriceUnknown
 
 Rest = TypeVarTuple("Rest")
@@ -155,16 +156,20 @@ def _charges_more(target: Target, rates: Rates) -> bool:
 
 
 def price_unknown(provider: Provider, model: str) -> PriceUnknown:
+    says = f"What {provider.id}/{model} costs is not known."
     return PriceUnknown(
-        f"What {provider.id}/{model} costs is not known.",
+        says,
         f"Give its price in the provider's file, or go on all the same: {_CONSENT}",
         param="model",
+        reasons=(Reason("price_unknown", says, model=f"{provider.id}/{model}"),),
     )
 
 
 def unbounded(provider: Provider, model: str, field: str) -> PriceUnknown:
+    says = f"What {provider.id}/{model} costs at most is not known: `{field}` asks for more than tokens at its price."
     return PriceUnknown(
-        f"What {provider.id}/{model} costs at most is not known: `{field}` asks for more than tokens at its price.",
+        says,
         f"Leave it out, or go on all the same: {_CONSENT}",
         param=field,
+        reasons=(Reason("price_unknown", says, model=f"{provider.id}/{model}", field=field),),
     )

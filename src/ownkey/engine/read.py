@@ -19,6 +19,7 @@ class Sent(Struct):
     """A request under way at a target, with its answer's status and headers in hand.
 
     `number` counts the tries of the request. `passes`: the client's wire is the provider's, so that bytes go through.
+    `first_s`: how long its first word is waited for.
     """
 
     request: Request
@@ -28,6 +29,7 @@ class Sent(Struct):
     warnings: tuple[str, ...]
     number: int
     passes: bool
+    first_s: float | None = None
 
     def receipt(self) -> Receipt:
         hold = self.attempt.hold
@@ -39,7 +41,7 @@ async def read(sent: Sent) -> Answer:
     if sent.request.stream:
         stream = _stream(sent)
         try:
-            await stream.begin()
+            await stream.begin(sent.first_s)
         except BaseException:
             stream.close()
             raise

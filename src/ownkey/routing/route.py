@@ -11,13 +11,15 @@ from ownkey.catalog.manifest import Provider
 from ownkey.talk.errors import KeyMissing, OwnkeyError, UnknownModel
 
 AUTO = "auto"
+EVERY = "auto:every"
+"""Every model that a provider's file lists, of the providers that `auto` has."""
 
 
 class Candidate(Struct, frozen=True):
     """A provider as one caller sees it.
 
     `usable`: enabled, and there is a key for it or none is needed. `models`: every id known of it, from its manifest
-    or discovered.
+    or discovered. `stand_in`: a model for chats, of a local provider that has no default.
     """
 
     provider: Provider
@@ -25,6 +27,7 @@ class Candidate(Struct, frozen=True):
     enabled: bool
     default: str | None
     models: frozenset[str]
+    stand_in: str | None = None
 
     def has(self, name: str) -> bool:
         return name in self.models or self.provider.model(name) is not None
@@ -40,20 +43,32 @@ class Pick(Struct, frozen=True):
 
 
 def route(
-    asked: str, candidates: Mapping[str, Candidate], *, order: Sequence[str], fallback: Sequence[str]
+    asked: str,
+    candidates: Mapping[str, Candidate],
+    *,
+    order: Sequence[str],
+    fallback: Sequence[str],
+    lead: Sequence[str] = (),
 ) -> tuple[Pick, ...]:
     """Who shall be asked, first to last.
 
     `asked` is `provider/model`, a provider (its default model), a bare model, `auto`, or several with commas between.
-    `auto` takes the usable providers as `order` has them. `fallback` comes after what was asked for by name, but not
+    `auto` takes what is usable of the models and providers that `lead` names, then the usable providers as `order` has
+    them, then what runs on the owner's own machine: it answers where the network does not. `fallback` comes after what
+    was asked for by name, but not
     after the demo, which nobody pays for and everybody may ask.
     Raises UnknownModel, or KeyMissing where only a key is wanting.
     """
+
+    def auto() -> list[Pick]:
+        first = [pick for name in lead for pick in _known(name, candidates) if candidates[pick.provider].usable]
+        return [*first, *_auto(candidates, order)]
+
     picks: list[Pick] = []
     for name in filter(None, (part.strip() for part in asked.split(","))):
-        picks += _auto(candidates, order) if name == AUTO else [_named(name, candidates)]
+        picks += auto() if name == AUTO else [_named(name, candidates)]
     if not picks:
-        picks += _auto(candidates, order)
+        picks += auto()
     if any(candidates[pick.provider].provider.kind != "demo" for pick in picks):
         for name in fallback:
             picks += _known(name, candidates)
@@ -67,12 +82,47 @@ def _known(name: str, candidates: Mapping[str, Candidate]) -> list[Pick]:
         return []
 
 
+def pool(name: str, candidates: Mapping[str, Candidate], order: Sequence[str]) -> list[Pick]:
+    """What one target of a route stands for: a model, or those of `auto` or `auto:every`. Raises as `route` does."""
+    if name == AUTO:
+        return _auto(candidates, order)
+    if name == EVERY:
+        return _every(candidates, order)
+    pick = _named(name, candidates)
+    candidate = candidates[pick.provider]
+    if not candidate.usable:
+        raise key_missing(candidate.provider)
+    return [pick]
+
+
+def is_spare(candidate: Candidate) -> bool:
+    """Whether `auto` asks it only after all others."""
+    return candidate.provider.kind == "local"
+
+
 def _auto(candidates: Mapping[str, Candidate], order: Sequence[str]) -> list[Pick]:
+    usable = _usable(candidates, order)
+    return [Pick(one.provider.id, model) for one in usable if (model := one.default or one.stand_in)]
+
+
+def _every(candidates: Mapping[str, Candidate], order: Sequence[str]) -> list[Pick]:
+    """In the order of their providers, of each its default first."""
+    picks: list[Pick] = []
+    for one in _usable(candidates, order):
+        if model := one.default or one.stand_in:
+            picks.append(Pick(one.provider.id, model))
+        if one.provider.kind == "cloud":
+            chats = [model for model in one.provider.models if "chat" in model.does and not model.retired]
+            picks += [Pick(one.provider.id, model.id) for model in chats]
+    return picks
+
+
+def _usable(candidates: Mapping[str, Candidate], order: Sequence[str]) -> list[Candidate]:
+    """Cloud providers, then local ones; the demo where there is neither."""
     rank = {provider: place for place, provider in enumerate(order)}
-    usable = [one for one in candidates.values() if one.usable and one.default and one.provider.kind == "cloud"]
-    usable.sort(key=lambda one: rank.get(one.provider.id, len(rank)))
-    usable = usable or [one for one in candidates.values() if one.usable and one.provider.kind == "demo"]
-    return [Pick(one.provider.id, one.default) for one in usable if one.default]
+    usable = [one for one in candidates.values() if one.usable and (one.default or one.stand_in)]
+    usable.sort(key=lambda one: (is_spare(one), rank.get(one.provider.id, len(rank))))
+    return [one for one in usable if one.provider.kind != "demo"] or usable
 
 
 def _named(name: str, candidates: Mapping[str, Candidate]) -> Pick:

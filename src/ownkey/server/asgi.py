@@ -1,4 +1,4 @@
-"""An ASGI application behind an exchange: whole requests in, whole answers out."""
+"""An ASGI application behind an exchange: whole requests in; answers out, whole or in pieces."""
 
 from __future__ import annotations
 
@@ -13,27 +13,44 @@ Application = Callable[
     [Message, Callable[[], Awaitable[Message]], Callable[[Message], Awaitable[None]]], Awaitable[None]
 ]
 
-_FRAMING = frozenset({b"content-length", b"content-type"})
-
 
 async def pass_on(application: Application, exchange: Exchange, state: dict[str, Any], *headers: Header) -> None:
-    """Answers with what the application answers, and `headers`; raises what it raises, having answered nothing."""
-    sent: list[Message] = []
+    """Answers with what the application answers, and `headers`: whole, or piece by piece where it comes so. Raises what
+    it raises."""
+    begin: Message = {}
+    pieces: list[bytes] = []
     received = [{"type": "http.request", "body": exchange.body, "more_body": False}]
+    streams = False
 
     async def receive() -> Message:
         return received.pop() if received else {"type": "http.disconnect"}
 
     async def send(message: Message) -> None:
-        sent.append(message)
+        nonlocal begin, streams
+        if message["type"] == "http.response.start":
+            begin = message
+            return
+        piece, more = message.get("body", b""), message.get("more_body", False)
+        if more and not streams and begin["status"] == 200:
+            streams = True
+            exchange.start([*_own(begin), *headers])
+        if not streams:
+            pieces.append(piece)
+        elif more and piece:
+            await exchange.write(piece)
+        elif not more:
+            exchange.end(piece)
 
     await application(_scope(exchange, state), receive, send)
-    begin, *rest = sent
-    own: list[Header] = list(begin.get("headers", ()))
-    kind = next(((name, value) for name, value in own if name == b"content-type"), None)
-    body = b"".join(message.get("body", b"") for message in rest)
-    kept = [one for one in own if one[0] not in _FRAMING]
-    exchange.answer(begin["status"], body, [*kept, *headers], kind)
+    if not streams:
+        own = _own(begin)
+        kind = next((one for one in own if one[0] == b"content-type"), None)
+        kept = [one for one in own if one[0] != b"content-type"]
+        exchange.answer(begin["status"], b"".join(pieces), [*kept, *headers], kind)
+
+
+def _own(begin: Message) -> list[Header]:
+    return [one for one in begin.get("headers", ()) if one[0] != b"content-length"]
 
 
 def _scope(exchange: Exchange, state: dict[str, Any]) -> Message:

@@ -90,6 +90,8 @@ class Connection(asyncio.Protocol):
             self._transport.close()
         elif self._exchange is not None:
             self._exchange.keep = False
+            if self._exchange.on_stop is not None:
+                self._exchange.on_stop()
 
     # What the loop calls.
 

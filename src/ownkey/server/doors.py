@@ -6,20 +6,25 @@ import hmac
 from base64 import urlsafe_b64encode
 from hashlib import sha256
 from typing import Literal
+from urllib.parse import unquote
 
 from msgspec import Struct
 
 from ownkey.app.house import OWNER, House
 from ownkey.app.oidc import Oidc
 from ownkey.app.signing import LONGEST_MS, Browser, SignIn, check_fresh
+from ownkey.routing.scope import Scope
+from ownkey.server.embedded import is_for_pages
 from ownkey.server.exchange import Exchange, Header
-from ownkey.server.guard import CSRF, LOOPBACK, Head, caller_of
+from ownkey.server.guard import CSRF, LOOPBACK, USER, Head, caller_of
 from ownkey.store.audit_trail import Actor
 from ownkey.store.people import Role, User
 from ownkey.store.sessions import Session
 from ownkey.talk.errors import InvalidToken, NotFound, PermissionDenied
-from ownkey.talk.origin import DEFAULT_PORTS, Origin
+from ownkey.talk.origin import Origin
 from ownkey.talk.secret import Secret
+from ownkey.vault.page_tokens import BEGINS as PAGE_TOKEN
+from ownkey.vault.tokens import Caller
 
 SAFE_METHODS = frozenset({"GET", "HEAD"})
 
@@ -38,16 +43,18 @@ class Principal(Struct, frozen=True):
     """Whoever asks, and may go on. `owner` is whose things are meant; `name` what paths call that person.
 
     `session` and `user` are those of a browser. A token asks; it changes nothing but, where it is of the kind for
-    applications, what is their users' own.
+    applications, what is their users' own; and so does what such an application lets a page of its own ask. `scope`
+    is what the token of such a page is limited to.
     """
 
     owner: str
     name: str
     role: Role
-    by: Literal["session", "token", "service"]
+    by: Literal["session", "token", "service", "page"]
     session: Session | None = None
     user: User | None = None
     token_id: str | None = None
+    scope: Scope | None = None
 
     @property
     def actor(self) -> Actor:
@@ -78,9 +85,25 @@ class Principal(Struct, frozen=True):
             raise PermissionDenied("A viewer changes nothing.", "Ask an admin to make you a member.")
         return self
 
+    def asks(self) -> Principal:
+        """Raises PermissionDenied where they may ask no model."""
+        if self.role == "viewer":
+            raise PermissionDenied("A viewer asks no model.", "Ask an admin to make you a member.")
+        return self
+
     def keeps(self) -> Principal:
         if not self.keeper:
             raise PermissionDenied("This is for who keeps this Ownkey.", "Ask an owner or an admin.")
+        return self
+
+    def serves(self) -> Principal:
+        if self.by != "service" or self.token_id is None:
+            raise PermissionDenied("This is for tokens of applications.", "Make one: `ownkey tokens create --service`.")
+        return self
+
+    def sees(self) -> Principal:
+        if not self.sees_all:
+            raise PermissionDenied("This is for who sees what is everybody's.", "Ask an owner or an admin.")
         return self
 
     def signed_in(self) -> tuple[Session, User]:
@@ -120,7 +143,8 @@ class Doors:
     def known(self, exchange: Exchange, head: Head) -> Principal:
         """Raises InvalidToken where nobody is shown, and PermissionDenied where whoever it is may not come in so."""
         if head.token is not None:
-            return self._by_token(exchange, head)
+            by_page = head.token.startswith(PAGE_TOKEN)
+            return self._by_page(exchange, head) if by_page else self._by_token(exchange, head)
         cookie = self.cookie(head)
         found = None if cookie is None else self.sign_in.who(cookie)
         if found is None or cookie is None:
@@ -130,6 +154,19 @@ class Doors:
             raise PermissionDenied("This request does not come from Ownkey's own page.", f"Send {CSRF.decode()}.")
         session, user = found
         return Principal(user.id, user.id, user.role, "session", session, user)
+
+    def signs_in(self, exchange: Exchange, head: Head, *, asks: bool = True) -> None:
+        """Has the head say who is signed in in the browser that asks. Raises what `known` raises, and PermissionDenied
+        for a viewer that `asks` a model."""
+        principal = self.known(exchange, head)
+        if head.user is not None:
+            raise PermissionDenied("Who has signed in asks for nobody else.", f"Leave {USER.decode()} out.")
+        head.caller = Caller((principal.asks() if asks else principal).owner, None)
+        head.session = principal.signed_in()
+
+    def is_browser(self, head: Head) -> bool:
+        """Whether a session is to say who asks: a cookie of ours came, good or not, and no token."""
+        return head.token is None and bool(self._cookies(head, self._cookie))
 
     def check_from_here(self, head: Head, *, said: bool) -> None:
         """Raises PermissionDenied where a browser says that another site asks; `said`: or where it does not say."""
@@ -146,12 +183,12 @@ class Doors:
         return self.cookie_named(head, self._cookie)
 
     def cookie_named(self, head: Head, wanted: bytes) -> bytes | None:
-        found = [
-            value.strip()
-            for name, _, value in (part.partition(b"=") for part in (head.cookie or b"").split(b";"))
-            if name.strip() == wanted
-        ]
+        found = self._cookies(head, wanted)
         return found[0] if len(found) == 1 else None
+
+    def _cookies(self, head: Head, wanted: bytes) -> list[bytes]:
+        parts = (part.partition(b"=") for part in (head.cookie or b"").split(b";"))
+        return [value.strip() for name, _, value in parts if name.strip() == wanted]
 
     def browser(self, exchange: Exchange, head: Head) -> Browser:
         agent = next((value for name, value in exchange.headers if name == b"user-agent"), b"")
@@ -164,8 +201,7 @@ class Doors:
         host = (head.host or b"").lower()
         public = self._public
         if public is not None and host.rpartition(b":")[0] not in LOOPBACK and host not in LOOPBACK:
-            port = "" if public.port == DEFAULT_PORTS[public.scheme] else f":{public.port}"
-            return f"{public.scheme}://{public.bracketed}{port}".encode("ascii")
+            return public.as_browsers_say.encode("ascii")
         return b"http://" + host
 
     def set_cookie(self, cookie: Secret) -> Header:
@@ -187,6 +223,18 @@ class Doors:
                 caller.owner, caller.owner.partition("/")[2], "member", "service", token_id=caller.token_id
             )
         return Principal(caller.owner, caller.owner, "member", "token", token_id=caller.token_id)
+
+    def _by_page(self, exchange: Exchange, head: Head) -> Principal:
+        caller = self._house.page_tokens.caller(head.token or b"")
+        if caller is None:
+            raise InvalidToken("This page's token is not good any more.", "Ask the application for a new one.")
+        if head.user is not None or not is_for_pages(exchange.method, unquote(exchange.path)):
+            raise PermissionDenied("A page's token is not for this.", "Ask from the application's own server.")
+        known = (self.origin(head), *(one.encode("ascii") for one in self._house.settings.page_origins))
+        if head.origin is not None and head.origin not in known:
+            raise _elsewhere()
+        name = caller.owner.partition("/")[2]
+        return Principal(caller.owner, name, "member", "page", token_id=caller.token_id, scope=caller.scope)
 
 
 def csrf(cookie: bytes) -> bytes:

@@ -33,6 +33,7 @@ class Exchange:
     """A whole request; its answer is given once, either by `answer`, or by `start`, `write` and `end`.
 
     `on_gone` is called when the client goes away before the answer has ended; what is written then goes nowhere.
+    `on_stop`: when the server stops, which waits for answers that end by themselves.
     """
 
     __slots__ = (
@@ -48,6 +49,7 @@ class Exchange:
         "keep",
         "method",
         "on_gone",
+        "on_stop",
         "path",
         "query",
     )
@@ -74,6 +76,7 @@ class Exchange:
         self.ended = False
         self.gone = False
         self.on_gone: Callable[[], object] | None = None
+        self.on_stop: Callable[[], object] | None = None
         self._line = line
         self._chunked = chunked
         self._head = b""
@@ -90,11 +93,15 @@ class Exchange:
         """Whether something of an answer has been written."""
         return self.ended or (self._started and not self._head)
 
-    def answer(self, status: int, body: bytes, headers: list[Header], kind: Header | None = JSON) -> None:
-        """A whole answer, in JSON where no other `kind` is said; nothing of it may be kept by a cache."""
-        head = self._lines(status, [*([] if kind is None else [kind]), PRIVATE, *headers])
+    def answer(
+        self, status: int, body: bytes, headers: list[Header], kind: Header | None = JSON, kept: Header = PRIVATE
+    ) -> None:
+        """A whole answer, in JSON where no other `kind` is said; nothing of it may be kept by a cache, unless `kept`
+        says for how long. To HEAD, and where a client has it already, the body is only measured (RFC 9110 section
+        15.4.5)."""
+        head = self._lines(status, [*([] if kind is None else [kind]), kept, *headers])
         self.ended = True
-        shown = b"" if self.method == "HEAD" else body
+        shown = b"" if self.method == "HEAD" or status == 304 else body
         self._line.write(b"%bcontent-length: %d\r\n\r\n%b" % (head, len(body), shown))
 
     def answer_json(self, status: int, value: object, headers: list[Header]) -> None:

@@ -6,14 +6,15 @@ import asyncio
 from collections.abc import Iterable
 from functools import lru_cache
 
-from ownkey.engine.answer import ByteStream, EventStream, Whole
+from ownkey.engine.answer import AnyStream, Whole
 from ownkey.engine.engine import Engine
 from ownkey.engine.request import Request, new_id
+from ownkey.server.consenting import Consenting
 from ownkey.server.exchange import JSON, Exchange, Header
 from ownkey.server.guard import Head, caller_of, check_body_is_json
 from ownkey.server.problems import headers_of, status_of
 from ownkey.server.streams import Streams, ended
-from ownkey.talk.errors import InvalidToken, Overloaded, OwnkeyError
+from ownkey.talk.errors import ConsentRequired, InvalidToken, Overloaded, OwnkeyError
 from ownkey.talk.money import show_usd
 from ownkey.talk.reply import Receipt
 from ownkey.vault.tokens import Caller, Tokens
@@ -28,12 +29,19 @@ class Gateway:
     """Serves one door. `id_header` is where its clients look for the id of a request, beside `x-request-id`."""
 
     def __init__(
-        self, engine: Engine, tokens: Tokens, streams: Streams, door: Door, id_header: bytes | None = None
+        self,
+        engine: Engine,
+        tokens: Tokens,
+        streams: Streams,
+        door: Door,
+        consenting: Consenting,
+        id_header: bytes | None = None,
     ) -> None:
         self._engine = engine
         self._tokens = tokens
         self._streams = streams
         self._door = door
+        self._consenting = consenting
         self._id_header = id_header
 
     async def serve(self, exchange: Exchange, head: Head, named: Named | None = None) -> None:
@@ -46,9 +54,9 @@ class Gateway:
             ask = self._door.read_ask(exchange.body, named)
             request = self._request(request_id, caller, ask, head)
             if ask.stream:
-                await self._streamed(exchange, request, ask)
+                await self._streamed(exchange, head, request, ask)
                 return
-            answer = await self._engine.run(request)
+            answer = await self._consenting.run(exchange, head, request, self._engine.run)
         except OwnkeyError as error:
             self.refuse(exchange, error, request_id)
             return
@@ -57,7 +65,7 @@ class Gateway:
                 self.refuse(exchange, stopping(), request_id)
             raise
         assert isinstance(answer, Whole)
-        self._whole(exchange, answer)
+        self._whole(exchange, answer, request.chosen)
 
     def refuse(
         self,
@@ -88,6 +96,10 @@ class Gateway:
             headers=head.passed,
             hops=head.hops,
             scope=caller.scope if caller else None,
+            carries=bool(head.carries) and ask.stream,
+            carry_said=head.carries is not None,
+            cache=head.cache,
+            cache_ttl_s=head.cache_ttl_s,
         )
 
     def _ids(self, request_id: str) -> list[Header]:
@@ -97,39 +109,41 @@ class Gateway:
             headers.append((self._id_header, value))
         return headers
 
-    def _headers(self, receipt: Receipt, warnings: Iterable[str]) -> list[Header]:
-        return [*self._ids(receipt.request_id), *told_of(receipt, warnings)]
+    def _headers(self, receipt: Receipt, warnings: Iterable[str], chosen: str | None) -> list[Header]:
+        headers = [*self._ids(receipt.request_id), *told_of(receipt, warnings)]
+        return [*headers, (b"x-ownkey-route", _one_line(chosen))] if chosen else headers
 
-    def _whole(self, exchange: Exchange, answer: Whole) -> None:
+    def _whole(self, exchange: Exchange, answer: Whole, chosen: str | None) -> None:
         if answer.body is not None:
-            exchange.answer(200, answer.body, self._headers(answer.receipt, answer.warnings))
+            exchange.answer(200, answer.body, self._headers(answer.receipt, answer.warnings, chosen))
             return
         assert answer.reply is not None
         body = self._door.write_reply(answer.reply, answer.receipt.model)
-        exchange.answer(200, body, self._headers(answer.receipt, answer.reply.warnings))
+        exchange.answer(200, body, self._headers(answer.receipt, answer.reply.warnings, chosen))
 
-    async def _streamed(self, exchange: Exchange, request: Request, ask: Ask) -> None:
+    async def _streamed(self, exchange: Exchange, head: Head, request: Request, ask: Ask) -> None:
         """A client that hangs up ends it at once, also before the first try has answered."""
         task = asyncio.current_task()
         assert task is not None
         exchange.on_gone = task.cancel
-        stream: ByteStream | EventStream | None = None
-        watched = self._streams.begin(request.token_id, task) if request.token_id is not None else None
+        stream: AnyStream | None = None
+        known = request.token_id is not None or head.session is not None
+        watched = self._streams.begin(task, request.token_id, head.session) if known else None
         try:
-            answer = await self._engine.run(request)
+            answer = await self._consenting.run(exchange, head, request, self._engine.run)
             assert not isinstance(answer, Whole)
             stream = answer
-            await self._pass(exchange, stream, ask)
+            await self._pass(exchange, request, stream, ask)
         except asyncio.CancelledError:
             if exchange.gone:
                 return
-            cut = watched is not None and watched.cut
-            why = ended() if cut else stopping()
+            cut = watched if watched is not None and watched.cut else None
+            why = stopping() if cut is None else ended(cut)
             if stream is not None:
                 exchange.end(self._door.writer(ask, stream.target.model).fail(why, status_of(why)))
-            elif cut:
+            elif cut is not None:
                 self.refuse(exchange, why, request.id)
-            if not cut:
+            if cut is None:
                 raise
         finally:
             if watched is not None:
@@ -137,9 +151,11 @@ class Gateway:
             if stream is not None:
                 stream.close()
 
-    async def _pass(self, exchange: Exchange, stream: ByteStream | EventStream, ask: Ask) -> None:
+    async def _pass(self, exchange: Exchange, request: Request, stream: AnyStream, ask: Ask) -> None:
         writer = self._door.writer(ask, stream.target.model)
-        exchange.start([_EVENTS if ask.sse else JSON, *self._headers(stream.receipt(), stream.warnings)])
+        exchange.start(
+            [_EVENTS if ask.sse else JSON, *self._headers(stream.receipt(), stream.warnings, request.chosen)]
+        )
         last = b""
         try:
             while (piece := await stream.next()) is not None:
@@ -149,6 +165,8 @@ class Gateway:
             if stream.in_events:
                 last = writer.end()
         except OwnkeyError as error:
+            if isinstance(error, ConsentRequired):
+                await self._consenting.complete(exchange, request, error)
             last = writer.fail(error, status_of(error))
         exchange.end(last)
 
@@ -167,10 +185,14 @@ def no_token() -> InvalidToken:
 
 
 def told_of(receipt: Receipt, warnings: Iterable[str]) -> list[Header]:
-    """Who answered, at the how manieth try, for how much, and what could not be honoured."""
+    """Who answered, at the how manieth try, for how much, whether from the cache, and what could not be honoured."""
     headers = [*_who(receipt.provider, receipt.model), (b"x-ownkey-attempts", b"%d" % receipt.attempts)]
     if receipt.cost is not None:
         headers.append((b"x-ownkey-cost-usd", show_usd(receipt.cost.nano_usd).encode()))
+    if receipt.cache is not None:
+        headers.append((b"x-ownkey-cache", receipt.cache.encode()))
+    if receipt.age_s is not None:
+        headers.append((b"age", b"%d" % receipt.age_s))
     headers += [(b"x-ownkey-warning", _one_line(text)) for text in (*receipt.warnings, *warnings)]
     return headers
 

@@ -8,15 +8,26 @@ from ipaddress import ip_address
 
 from msgspec import Struct, structs
 
+from ownkey.engine.remember import LONGEST_TTL_S
+from ownkey.engine.request import CacheWish
 from ownkey.routing.scope import is_in
 from ownkey.server.exchange import Exchange, Header
+from ownkey.store.people import User
+from ownkey.store.sessions import Session
 from ownkey.talk.errors import GoesRound, InvalidRequest, InvalidToken, PermissionDenied, UnsupportedMedia
+from ownkey.vault.page_tokens import BEGINS as PAGE_TOKEN
 from ownkey.vault.tokens import Caller, Tokens
 
 LOOPBACK = frozenset({b"localhost", b"127.0.0.1", b"[::1]"})
 ACCEPT_PRICE = b"x-ownkey-accept-unknown-price"
 ACCEPT_OVER = b"x-ownkey-accept-over-budget"
 AUTOMATION = b"x-ownkey-automation"
+CARRY_ON = b"x-ownkey-carry-on"
+CACHE = b"x-ownkey-cache"
+CACHE_TTL = b"x-ownkey-cache-ttl"
+CONSENT = b"x-ownkey-consent"
+REMEMBER = b"x-ownkey-consent-remember"
+PARK = b"x-ownkey-park"
 HOPS = b"x-ownkey-hops"
 MOST_HOPS = 1
 USER = b"x-ownkey-user"
@@ -35,7 +46,7 @@ _BROWSERS = {b"cookie": "cookie", b"origin": "origin", b"sec-fetch-site": "fetch
 _USER = re.compile(rb"[A-Za-z0-9._@+:-]{1,128}")
 _READ = (
     frozenset({b"host", b"authorization", b"content-type", b"content-encoding", b"anthropic-version"})
-    | {ACCEPT_PRICE, ACCEPT_OVER, AUTOMATION, USER, HOPS}
+    | {ACCEPT_PRICE, ACCEPT_OVER, AUTOMATION, CARRY_ON, CONSENT, REMEMBER, PARK, USER, HOPS, CACHE, CACHE_TTL}
     | {b"cookie", b"origin", b"sec-fetch-site", CSRF}
     | _TOKENS
     | PASSED
@@ -45,9 +56,13 @@ _READ = (
 class Head(Struct):
     """What is read of a request's headers; None where one did not come. `host` is None too where several came.
 
+    `consent` is a token of it, and `remembers` whether it is good for later too; `parks`: whether a question is waited
+    with; None: as the person prefers.
     `automation` is the name of the one that it is a run of; `user` whom of its users an application asks for.
-    `cookie`, `origin`, `fetch_site` and `csrf` come from browsers. `anthropic`: a client of Anthropic's. `hops`: how
-    many Ownkeys it came through. `passed`: what goes on to a provider of the client's own wire.
+    `cookie`, `origin`, `fetch_site` and `csrf` come from browsers. `anthropic`: a client of Anthropic's. `carries`: a
+    stream that breaks off is to go on elsewhere, or is not; None: it was not said. `hops`: how many Ownkeys it came
+    through. `passed`: what goes on to a provider of the client's own wire. `caller` is no header: who is signed in in
+    the browser that asks, where that was looked for, with their `session`.
     """
 
     host: bytes | None = None
@@ -56,6 +71,9 @@ class Head(Struct):
     content_encoding: bytes | None = None
     price_accepted: bool = False
     over_accepted: bool = False
+    consent: bytes | None = None
+    remembers: bool = False
+    parks: bool | None = None
     automation: str | None = None
     user: str | None = None
     cookie: bytes | None = None
@@ -63,8 +81,13 @@ class Head(Struct):
     fetch_site: bytes | None = None
     csrf: bytes | None = None
     anthropic: bool = False
+    carries: bool | None = None
+    cache: CacheWish = ""
+    cache_ttl_s: int | None = None
     hops: int = 0
     passed: tuple[Header, ...] = ()
+    caller: Caller | None = None
+    session: tuple[Session, User] | None = None
 
 
 def read_head(headers: Iterable[Header]) -> Head:
@@ -91,8 +114,20 @@ def read_head(headers: Iterable[Header]) -> Head:
             head.price_accepted = value.lower() == b"yes"
         elif name == ACCEPT_OVER:
             head.over_accepted = value.lower() == b"yes"
+        elif name == CONSENT:
+            head.consent = value
+        elif name == REMEMBER:
+            head.remembers = value.lower() == b"yes"
+        elif name == PARK:
+            head.parks = value.lower() == b"yes"
         elif name == AUTOMATION:
             head.automation = automation_of(value)
+        elif name == CARRY_ON:
+            head.carries = value.lower() == b"yes"
+        elif name == CACHE:
+            head.cache = cache_of(value)
+        elif name == CACHE_TTL:
+            head.cache_ttl_s = cache_ttl_of(value)
         elif name == HOPS:
             head.hops = _hops(value)
         elif name == USER:
@@ -117,6 +152,24 @@ def automation_of(value: bytes) -> str:
             "The name of an automation is of 1 to 128 printable characters of ASCII.", param=AUTOMATION.decode()
         )
     return name.decode("ascii")
+
+
+def cache_of(value: bytes) -> CacheWish:
+    """Raises InvalidRequest."""
+    said = value.strip().lower().decode("latin-1")
+    if said not in ("on", "off", "refresh"):
+        raise InvalidRequest(f"{CACHE.decode()} is on, off or refresh.", param=CACHE.decode())
+    return said
+
+
+def cache_ttl_of(value: bytes) -> int:
+    """Raises InvalidRequest."""
+    said = value.strip()
+    if not said.isdigit() or len(said) > 9 or not 1 <= int(said) <= LONGEST_TTL_S:
+        raise InvalidRequest(
+            f"{CACHE_TTL.decode()} is a number of seconds from 1 to {LONGEST_TTL_S}.", param=CACHE_TTL.decode()
+        )
+    return int(said)
 
 
 def _hops(value: bytes) -> int:
@@ -159,10 +212,12 @@ def client_of(exchange: Exchange, proxies: tuple[str, ...]) -> str:
 
 
 def caller_of(exchange: Exchange, head: Head, tokens: Tokens) -> Caller | None:
-    """The caller, or None where no token came. Raises InvalidToken for one that is not good, and PermissionDenied for
-    one that is good for something else."""
+    """The caller: by the token, which goes before a cookie, or who was found to be signed in; None where it is nobody.
+    Raises InvalidToken for a token that is not good, and PermissionDenied for one that is good for something else."""
     if head.token is None:
-        return None
+        return head.caller
+    if head.token.startswith(PAGE_TOKEN):
+        raise PermissionDenied("A page's token asks no model.", "Ask from the application's own server.")
     caller = tokens.caller(head.token)
     if caller is None:
         raise InvalidToken("This token is not known here.", "Make one with `ownkey tokens create NAME`.")

@@ -12,6 +12,7 @@ from ownkey.engine.embed import EmbedWork
 from ownkey.engine.engine import Engine
 from ownkey.engine.media import MediaWork
 from ownkey.engine.request import new_id
+from ownkey.server.consenting import Consenting
 from ownkey.server.exchange import JSON, Exchange, Header
 from ownkey.server.gateway import NOBODY, no_token, stopping, told_of
 from ownkey.server.guard import Head, caller_of, check_body_is_json, check_body_is_plain
@@ -51,7 +52,8 @@ class Form(Protocol):
 class Operations:
     """Handlers of a request each. Every OwnkeyError is answered in the form of the path's wire."""
 
-    def __init__(self, engine: Engine, tokens: Tokens) -> None:
+    def __init__(self, engine: Engine, tokens: Tokens, consenting: Consenting) -> None:
+        self._consenting = consenting
         self._engine = engine
         self._tokens = tokens
 
@@ -60,7 +62,7 @@ class Operations:
             check_body_is_json(head)
             ask = door.read_embed_ask(exchange.body, named)
             call = self._call(request_id, caller, head, ask.model, EmbedWork(door=door, ask=ask))
-            vectors = await self._engine.call(call)
+            vectors = await self._consenting.run(exchange, head, call, self._engine.call)
             assert vectors.body is not None
             exchange.answer(200, vectors.body, _headers(vectors.receipt, vectors.warnings))
 
@@ -73,7 +75,8 @@ class Operations:
             if not content_type.lower().startswith(b"multipart/form-data"):
                 check_body_is_json(head)
             ask = read_media_ask(operation, exchange.body, content_type)
-            passed = await self._engine.call(self._call(request_id, caller, head, ask.model, MediaWork(ask)))
+            call = self._call(request_id, caller, head, ask.model, MediaWork(ask))
+            passed = await self._consenting.run(exchange, head, call, self._engine.call)
             headers = [*_headers(passed.receipt, ()), _NO_SNIFFING]
             exchange.answer(200, passed.body, headers, (JSON[0], passed.content_type))
 
@@ -86,7 +89,8 @@ class Operations:
             ask = door.read_count_ask(exchange.body, named)
             owner = self._owner(caller, ask.model)
             token_id, scope = (caller.token_id, caller.scope) if caller else (None, None)
-            counted = await self._engine.count(Count(request_id, owner, door, ask, head.hops, token_id, scope))
+            asked = Count(request_id, owner, door, ask, head.hops, token_id, scope)
+            counted = await self._consenting.run(exchange, head, asked, self._engine.count)
             exchange.answer(200, door.write_count_reply(counted.tokens), _headers(counted.receipt, counted.warnings))
 
         await self._answered(exchange, head, door, answer)

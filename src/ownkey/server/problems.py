@@ -6,6 +6,7 @@ import math
 
 from ownkey.talk import errors
 from ownkey.talk.errors import OwnkeyError, ProviderError
+from ownkey.talk.notices import notice
 
 # Status by class; a class without a row of its own has its parent's.
 # 401 is kept for Ownkey's own tokens: a provider that refuses a key answers 502, or clients would ask for a new token.
@@ -49,6 +50,9 @@ def headers_of(error: OwnkeyError) -> list[tuple[bytes, bytes]]:
     """What an error's answer carries besides its body."""
     status = status_of(error)
     headers = [(b"x-should-retry", b"true" if isinstance(error, WORTH_RETRYING) else b"false")]
+    headers.append((b"x-ownkey-error", error.kind.encode("ascii")))
+    if (told := notice(error)) is not None:
+        headers.append((b"x-ownkey-action", told.action.encode("ascii")))
     if status == 429 and isinstance(error, ProviderError | errors.TooManyAttempts):
         headers.append((b"retry-after", str(max(1, math.ceil(error.retry_after_s or 1))).encode()))
     if status == 503 and isinstance(error, errors.Overloaded):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -13,8 +14,7 @@ from ownkey.app.house import House
 from ownkey.app.quoting import plain, quotes
 from ownkey.engine.request import Request, new_id
 from ownkey.routing.route import AUTO
-from ownkey.server.doors import API_HEADERS
-from ownkey.server.exchange import Exchange
+from ownkey.server.exchange import Exchange, Header
 from ownkey.server.guard import Head, automation_of, check_body_is_json
 from ownkey.talk.errors import InvalidRequest, Overloaded
 from ownkey.talk.secret import clean
@@ -43,7 +43,7 @@ class Quoting:
         self._thread = ThreadPoolExecutor(1, "quotes")
         self._waiting = 0
 
-    async def serve(self, exchange: Exchange, head: Head, caller: Caller) -> None:
+    async def serve(self, exchange: Exchange, head: Head, caller: Caller, headers: Sequence[Header]) -> None:
         """Raises what the door raises, InvalidRequest, naming the field, and Overloaded."""
         check_body_is_json(head)
         if self._waiting >= MOST_WAITING:
@@ -56,7 +56,7 @@ class Quoting:
             raise InvalidRequest("The request is nested too deeply.", "No provider reads so much.") from None
         finally:
             self._waiting -= 1
-        exchange.answer(200, told, [*API_HEADERS])
+        exchange.answer(200, told, [*headers])
 
 
 def _told(house: House, caller: Caller, body: bytes, automation: str | None) -> bytes:

@@ -18,6 +18,7 @@ class Limits(Struct, frozen=True):
 
     body_bytes: int = 10 << 20
     audio_bytes: int = 26 << 20
+    file_bytes: int = 32 << 20
     head_bytes: int = 64 << 10
     headers: int = 100
     waiting: int = 8
@@ -29,7 +30,9 @@ class Limits(Struct, frozen=True):
 
     def body_bytes_at(self, url: bytes) -> int:
         """How large a body may be at this path."""
-        return max(self.body_bytes, self.audio_bytes) if url.startswith(b"/v1/audio/") else self.body_bytes
+        if url.startswith(b"/v1/audio/"):
+            return max(self.body_bytes, self.audio_bytes)
+        return max(self.body_bytes, self.file_bytes) if url == b"/v1/files" else self.body_bytes
 
 
 class Refusal(Struct, frozen=True):

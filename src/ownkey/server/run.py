@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import gc
 import logging
 import os
 import signal
 import socket
 import sys
+import threading
+import time
 from collections.abc import Callable, Coroutine
 from types import FrameType
 from typing import Any, cast
@@ -18,9 +21,13 @@ import uvicorn
 from uvicorn.server import ServerState
 
 from ownkey.app.alerting import AlertBox
+from ownkey.app.batches.worker import Worker
 from ownkey.app.house import House
 from ownkey.app.ownkey import OWNER
+from ownkey.app.probing import Prober
 from ownkey.server.connection import Connection
+from ownkey.server.pages import SIGN_IN, address
+from ownkey.server.problems import status_of
 from ownkey.server.refusal import Limits
 from ownkey.server.site import Site
 from ownkey.settings import Settings
@@ -46,15 +53,22 @@ def run(
     announce: Callable[[str], None],
     command: str = "ownkey",
     reload: Callable[[], Settings] | None = None,
+    links: bool = False,
+    show: Callable[[str], None] | None = None,
+    or_any_port: bool = False,
+    until: Callable[[], object] | None = None,
 ) -> None:
     """Serve until SIGTERM or SIGINT; open answers have ten seconds to end. Raises BadConfiguration at a taken port.
 
     `command` is how `ownkey` is called in the shell that reads what is announced. `reload` reads the settings anew, at
-    SIGHUP.
+    SIGHUP. Where the owner is signed in nowhere, `links` has what is announced sign them in, and `show` is given such
+    an address of the page; otherwise a plain one. With `or_any_port` a free port is taken instead of one that is not.
+    `until` waits, on a thread, for another reason to stop.
     """
     _check_reach(settings)
-    listener = _listen(settings.host, settings.port)
+    listener = _listen(settings.host, settings.port, or_any_port=or_any_port)
     keep_private()
+    _log.setLevel(settings.log_level.upper())
     house = House(settings)
     house.open()
     unwatch = house.vault.latch.watch()
@@ -75,11 +89,19 @@ def run(
         backlog=BACKLOG,
         timeout_graceful_shutdown=DRAIN_S,
     )
-    server = _Server(config, AlertBox(house, OWNER).run)
+    worker = Worker(house, status_of, settings.batch_parallel)
+    server = _Server(config, worker, AlertBox(house, OWNER).run, Prober(house).run)
     _stop_quietly(server)
     _heed_hangups(server, lambda: _reload(house, reload))
+    if until is not None:
+        _stop_after(until, server)
     with contextlib.closing(listener):
-        announce(_welcome(settings.host, listener.getsockname()[1], command))
+        port = listener.getsockname()[1]
+        link = site.doors.sign_in.first_link() if links or show is not None else None
+        page = address(settings, port, link)
+        announce(_welcome(settings.host, port, command, page if links else address(settings, port)))
+        if show is not None:
+            show(page)
         try:
             server.run(sockets=[listener])
         finally:
@@ -88,22 +110,38 @@ def run(
 
 
 class _Server(uvicorn.Server):
-    """With something that runs beside it, on its event loop, for as long as it serves."""
+    """With what runs beside it, on its event loop, for as long as it serves."""
 
-    def __init__(self, config: uvicorn.Config, beside: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    def __init__(
+        self, config: uvicorn.Config, worker: Worker, *beside: Callable[[], Coroutine[Any, Any, None]]
+    ) -> None:
         super().__init__(config)
         self._beside = beside
+        self._worker = worker
+        self._stops_at_s = 0.0
         self.hung_up: Callable[[], None] | None = None
 
     async def serve(self, sockets: list[socket.socket] | None = None) -> None:
         if self.hung_up is not None and sys.platform != "win32":
             asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self.hung_up)
-        beside = asyncio.create_task(self._beside())
+        beside = [asyncio.create_task(one()) for one in self._beside]
+        working = asyncio.create_task(self._worker.run())
         try:
             await super().serve(sockets)
         finally:
-            beside.cancel()
-            await asyncio.wait([beside], timeout=BESIDE_S)
+            for one in beside:
+                one.cancel()
+            self._worker.stop()
+            await asyncio.wait(beside, timeout=BESIDE_S)
+            await asyncio.wait([working], timeout=max(0.0, self._stops_at_s - time.monotonic()))
+            working.cancel()
+            await asyncio.wait([working], timeout=BESIDE_S)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Lines of batches have as long to end as open answers."""
+        self._stops_at_s = time.monotonic() + DRAIN_S
+        self._worker.stop()
+        await super().shutdown(sockets)
 
 
 def _room_for_connections() -> int:
@@ -155,6 +193,14 @@ def _stop_quietly(server: uvicorn.Server) -> None:
         signal.signal(number, handle)
 
 
+def _stop_after(until: Callable[[], object], server: uvicorn.Server) -> None:
+    def wait() -> None:
+        until()
+        server.should_exit = True
+
+    threading.Thread(target=wait, name="until", daemon=True).start()
+
+
 def _heed_hangups(server: _Server, reload: Callable[[], None]) -> None:
     """At SIGHUP it takes over its configuration; it stops where that came because its terminal is gone. Where whoever
     started it said that hangups are ignored, as nohup(1) does, they are."""
@@ -189,16 +235,19 @@ def _reload(house: House, load: Callable[[], Settings] | None) -> None:
     except OwnkeyError as error:
         _log.error("The configuration was not taken over, what was before holds: %s", error)
         return
+    _log.setLevel(house.settings.log_level.upper())
     for problem in house.catalogue.problems:
         _log.error("%s", problem)
     if waiting:
         _log.warning("These settings take effect at the next start: %s.", ", ".join(waiting))
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def _listen(host: str, port: int, *, or_any_port: bool) -> socket.socket:
     try:
         return socket.create_server((host, port), family=_family(host), backlog=BACKLOG)
     except OSError as error:
+        if or_any_port and port and error.errno == errno.EADDRINUSE:
+            return _listen(host, 0, or_any_port=False)
         raise BadConfiguration(
             f"Nothing can listen at {host}:{port}: {os.strerror(error.errno or 0)}.",
             "Choose another with --port or --host.",
@@ -223,9 +272,17 @@ def _check_reach(settings: Settings) -> None:
         )
 
 
-def _welcome(host: str, port: int, command: str) -> str:
+def _welcome(host: str, port: int, command: str, page: str) -> str:
     base = f"http://{_bracketed(host)}:{port}/v1"
+    opens = (
+        "; this signs you in, once and within 15 minutes"
+        if SIGN_IN in page
+        else f" (`{command} users sign-in` signs in)"
+    )
     return f"""Ownkey answers at {base}
+
+Open its page in a browser{opens}:
+  {page}
 
 Try it now, with no key: the demo answers.
   curl {base}/chat/completions -H 'Content-Type: application/json' \\

@@ -10,16 +10,22 @@ from urllib.parse import unquote
 from ownkey.app.house import House
 from ownkey.engine.request import new_id
 from ownkey.server.apis import Api
-from ownkey.server.doors import API_HEADERS, Doors
+from ownkey.server.batching import Batching
+from ownkey.server.consenting import Consenting
+from ownkey.server.cross_origin import CrossOrigin
+from ownkey.server.doors import Doors
+from ownkey.server.events import Events
 from ownkey.server.exchange import Exchange, Header
 from ownkey.server.gateway import NOBODY, Gateway, no_token
 from ownkey.server.guard import LOOPBACK, Head, caller_of, client_of, host_allowed, read_head
 from ownkey.server.operations import BATCHED, MEDIA, Operations
+from ownkey.server.pages import Pages
 from ownkey.server.problems import headers_of
 from ownkey.server.quoting import Quoting
 from ownkey.server.streams import Streams
 from ownkey.talk.errors import InvalidRequest, OwnkeyError, UnknownModel
 from ownkey.talk.secret import clean
+from ownkey.vault.page_tokens import BEGINS as PAGE_TOKEN
 from ownkey.vault.tokens import Caller
 from ownkey.wires.embedding import EmbeddingDoor, NamedEmbed
 from ownkey.wires.models import FORMS
@@ -43,29 +49,36 @@ _GEMINI = re.compile(r"/v1(?:beta)?/(?:models/)?(.+):([A-Za-z]+)")
 _MODEL = re.compile(r"/v1(beta)?/models(?:/([^:]+))?")
 # Google's clients may put a key there. Addresses stand in the logs of whatever passes them on.
 _TOKEN = re.compile(r"(?:^|&)(?:key|api[_-]key|token|access_token)=", re.IGNORECASE)
+_GATEWAY = "/v1"
+"""Where a signed-in browser asks as its person; `/v1beta` too."""
 _STREAMS: Mapping[str, bool] = {"generateContent": False, "streamGenerateContent": True}
 
 
 class Site:
     """A table of paths over a house. Errors are in the form of the wire that is spoken at the path."""
 
-    def __init__(self, house: House) -> None:
+    def __init__(self, house: House, pages: Pages | None = None) -> None:
         self._house = house
         self.doors = Doors(house, house.settings.public_origin)
         self._proxies = house.settings.trusted_proxies
         self._hosts = _allowed_hosts(house.settings.host) | self.doors.hosts
-        self._api = Api(house, self.doors)
-        self._streams = Streams(house.tokens)
+        self._cross_origin = CrossOrigin(house)
+        self._api = Api(house, self.doors, self._cross_origin)
+        self._pages = Pages() if pages is None else pages
+        self._streams = Streams(house.tokens, self.doors.sign_in)
+        self._consenting = Consenting(house)
         self._gateways: dict[str, Gateway] = {}
         self._routes: dict[tuple[str, str], Handler] = {
             ("POST", path): self._gateway(name).serve for path, name in DOORS.items()
         }
         self._routes["GET", "/health"] = _health
-        self._operations = Operations(house.engine, house.tokens)
+        self._operations = Operations(house.engine, house.tokens, self._consenting)
         self._routes["POST", "/v1/embeddings"] = self._embed("openai-embeddings")
         self._routes |= {("POST", path): self._media(operation) for path, operation in MEDIA.items()}
+        self._batching = Batching(house)
         self._quoting = Quoting(house)
         self._routes["POST", "/api/byok/quote"] = self._quote
+        self._routes["GET", "/api/events"] = Events(house, self.doors).serve
         self._routes["POST", "/v1/messages/count_tokens"] = self._count(ANTHROPIC)
 
     async def serve(self, exchange: Exchange) -> None:
@@ -79,17 +92,26 @@ class Site:
             handler = self._routes.get((exchange.method, exchange.path)) or self._with_name(exchange)
             if not host_allowed(head.host, self._hosts):
                 self._no_route(exchange, 421, "This server does not answer for that host.", "Ask for 127.0.0.1.")
+            elif exchange.method == "OPTIONS" and (told := self._cross_origin.preflight(exchange)) is not None:
+                exchange.answer(200, b"", told, None)
             elif handler is None and exchange.path.startswith("/api/"):
                 await self._api.serve(exchange, head)
             elif handler is None:
-                self._not_found(exchange)
+                if not await self._pages.serve(exchange):
+                    self._not_found(exchange)
             else:
+                if head.cookie is not None and exchange.path.startswith(_GATEWAY) and self.doors.is_browser(head):
+                    await asyncio.to_thread(self.doors.signs_in, exchange, head)
+                    if exchange.gone:
+                        return
                 await handler(exchange, head)
         except OwnkeyError as error:
+            if exchange.begun:
+                raise
             self.refuse(exchange, error)
 
     def refuse(self, exchange: Exchange, error: OwnkeyError, status: int | None = None) -> None:
-        more = API_HEADERS if exchange.path.startswith("/api/") else ()
+        more = self._cross_origin.headers(exchange) if exchange.path.startswith("/api/") else ()
         self._gateway(spoken_at(exchange.path)).refuse(exchange, error, new_id(), status, more)
 
     def _gateway(self, name: str) -> Gateway:
@@ -97,7 +119,7 @@ class Site:
             door = wire(name)
             assert isinstance(door, Door)
             self._gateways[name] = Gateway(
-                self._house.engine, self._house.tokens, self._streams, door, _ID_HEADERS.get(name)
+                self._house.engine, self._house.tokens, self._streams, door, self._consenting, _ID_HEADERS.get(name)
             )
         return self._gateways[name]
 
@@ -117,11 +139,16 @@ class Site:
         return lambda exchange, head: self._operations.count(exchange, head, door, named)
 
     async def _quote(self, exchange: Exchange, head: Head) -> None:
-        principal = await asyncio.to_thread(self.doors.known, exchange, head) if head.token is None else None
-        caller = caller_of(exchange, head, self._house.tokens) if principal is None else Caller(principal.owner, None)
+        if head.token is not None and head.token.startswith(PAGE_TOKEN):
+            principal = await asyncio.to_thread(self.doors.known, exchange, head)
+            caller: Caller | None = Caller(principal.owner, principal.token_id, principal.scope)
+        else:
+            if self.doors.is_browser(head):
+                await asyncio.to_thread(self.doors.signs_in, exchange, head, asks=False)
+            caller = caller_of(exchange, head, self._house.tokens)
         if caller is None:
             raise no_token()
-        await self._quoting.serve(exchange, head, caller)
+        await self._quoting.serve(exchange, head, caller, self._cross_origin.headers(exchange))
 
     def _with_name(self, exchange: Exchange) -> Handler | None:
         """The handler of a path that names a model."""
@@ -134,7 +161,7 @@ class Site:
         if exchange.method == "GET" and (found := _MODEL.fullmatch(exchange.path)):
             form, model = GEMINI if found[1] else None, unquote(found[2] or "")
             return lambda exchange, head: self._models(exchange, head, form, model)
-        return None
+        return self._batching.find(exchange.method, exchange.path)
 
     def _operation(self, model: str, verb: str) -> Handler | None:
         if verb in BATCHED:
@@ -159,6 +186,7 @@ class Site:
 
     def _not_found(self, exchange: Exchange) -> None:
         allowed = [method for method, path in self._routes if path == exchange.path]
+        allowed += [*self._batching.allowed(exchange.path), *self._pages.allowed(exchange.path)]
         if _MODEL.fullmatch(exchange.path):
             allowed.append("GET")
         elif _GEMINI.fullmatch(exchange.path):
@@ -173,7 +201,7 @@ class Site:
         error = InvalidRequest(message, hint)
         door = wire(spoken_at(exchange.path))
         assert isinstance(door, Door)
-        more = API_HEADERS if exchange.path.startswith("/api/") else ()
+        more = self._cross_origin.headers(exchange) if exchange.path.startswith("/api/") else ()
         exchange.answer_json(status, door.write_error(error, status), [*headers_of(error), *headers, *more])
 
 

@@ -38,6 +38,7 @@ class Settings(Struct, frozen=True, eq=False, kw_only=True):
     port: int
     public_url: str | None
     trusted_proxies: tuple[str, ...]
+    page_origins: tuple[str, ...]
     master_key_file: Path | None
     encryption_password: Password | None
     encryption_salt: Password | None
@@ -54,15 +55,22 @@ class Settings(Struct, frozen=True, eq=False, kw_only=True):
     fallback: tuple[str, ...]
     order: tuple[str, ...]
     wires: tuple[str, ...]
+    batch_parallel: int
     retries: int
     retry_delay_s: float
     retry_max_delay_s: float
     retry_multiplier: float
+    retry_longest_wait_s: float
+    probe_every_s: float
+    first_token_timeout_s: float
     connect_timeout_s: float
     headers_timeout_s: float
     idle_timeout_s: float
     total_timeout_s: float
     budget_wait_s: float
+    requests_per_minute: int
+    rate_limit_wait_s: float
+    cache_size_mb: int
     prices_url: str
     alert_webhook_url: str | None
     alert_webhook_secret: Password | None

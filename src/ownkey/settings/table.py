@@ -22,6 +22,7 @@ Kind = Literal[
     "addresses",
     "password",
     "origin",
+    "origins",
 ]
 
 
@@ -65,6 +66,14 @@ TABLE: tuple[Setting, ...] = (
         (),
         "The addresses or networks of what stands before this Ownkey, with commas between. Only from there is "
         "X-Forwarded-For believed: tokens that are for an address, and failed sign-ins, go by the client's own.",
+    ),
+    Setting(
+        "page_origins",
+        "OWNKEY_PAGE_ORIGINS",
+        "origins",
+        (),
+        "The origins of applications whose own pages may ask this Ownkey for their users, with tokens made for that, "
+        "such as https://app.example.com; with commas between. Any other site is refused.",
     ),
     Setting(
         "master_key_file",
@@ -160,6 +169,15 @@ TABLE: tuple[Setting, ...] = (
         "Wires of other packages that may be loaded: `name,…`. That they are installed is not enough, for their code "
         "runs where keys are.",
     ),
+    Setting(
+        "batch_parallel",
+        "OWNKEY_BATCH_PARALLEL",
+        "integer",
+        8,
+        "How many lines of a batch are under way side by side.",
+        least=1,
+        most=256,
+    ),
     Setting("retries", "OWNKEY_RETRIES", "integer", 2, "How many more times one target is tried.", most=10),
     Setting("retry_delay_s", "OWNKEY_RETRY_DELAY_S", "number", 0.5, "Wait before the first retry.", most=60),
     Setting("retry_max_delay_s", "OWNKEY_RETRY_MAX_DELAY_S", "number", 8.0, "The longest wait.", most=60),
@@ -171,6 +189,33 @@ TABLE: tuple[Setting, ...] = (
         "How much longer each wait is than the one before.",
         least=1,
         most=10,
+    ),
+    Setting(
+        "retry_longest_wait_s",
+        "OWNKEY_RETRY_LONGEST_WAIT_S",
+        "number",
+        60.0,
+        "How long a request waits where its provider has said when to ask again, and nobody else is left to be asked.",
+        most=3600,
+    ),
+    Setting(
+        "probe_every_s",
+        "OWNKEY_PROBE_EVERY_S",
+        "number",
+        30.0,
+        "How often, at most, the gateway asks a provider that fails whether it is there again, in seconds; the "
+        "question costs nothing. 0: never.",
+        most=86_400,
+    ),
+    Setting(
+        "first_token_timeout_s",
+        "OWNKEY_FIRST_TOKEN_TIMEOUT_S",
+        "number",
+        10.0,
+        "How long the beginning of an answer is waited for where another model stands ready to give it. Six times as "
+        "long for a model that thinks; longer too where a model is known to be slow, or has much to read.",
+        least=0.1,
+        most=3600,
     ),
     Setting(
         "connect_timeout_s", "OWNKEY_CONNECT_TIMEOUT_S", "number", 10.0, "To reach a provider.", least=0.1, most=3600
@@ -209,6 +254,32 @@ TABLE: tuple[Setting, ...] = (
         30.0,
         "How long a run waits for room in a budget that others have pending.",
         most=600,
+    ),
+    Setting(
+        "requests_per_minute",
+        "OWNKEY_REQUESTS_PER_MINUTE",
+        "integer",
+        60,
+        "How many requests a provider in the cloud gets in a minute for each person, where neither its file nor a "
+        "rule of `ownkey limits` says otherwise; 0: any number.",
+        most=1_000_000,
+    ),
+    Setting(
+        "rate_limit_wait_s",
+        "OWNKEY_RATE_LIMIT_WAIT_S",
+        "number",
+        10.0,
+        "How long a request waits for its turn where a limit is reached; 0: it is refused at once.",
+        most=600,
+    ),
+    Setting(
+        "cache_size_mb",
+        "OWNKEY_CACHE_SIZE_MB",
+        "integer",
+        64,
+        "How much each person's cache of answers may take, in MiB; the oldest give way.",
+        least=1,
+        most=65536,
     ),
     Setting(
         "prices_url",
@@ -289,7 +360,7 @@ TABLE: tuple[Setting, ...] = (
         "OWNKEY_LOG_LEVEL",
         "choice",
         "info",
-        "How much is logged.",
+        "How much the gateway tells on standard error, of files that are wrong and of what could not be written.",
         choices=("debug", "info", "warning", "error"),
     ),
 )

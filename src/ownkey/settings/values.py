@@ -145,6 +145,12 @@ def _origin(row: Setting, found: object) -> str:
     return text
 
 
+def _origins(row: Setting, found: object) -> tuple[str, ...]:
+    """Each as a browser says it: without the port that its scheme has by itself."""
+    items = [Origin.parse(_origin(row, item))[0] for item in _items(found)]
+    return tuple(dict.fromkeys(one.as_browsers_say for one in items))
+
+
 READ: dict[Kind, Callable[[Setting, object], object]] = {
     "path": _path,
     "text": _text,
@@ -160,4 +166,5 @@ READ: dict[Kind, Callable[[Setting, object], object]] = {
     "addresses": _addresses,
     "password": _password,
     "origin": _origin,
+    "origins": _origins,
 }

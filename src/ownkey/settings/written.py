@@ -13,6 +13,7 @@ TRAVELS = (
     *("allow_private_hosts", "environment_keys", "fallback", "order", "retries"),
     *("retry_delay_s", "retry_max_delay_s", "retry_multiplier"),
     *("connect_timeout_s", "headers_timeout_s", "idle_timeout_s", "total_timeout_s", "budget_wait_s", "log_level"),
+    "cache_size_mb",
 )
 """Settings that mean the same on another machine. The others are secrets, paths, or places of this one."""
 

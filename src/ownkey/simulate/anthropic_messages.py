@@ -15,10 +15,13 @@ import msgspec
 from msgspec import Raw, Struct, field
 
 from ownkey.simulate.failing import Failure, Reason, Usage, reports, with_usage
-from ownkey.simulate.speech import IMAGE_TOKENS, Asked, Said, Tool, count, stable, tokens
+from ownkey.simulate.speech import IMAGE_TOKENS, Asked, Said, Tool, asked_of, count, stable, tokens
 from ownkey.talk.errors import InvalidRequest, UnknownModel
 
 JSON_TYPE: bytes = b"application/json"
+
+UNBEGUN = ("claude-opus-4-6", "claude-sonnet-4-6")
+"""They take no answer that was begun for them."""
 STREAM_TYPE: bytes = b"text/event-stream; charset=utf-8"
 
 _FINISH = {
@@ -118,11 +121,19 @@ def read(target: str, body: bytes) -> Asked:
         raise InvalidRequest("messages: at least one message is required")
     if asked.max_tokens < 1:
         raise InvalidRequest("max_tokens: must be greater than or equal to 1")
+    if asked.messages[-1].role == "assistant" and asked.model.startswith(UNBEGUN):
+        raise InvalidRequest(
+            "This model does not support assistant message prefill. The conversation must end with a user message."
+        )
     blocks = [block for message in asked.messages for block in _blocks(message.content)]
     for block in blocks:
         if block.type == "thinking" and block.signature != _signature(block.thinking):
             raise InvalidRequest("Invalid `signature` in `thinking` block")
     return _asked(asked, _blocks(asked.system or []) + blocks, body)
+
+
+def _text(message: _Message) -> str:
+    return " ".join(block.text for block in _blocks(message.content) if block.type == "text")
 
 
 def _asked(asked: _Body, blocks: list[_Block], body: bytes) -> Asked:
@@ -131,7 +142,7 @@ def _asked(asked: _Body, blocks: list[_Block], body: bytes) -> Asked:
     marks = [place for place, block in enumerate(blocks, 1) if block.cache_control is not None]
     cached = sum(counts[: marks[-1] + 1]) if marks else 0
     last = _blocks(asked.messages[-1].content)
-    text = " ".join(block.text for block in last if block.type == "text")
+    text, begun = asked_of([(message.role, _text(message)) for message in asked.messages])
     results = [block for block in last if block.type == "tool_result"]
     wanted = asked.tool_choice or _Choice("auto")
     writes = "write the cache" in text.lower()
@@ -141,6 +152,7 @@ def _asked(asked: _Body, blocks: list[_Block], body: bytes) -> Asked:
         model=asked.model,
         stream=asked.stream,
         text=text,
+        begun=begun,
         tool_result=" ".join(_result(block) for block in results) if results else None,
         prompt_tokens=sum(counts),
         images=sum(block.type == "image" for block in last),

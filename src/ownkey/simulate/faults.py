@@ -49,9 +49,13 @@ class Fault(Struct, frozen=True, rename="kebab", forbid_unknown_fields=True):
     bomb: Annotated[int, Meta(ge=1, le=1024)] | None = None
     close_delimited: bool = False
     times: Count | None = None
+    after: Seconds = 0
+    lasts: Seconds | None = None
     rate: Annotated[float, Meta(ge=0, le=1)] = 1
     seed: int = 0
     name: str = ""
+    batch_takes: Seconds = 0
+    batch_expires: Count = 0
 
 
 HEALTHY = Fault()
@@ -82,14 +86,19 @@ def split(target: str) -> tuple[str | None, str]:
 
 
 class Turns:
-    """Whose turn it is: counts the requests of each fault for `times`, and draws for `rate` from `seed`."""
+    """Whose turn it is: counts the requests of each fault for `times`, looks at how long ago its first one was for
+    `after` and `lasts`, and draws for `rate` from `seed`."""
 
     def __init__(self) -> None:
         self._seen: dict[Fault, int] = {}
+        self._first_s: dict[Fault, float] = {}
         self._chance: dict[Fault, random.Random] = {}
 
-    def strikes(self, fault: Fault) -> bool:
-        """Whether the fault happens to this request."""
+    def strikes(self, fault: Fault, now_s: float) -> bool:
+        """Whether the fault happens to this request. Times are monotonic."""
+        since_s = now_s - self._first_s.setdefault(fault, now_s) - fault.after
+        if since_s < 0 or (fault.lasts is not None and since_s >= fault.lasts):
+            return False
         seen = self._seen[fault] = self._seen.get(fault, 0) + 1
         if fault.times is not None and seen > fault.times:
             return False

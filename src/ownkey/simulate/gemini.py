@@ -16,7 +16,7 @@ import msgspec
 from msgspec import Struct, field
 
 from ownkey.simulate.failing import Failure, Reason, Usage, pretty, reports, with_usage
-from ownkey.simulate.speech import IMAGE_TOKENS, Asked, Said, Tool, count, stable
+from ownkey.simulate.speech import IMAGE_TOKENS, Asked, Said, Tool, asked_of, count, stable
 from ownkey.talk.errors import InvalidRequest, UnknownModel
 
 JSON_TYPE: bytes = b"application/json; charset=UTF-8"
@@ -129,11 +129,16 @@ def read(target: str, body: bytes) -> Asked:
     return _asked(asked, model, operation == "streamGenerateContent", "alt=sse" in query, body)
 
 
+def _said(content: _Content) -> str:
+    return " ".join(part.text for part in content.parts if part.text)
+
+
 def _asked(asked: _Body, model: str, stream: bool, sse: bool, body: bytes) -> Asked:
     tools = [tool for each in asked.tools for tool in each.function_declarations]
     system = asked.system_instruction.parts if asked.system_instruction else []
     parts = [*system, *(part for content in asked.contents for part in content.parts)]
     last = asked.contents[-1].parts
+    text, begun = asked_of([(content.role, _said(content)) for content in asked.contents])
     results = [part.function_response for part in last if part.function_response]
     generation = asked.generation_config
     thinking = generation.thinking_config
@@ -145,7 +150,8 @@ def _asked(asked: _Body, model: str, stream: bool, sse: bool, body: bytes) -> As
         model=model,
         stream=stream,
         sse=sse,
-        text=" ".join(part.text for part in last if part.text),
+        text=text,
+        begun=begun,
         tool_result=" ".join(_text(each.response) for each in results) if results else None,
         prompt_tokens=prompt,
         images=sum(bool(part.inline_data or part.file_data) for part in last),

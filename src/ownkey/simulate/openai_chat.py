@@ -14,7 +14,7 @@ import msgspec
 from msgspec import Raw, Struct, field
 
 from ownkey.simulate.failing import Failure, Reason, Usage, pretty, reports, with_usage
-from ownkey.simulate.speech import IMAGE_TOKENS, Asked, Call, Said, Tool, count, stable, tokens
+from ownkey.simulate.speech import IMAGE_TOKENS, Asked, Call, Said, Tool, asked_of, count, stable, tokens
 from ownkey.talk.errors import InvalidRequest, UnknownModel
 
 JSON_TYPE: bytes = b"application/json"
@@ -117,6 +117,7 @@ def read(target: str, body: bytes) -> Asked:
 def _asked(asked: _Body, model: str, body: bytes) -> Asked:
     tools = b"" if bytes(asked.tools) == b"null" else bytes(asked.tools)
     last = asked.messages[-1]
+    text, begun = asked_of([(message.role, " ".join(_texts(message))) for message in asked.messages])
     prompt = sum(count(text) for message in asked.messages for text in _texts(message)) + count(tools.decode())
     images = [sum(part.type == "image_url" for part in _parts(message)) for message in asked.messages]
     prompt += sum(images) * IMAGE_TOKENS
@@ -127,7 +128,8 @@ def _asked(asked: _Body, model: str, body: bytes) -> Asked:
         seed=stable(body),
         model=model,
         stream=bool(asked.stream),
-        text="" if last.role == "tool" else " ".join(_texts(last)),
+        text="" if last.role == "tool" else text,
+        begun=begun,
         tool_result=" ".join(_texts(last)) if last.role == "tool" else None,
         prompt_tokens=prompt,
         images=images[-1],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import zlib
+from collections.abc import Callable
 from enum import Enum
 from functools import lru_cache
 from http import HTTPStatus
@@ -40,13 +41,15 @@ def plain(told: Answer) -> bytes:
     return _head(told, b"length") + b"".join(told.pieces)
 
 
-def script(request: Request, fault: Fault, *, keys: bool = True) -> tuple[Step, ...]:
-    """The steps of the answer to `request` with that fault."""
+def script(
+    request: Request, fault: Fault, *, keys: bool = True, healthy: Callable[[], Answer] | None = None
+) -> tuple[Step, ...]:
+    """The steps of the answer to `request` with that fault. `healthy`: what is answered where it is not in the way."""
     if fault.reset:
         return (fault.delay, End.RESET)
     if fault.silence:
         return (End.SILENCE,)
-    told = _shaped(_told(request, fault, keys), fault)
+    told = _shaped(_told(request, fault, keys, healthy), fault)
     framing = b"close" if fault.close_delimited else b"chunked" if told.streamed else b"length"
     steps: list[Step] = [fault.delay]
     begin: list[Step] = [_head(told, framing), fault.first_token]
@@ -56,7 +59,7 @@ def script(request: Request, fault: Fault, *, keys: bool = True) -> tuple[Step, 
     return (*steps, End.CLOSE) if framing == b"close" else tuple(steps)
 
 
-def _told(request: Request, fault: Fault, keys: bool) -> Answer:
+def _told(request: Request, fault: Fault, keys: bool, healthy: Callable[[], Answer] | None) -> Answer:
     if fault.html:
         return Answer(fault.status or 200, ((b"content-type", b"text/html; charset=utf-8"),), (_HTML,))
     if fault.echo_key:
@@ -65,7 +68,7 @@ def _told(request: Request, fault: Fault, keys: bool) -> Answer:
         return failed(request, Failure(reason, fault.status, message))
     if fault.status or fault.reason:
         return failed(request, Failure(fault.reason, fault.status, retry_after=fault.retry_after))
-    told = answer(request, usage=fault.usage, keys=keys)
+    told = answer(request, usage=fault.usage, keys=keys) if healthy is None else healthy()
     if fault.error is not None and not told.streamed and told.status < 400:
         return replace(failed(request, Failure("server")), status=200)
     return told

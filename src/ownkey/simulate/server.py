@@ -9,10 +9,12 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, cast
 
 import httptools
 
+from ownkey.simulate import anthropic_batches, batches
 from ownkey.simulate.answers import Request, answer
 from ownkey.simulate.faults import HEADER, HEALTHY, Fault, Turns, read, split
 from ownkey.simulate.script import End, Step, plain, script, unreadable
@@ -63,6 +65,8 @@ class Server:
         self._turns = Turns()
         self._ready: dict[tuple[object, ...], bytes] = {}
         self._faults: dict[str, Fault] = {}
+        self._batches = batches.Batches(keys=keys)
+        self._message_batches = anthropic_batches.MessageBatches(keys=keys)
         self._empty = asyncio.Event()
         self._empty.set()
 
@@ -110,7 +114,12 @@ class Server:
         except BadConfiguration as wrong:
             return unreadable(str(wrong))
         request = Request(seen.method, target, headers, seen.body)
-        if fault == HEALTHY or not self._turns.strikes(fault):
+        messages = anthropic_batches.concerns(target)
+        if messages or batches.concerns(target):
+            healthy = partial((self._message_batches if messages else self._batches).answer, request, fault)
+            struck = fault != HEALTHY and self._turns.strikes(fault, time.monotonic())
+            return script(request, fault, keys=self._keys, healthy=healthy) if struck else plain(healthy())
+        if fault == HEALTHY or not self._turns.strikes(fault, time.monotonic()):
             return self._healthy(request)
         return script(request, fault, keys=self._keys)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 import msgspec
@@ -14,10 +14,14 @@ from ownkey.simulate.sample import sample
 
 _TOKEN = re.compile(r"\s*(?:\w+|[^\w\s])|\s+")
 _USE_TOOL = re.compile(r"use tool ([\w-]+(?:\.[\w-]+)*)", re.IGNORECASE)
+_GO_ON = re.compile(r"\bgo on\b", re.IGNORECASE)
 _SAY_WORDS = re.compile(r"say (\d{1,6}) words", re.IGNORECASE)
+_SAY_THIS = re.compile(r"say this:\s*(.+)", re.IGNORECASE | re.DOTALL)
 
 IMAGE_TOKENS = 85
 """What an image counts, whatever its size."""
+
+PERSONS = ("user", "system", "developer", "tool")
 
 Finish = Literal["stop", "stop_sequence", "length", "tools", "refusal"]
 
@@ -30,7 +34,8 @@ class Tool(Struct, frozen=True):
 class Asked(Struct, frozen=True):
     """A request, as far as the simulator cares.
 
-    `text` is the last message where a person wrote it, `tool_result` where a tool did. `choice` is `auto`, `none`,
+    `text` is the last message where a person wrote it, `tool_result` where a tool did. `begun` is what has been said
+    of the answer already: it is gone on with. `choice` is `auto`, `none`,
     `required`, or a tool's name. `output` is the JSON Schema that the answer shall fit. `cache_read` and
     `cache_written` are parts of `prompt_tokens`. `sse`: a stream of events, and not one JSON array.
     """
@@ -55,6 +60,7 @@ class Asked(Struct, frozen=True):
     usage_in_stream: bool = True
     sse: bool = True
     tier: str = "default"
+    begun: str = ""
 
 
 class Call(Struct, frozen=True):
@@ -87,6 +93,17 @@ class Said(Struct, frozen=True):
     def answer_tokens(self) -> int:
         """All that was written but the reasoning."""
         return len(self.text) + len(self.refusal) + sum(call.tokens for call in self.calls)
+
+
+def asked_of(turns: Sequence[tuple[str, str]]) -> tuple[str, str]:
+    """What a person asked, and what has been said of the answer: where the last of these turns, each a role and its
+    text, is an answer that was begun, or the word to go on with the one before."""
+    (role, text), before = turns[-1], turns[:-1]
+    if before and role not in PERSONS:
+        return before[-1][1], text
+    if len(before) > 1 and _GO_ON.search(text) and before[-1][0] not in PERSONS:
+        return before[-2][1], before[-1][1]
+    return text, ""
 
 
 def tokens(text: str) -> tuple[str, ...]:
@@ -128,7 +145,8 @@ def speak(asked: Asked, opening: Callable[[Asked], str] = echo) -> Said:
     if wanted:
         calls = _fitting(wanted, left)
         return Said("tools" if calls == wanted else "length", reasoning, calls=calls)
-    text, stop = _stopped(_text(asked, opening), asked.stop)
+    answer = _text(asked, opening)
+    text, stop = _stopped(answer.removeprefix(asked.begun), asked.stop)
     whole = tokens(text)
     if len(whole) > left or len(reasoning) < len(thought):
         return Said("length", reasoning, whole[:left])
@@ -141,7 +159,8 @@ def _text(asked: Asked, opening: Callable[[Asked], str]) -> str:
     many = _SAY_WORDS.search(asked.text)
     if many:
         return " ".join(f"word{number}" for number in range(1, int(many[1]) + 1))
-    return opening(asked)
+    this = _SAY_THIS.search(asked.text)
+    return this[1] if this else opening(asked)
 
 
 def _calls(asked: Asked) -> tuple[Call, ...]:

@@ -14,6 +14,9 @@ from ownkey.talk.reply import Usage
 PER = 1_000_000
 """Tokens that a rate is for."""
 
+REDUCED = ", batch -"
+"""What stands in the source of rates before the percentage that they are less."""
+
 OVERHEAD_TOKENS = 2_048
 """More than a provider is known to add of its own: the longest are Anthropic's for tools, hundreds of tokens each
 (platform.claude.com, Tool use, Pricing)."""
@@ -76,6 +79,24 @@ def cost(rates: Rates, usage: Usage) -> int:
     line = rates.line(usage.input_tokens)
     total = _input(line, usage, usage.input_tokens) + _output(line, usage, usage.output_tokens)
     return rates.per_request - (-total // PER)
+
+
+def reduced(rates: Rates, percent: int) -> Rates:
+    """The rates less so many percent, each rounded up. What is charged for each request stays whole."""
+
+    def less(line: Line) -> dict[str, int]:
+        own = {name: getattr(line, name) for name in Line.__struct_fields__}
+        return {name: -(-rate * (100 - percent) // 100) for name, rate in own.items() if rate is not None}
+
+    tiers = tuple(Tier(over=tier.over, **less(tier)) for tier in rates.tiers)
+    source = f"{rates.source}{REDUCED}{percent} %"
+    return Rates(**less(rates), tiers=tiers, per_request=rates.per_request, source=source, dated=rates.dated)
+
+
+def reduced_by(rates: Rates) -> int:
+    """By how many percent; 0 where they are whole."""
+    percent = rates.source.rpartition(REDUCED)[2].removesuffix(" %")
+    return int(percent) if REDUCED in rates.source and percent.isdecimal() else 0
 
 
 def ceiling(rates: Rates, *, input_tokens: int, output_tokens: int, choices: int = 1) -> int:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 from ownkey.spending.budget import Budget, Refused, Room, Unit
+from ownkey.talk.consent import Reason
 from ownkey.talk.errors import BudgetExceeded, OverBudget, OwnkeyError
 from ownkey.talk.money import show_usd
 
@@ -18,7 +19,16 @@ def refusal(refused: Refused, unknown_price_of: str = "") -> OwnkeyError:
     budget = room.budget
     message, hint = _told(refused, unknown_price_of)
     if budget.exhausted == "ask" and refused.why in ("limit", "share"):
-        return OverBudget(message, f"To go on all the same: {GO_ON}", param="model")
+        asked = Reason(
+            "over_budget",
+            message,
+            budget=budget.id,
+            name=budget.name or budget.id,
+            unit=budget.unit,
+            about=refused.needs,
+            cap=budget.limit or 0,
+        )
+        return OverBudget(message, f"To go on all the same: {GO_ON}", param="model", reasons=(asked,))
     return BudgetExceeded(
         message,
         hint,
@@ -26,6 +36,7 @@ def refusal(refused: Refused, unknown_price_of: str = "") -> OwnkeyError:
         resets_at_ms=room.end_ms if budget.window.period != "ever" else None,
         move_on=budget.exhausted == "fall_back",
         of_key=budget.key_id is not None,
+        of_run=refused.why in ("run", "price"),
     )
 
 

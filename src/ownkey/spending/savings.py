@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from ownkey.spending.price import Rates, cost
 from ownkey.talk.reply import Usage
@@ -59,6 +59,27 @@ def savings(
         if rates is not None:
             found.append(Saving(provider, model, actual, sum(at(rates, one) for one in used)))
     return sorted(found, key=lambda one: -one.saved)
+
+
+class Avoided(Struct, frozen=True):
+    """So many tokens or tries cost so much less, in nano-USD: below 0 where they cost more."""
+
+    count: int = 0
+    saved_nano: int = 0
+
+    def __add__(self, other: Avoided) -> Avoided:
+        return Avoided(self.count + other.count, self.saved_nano + other.saved_nano)
+
+
+def by_kept_prompts(rates: Rates, used: Used) -> Avoided:
+    """What tokens that a provider had kept cost less than new ones, with what it cost to have them kept."""
+    plain = structs.replace(used, cached_tokens=0, cache_write_tokens=0)
+    return Avoided(used.cached_tokens, at(rates, plain) - at(rates, used))
+
+
+def by_batch(percent: int, calls: int, cost_nano: int) -> Avoided:
+    """What tries cost less that were charged at so many percent less."""
+    return Avoided(calls, cost_nano * percent // (100 - percent) if percent < 100 else 0)
 
 
 def at(rates: Rates, used: Used) -> int:

@@ -53,9 +53,14 @@ class Alerts:
         with self._database.writing() as connection:
             return connection.execute(_RAISE, structs.asdict(alert)).rowcount == 1
 
-    def listed(self, owner: str, *, seen: bool = False, limit: int = 200) -> list[AlertRow]:
-        """This owner's and everybody's: those not seen yet, and with `seen` the others after them; newest first."""
+    def listed(
+        self, owner: str, *, seen: bool = False, limit: int = 200, without: Sequence[str] = ()
+    ) -> list[AlertRow]:
+        """This owner's and everybody's: those not seen yet, and with `seen` the others after them; newest first. Of the
+        kinds in `without` none that are theirs alone."""
         query = _ALL.where(_of(owner)) if seen else _ALL.where(_of(owner), _T.seen_at_ms.is_(None))
+        if without:
+            query = query.where(_wanted(without))
         query = query.order_by(_T.seen_at_ms.is_not(None), _T.at_ms.desc(), _T.id).limit(limit)
         with self._database.reading() as connection:
             return [AlertRow(*row) for row in connection.execute(query).all()]
@@ -66,8 +71,10 @@ class Alerts:
         with self._database.reading() as connection:
             return [AlertRow(*row) for row in connection.execute(query).all()]
 
-    def unseen(self, owner: str) -> int:
+    def unseen(self, owner: str, *, without: Sequence[str] = ()) -> int:
         query = select(func.count()).where(_of(owner), _T.seen_at_ms.is_(None))
+        if without:
+            query = query.where(_wanted(without))
         with self._database.reading() as connection:
             return connection.execute(query).scalar_one()
 
@@ -149,3 +156,7 @@ _TRIED = text(
     " sent_at_ms = coalesce(deliveries.sent_at_ms, excluded.sent_at_ms), error = excluded.error,"
     " tries = deliveries.tries + 1"
 )
+
+
+def _wanted(without: Sequence[str]) -> ColumnElement[bool]:
+    return or_(_T.owner.is_(None), _T.kind.not_in(without))

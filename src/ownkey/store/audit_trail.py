@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from msgspec import Struct, structs
-from sqlalchemy import ColumnElement, Connection, insert, select, text, update
+from sqlalchemy import ColumnElement, Connection, func, insert, or_, select, text, update
 from sqlalchemy.exc import DBAPIError
 
 from ownkey.store import tables
@@ -49,6 +49,44 @@ class Record(Struct, frozen=True):
     @property
     def narrows(self) -> bool:
         return ACTIONS[self.action].narrows
+
+
+class Looked(Struct, frozen=True):
+    """Which records are wanted. `actor` is an id or a kind; `action` may be the beginning of a name, up to a dot.
+
+    `text` stands somewhere in them, or they are by or about one of `like`. `own`: only what this person, or one of
+    `tokens`, has done, and what was done to that person.
+    """
+
+    since_ms: int | None = None
+    until_ms: int | None = None
+    actor: str | None = None
+    action: str | None = None
+    text: str | None = None
+    like: frozenset[str] = frozenset()
+    own: str | None = None
+    tokens: frozenset[str] = frozenset()
+
+    def terms(self) -> list[ColumnElement[bool]]:
+        terms: list[ColumnElement[bool]] = []
+        if self.since_ms is not None:
+            terms.append(_T.at_ms >= self.since_ms)
+        if self.until_ms is not None:
+            terms.append(_T.at_ms < self.until_ms)
+        if self.actor is not None:
+            terms.append((_T.actor == self.actor) | (_T.actor_kind == self.actor))
+        if self.action is not None:
+            begins = f"{self.action.rstrip('.')}."
+            terms.append((_T.action == self.action) | _T.action.startswith(begins, autoescape=True))
+        if self.text is not None:
+            columns = (_T.action, _T.actor, _T.target, _T.detail)
+            has = [func.lower(column).contains(self.text.lower(), autoescape=True) for column in columns]
+            terms.append(or_(*has, _T.target.in_(self.like), _T.actor.in_(self.like)))
+        if self.own is not None:
+            mine = (_T.actor == self.own) & (_T.actor_kind != "token")
+            by_token = _T.actor.in_(self.tokens) & (_T.actor_kind == "token")
+            terms.append(mine | by_token | ((_T.target == self.own) & (_T.target_kind == "person")))
+        return terms
 
 
 class Trail:
@@ -123,22 +161,9 @@ class Trail:
         with self._database.reading() as connection:
             return connection.execute(select(_T.hash).where(_T.seq == seq)).scalar()
 
-    def listed(
-        self,
-        *,
-        limit: int = 100,
-        since_ms: int | None = None,
-        actor: str | None = None,
-        action: str | None = None,
-    ) -> list[Row]:
-        """The newest that agree, newest first; `action` may be the beginning of a name, up to a dot."""
-        where: list[ColumnElement[bool]] = []
-        if since_ms is not None:
-            where.append(_T.at_ms >= since_ms)
-        if actor is not None:
-            where.append((_T.actor == actor) | (_T.actor_kind == actor))
-        if action is not None:
-            where.append((_T.action == action) | _T.action.startswith(f"{action.rstrip('.')}.", autoescape=True))
+    def listed(self, wanted: Looked, *, limit: int = 100, before: int | None = None) -> list[Row]:
+        """The newest that agree, newest first; those that stand before the one of that number."""
+        where = wanted.terms() if before is None else [*wanted.terms(), _T.seq < before]
         with self._database.reading() as connection:
             found = connection.execute(_ALL.where(*where).order_by(None).order_by(_T.seq.desc()).limit(limit)).all()
         return [Row(*values) for values in found]

@@ -19,7 +19,7 @@ from ownkey.spending.budget import Budgets, Refused
 from ownkey.spending.refusal import refusal
 from ownkey.store.connect import BUSY_S, Database, unavailable
 from ownkey.store.entry import Ending, Hold
-from ownkey.store.holder import Holder, dead, left_locks
+from ownkey.store.holder import PARKED, PARKED_MS, Holder, dead, left_locks
 from ownkey.store.lines import Lines
 from ownkey.store.pen import Pen
 from ownkey.store.posting import Verdict, Wish
@@ -41,6 +41,7 @@ MOST_ATTEMPTS = 64
 _SWEPT_AT_ONCE = 512
 _NONE_KNOWN = Budgets(version=-1)
 
+Listener = Callable[[Hold, Ending], None]
 Group = Literal["owner", "token_id", "key_id", "provider", "model", "wire", "state", "finish", "error"]
 
 
@@ -80,17 +81,24 @@ class Total(Struct, frozen=True):
 
 
 class Book:
-    """One for each process and database. Its thread starts with the first hold or ending."""
+    """One for each process and database. Its thread starts with the first hold or ending. `parked`: its holds outlive
+    the process, for a month at most, and are ended by whoever knows how they ended."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, *, parked: bool = False) -> None:
         self._database = database
-        self._holder = Holder(database)
+        self._holder = Holder(database, parked=parked)
         self._starting = Lock()
         self._writer: Writer | None = None
         self._closed = False
         self._gathered = _Gathered([])
+        self._listeners: tuple[Listener, ...] = ()
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_child=partial(_after_fork, weakref.ref(self)))
+
+    @property
+    def holder(self) -> str:
+        """The id of this process in the rows that it writes."""
+        return self._holder.id
 
     async def hold(self, hold: Hold, wish: Wish | None = None, *, wait_s: float = 0.0, alone: bool = True) -> Hold:
         """The hold as it was given: committed and on disk when this returns. `wish` says more than that it is wanted.
@@ -135,10 +143,23 @@ class Book:
                 verdict = await self._asked(structs.replace(wish, hold=hold, waits=waited_s < wait_s))
         return verdict
 
-    def settle(self, ending: Ending) -> None:
-        """End a hold. Enqueued when this returns, written soon after, and only where the hold has not ended yet."""
+    def settle(self, ending: Ending, hold: Hold | None = None) -> None:
+        """End a hold. Enqueued when this returns, written soon after, and only where the hold has not ended yet.
+
+        With the `hold`, those who listen are told.
+        """
         self._put(ending)
         self._gathered.lines.ended()
+        if hold is not None:
+            for listener in self._listeners:
+                listener(hold, ending)
+
+    def listen(self, listener: Listener) -> None:
+        """From now on it is called, where they are ended, with the holds of this process that end. It must not wait."""
+        self._listeners = (*self._listeners, listener)
+
+    def leave(self, listener: Listener) -> None:
+        self._listeners = tuple(one for one in self._listeners if one != listener)
 
     async def drain(self) -> None:
         """Everything enqueued before is on disk when this returns, however long the database does not answer."""
@@ -168,6 +189,8 @@ class Book:
 
     def _sweep(self, holder: str) -> int:
         still_held = select(table.c.id, table.c.held_nano).where(table.c.holder == holder, table.c.state == "held")
+        if holder == PARKED:
+            still_held = still_held.where(table.c.started_at_ms < now_ms() - PARKED_MS)
         try:
             with self._database.writing() as connection, dead(self._database, connection, holder) as is_dead:
                 left = connection.execute(still_held).all() if is_dead else ()
@@ -233,15 +256,12 @@ class Book:
         owner: str | None = None,
     ) -> list[Total]:
         """Sums over attempts that began in [since, until), dearest first."""
-        where = _began(since_ms, until_ms)
-        if owner is not None:
-            where.append(table.c.owner == owner)
+        where = _began(since_ms, until_ms) + ([] if owner is None else [table.c.owner == owner])
         groups = [table.c[name] for name in by]
         query = select(*groups, *_SUMS).where(*where).group_by(*groups).order_by(_SUMS[1].desc(), *groups)
         with self._database.reading() as connection:
             found = connection.execute(query).all()
-        width = len(groups)
-        return [Total(dict(zip(by, row[:width], strict=True)), *(int(n or 0) for n in row[width:])) for row in found]
+        return [Total(dict(zip(by, row, strict=False)), *(int(n or 0) for n in row[len(by) :])) for row in found]
 
     def _put(self, item: Waiting | Ending) -> None:
         """What one turn of an event loop brings is written together. Endings wait a little for the next hold."""
@@ -274,7 +294,7 @@ class Book:
             self._writer.leave()
             _PARENTS.append(self._writer)
         self._holder.forget()
-        self._holder = Holder(self._database)
+        self._holder = Holder(self._database, parked=self._holder.id == PARKED)
         self._starting = Lock()
         self._writer = None
         self._gathered = _Gathered([])

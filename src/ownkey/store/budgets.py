@@ -65,6 +65,13 @@ class BudgetTable:
             budgets = [budget_of(row) for row in connection.execute(text(SELECT))]
             return [_room(connection, budget, at_ms) for budget in budgets if wanted is None or budget.id in wanted]
 
+    def room(self, budget: Budget, at_ms: int) -> Room:
+        """How one would stand that is not set, or set otherwise."""
+        start_ms, end_ms = span(budget.window, at_ms)
+        with self._database.reading() as connection:
+            count = _counted(connection, budget, (budget.id, start_ms, ""))
+        return Room(budget=budget, start_ms=start_ms, end_ms=end_ms, spent=count.spent, pending=count.pending)
+
     def counts(self, places: Iterable[tuple[Budget, Place]]) -> dict[Place, Count]:
         """What is spent and pending at each of these counters."""
         with self._database.reading() as connection:

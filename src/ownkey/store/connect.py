@@ -34,6 +34,7 @@ class Begun:
 
 
 _begun: ContextVar[Begun | None] = ContextVar("begun", default=None)
+_shared: ContextVar[tuple[Database, Connection] | None] = ContextVar("shared", default=None)
 
 
 class Database:
@@ -49,8 +50,23 @@ class Database:
     @contextmanager
     def reading(self) -> Generator[Connection]:
         """Statements that only read. Raises StorageUnavailable."""
+        shared = _shared.get()
+        if shared is not None and shared[0] is self:
+            with _as_unavailable():
+                yield shared[1]
+            return
         with _as_unavailable(), self.engine.connect() as connection:
             yield connection
+
+    @contextmanager
+    def sharing(self) -> Generator[None]:
+        """In here whatever this thread reads, it reads over one connection. Raises StorageUnavailable."""
+        with self.reading() as connection:
+            before = _shared.set((self, connection))
+            try:
+                yield
+            finally:
+                _shared.reset(before)
 
     @contextmanager
     def writing(self) -> Generator[Connection]:

@@ -13,18 +13,23 @@ from sqlalchemy import Connection, text
 from ownkey.store.connect import Database, unavailable
 from ownkey.store.lock import drop, take
 
+PARKED = "0" * 16
+"""Holds what outlives every process: it has no lock."""
+PARKED_MS = 31 * 86_400_000
+"""Longer than any provider keeps the results of a batch."""
+
 
 class Holder:
     """On SQLite the lock is a file here; on PostgreSQL the session of the pen has it."""
 
-    def __init__(self, database: Database) -> None:
-        self.id = secrets.token_hex(8)
+    def __init__(self, database: Database, *, parked: bool = False) -> None:
+        self.id = PARKED if parked else secrets.token_hex(8)
         self._folder = folder(database)
         self._fd: int | None = None
 
     def lock(self) -> None:
         """Must have happened before the first hold of this id is written. Raises StorageUnavailable."""
-        if self._folder is not None and self._fd is None:
+        if self._folder is not None and self._fd is None and self.id != PARKED:
             try:
                 self._fd = take(self._folder / f"{self.id}.lock")
             except OSError as error:
@@ -54,7 +59,13 @@ def left_locks(database: Database) -> set[str]:
 
 @contextmanager
 def dead(database: Database, connection: Connection, holder: str) -> Generator[bool]:
-    """Whether that holder's process has ended. While it is so, nobody else finds the same."""
+    """Whether that holder's process has ended. While it is so, nobody else finds the same.
+
+    So it is always of what is parked, which whoever asks may end only where it is too old.
+    """
+    if holder == PARKED:
+        yield True
+        return
     here = folder(database)
     if here is None:
         key = lock_number(holder)

@@ -15,6 +15,9 @@ ENVIRONMENT = "env_"
 """How the ids of keys begin that stand in an environment variable, and are stored nowhere."""
 
 
+BOXES = "ownkey-boxes"
+"""The provider of keys that are no provider's: what people keep here is sealed with them. They stay here with it."""
+
 GRANTED = ENVIRONMENT + "granted:"
 """How those of them begin that an admin has granted to somebody."""
 
@@ -29,7 +32,8 @@ class KeyRow(Struct, frozen=True):
 
     `position`: its place among the owner's keys for the provider. `models`: the patterns of models that it may be used
     for, with blanks between; None for all. `checked_at_ms`: when its provider was last known to take it or, with the
-    code of an error in `refused`, not to take it.
+    code of an error in `refused`, not to take it. `rests_until_ms`: until when its provider wanted no more requests
+    with it. `weight`: how much of what is asked it gets, beside the others; None: they are tried in order.
     """
 
     id: str
@@ -48,6 +52,8 @@ class KeyRow(Struct, frozen=True):
     models: str | None = None
     checked_at_ms: int | None = None
     refused: str | None = None
+    weight: int | None = None
+    rests_until_ms: int | None = None
 
     @property
     def from_environment(self) -> bool:
@@ -59,13 +65,15 @@ class KeyRow(Struct, frozen=True):
 
 
 class Note(Struct, frozen=True):
-    """What came of using one version of a key: when it was used last, and, `checked_at_ms`, how it was found."""
+    """What came of using one version of a key: when it was used last, `checked_at_ms`, how it was found, and until when
+    its provider wants no more requests with it."""
 
     id: str
     version: int
     used_at_ms: int | None = None
     checked_at_ms: int | None = None
     refused: str | None = None
+    rests_until_ms: int | None = None
 
 
 class Keys:
@@ -100,6 +108,12 @@ class Keys:
         """Those that anybody has a key for."""
         with self._database.reading() as connection:
             return set(connection.execute(select(_T.provider).distinct()).scalars())
+
+    def count(self, provider: str) -> int:
+        """How many everybody has stored for it."""
+        with self._database.reading() as connection:
+            every = select(func.count()).select_from(tables.keys).where(_T.provider == provider)
+            return connection.execute(every).scalar_one()
 
     def remove(self, id: str) -> int:
         """How many were removed."""
@@ -137,6 +151,8 @@ class Keys:
                     later = func.coalesce(_T.checked_at_ms, 0) <= note.checked_at_ms
                     found = {"checked_at_ms": note.checked_at_ms, "refused": note.refused}
                     connection.execute(this.where(later).values(found))
+                if note.rests_until_ms is not None:
+                    connection.execute(this.values(rests_until_ms=note.rests_until_ms))
 
 
 _T = tables.keys.c
@@ -151,6 +167,7 @@ _OF_THE_SECRET = (
     "used_at_ms",
     "checked_at_ms",
     "refused",
+    "rests_until_ms",
 )
 _PLACE = func.coalesce(_T.position, 0)
 _ALL = select(*(_T[name] for name in _NAMES)).order_by(_T.provider, _PLACE, _T.created_at_ms, _T.id)

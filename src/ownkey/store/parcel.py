@@ -27,7 +27,7 @@ from sqlalchemy.exc import IntegrityError
 from ownkey.store import tables
 from ownkey.store.columns import metadata
 from ownkey.store.connect import Database
-from ownkey.store.keys import counted
+from ownkey.store.keys import BOXES, counted
 from ownkey.store.past import add_past
 from ownkey.store.people import keep_a_keeper
 from ownkey.store.schema import REVISIONS
@@ -75,7 +75,9 @@ PARTS: Mapping[str, Part] = {
         Part("choices", "provider's setting", ("provider",)),
         Part("models", "discovered model", ("provider", "id"), kept=True),
         Part("prices", "price", ("provider", "model"), drifts=("set_at_ms",)),
+        Part("limits", "limit", ("kind", "name"), also=(("owner", "kind", "name"),), drifts=("created_at_ms",)),
         Part("budgets", "budget", ("name",), also=(("owner", "name"),), drifts=("created_at_ms",)),
+        Part("routes", "route", ("name",), drifts=("changed_at_ms",)),
         Part(
             "users",
             "person",
@@ -94,14 +96,33 @@ PARTS: Mapping[str, Part] = {
             "key",
             ("provider", "label"),
             also=(("owner", "provider", "label"),),
-            drifts=("version", "created_at_ms", "used_at_ms", "position", "checked_at_ms", "refused", "masked"),
+            drifts=(
+                "version",
+                "created_at_ms",
+                "used_at_ms",
+                "position",
+                "checked_at_ms",
+                "refused",
+                "masked",
+                "rests_until_ms",
+            ),
             opens=True,
         ),
+        Part("memory_terms", "what is remembered for somebody", ("owner",)),
+        Part("history", "kept chat", ("id",), opens=True, kept=True),
+        Part("cache_hits", "answer given again", ("id",), kept=True),
+        Part("preferences", "preferences", ("owner",), drifts=("changed_at_ms",)),
+        Part("onboarding", "first steps", ("owner",), kept=True),
+        Part("agreements", "agreement", ("owner", "version"), kept=True),
+        Part("provider_places", "provider's place", ("provider",), kept=True),
+        Part("automations", "automation", ("name",), drifts=("created_at_ms", "changed_at_ms")),
+        Part("automation_defaults", "model for new automations", ("owner",)),
         Part("book", "run", ("id",), stays=("holder",)),
     )
 }
 
 STAYS: Mapping[str, str] = {
+    "page_tokens": "good here, for a quarter of an hour",
     "install": "who this installation is, and its root key",
     "rotation": "a root key that is taking over here",
     "budget_state": "how far this database has summed up",
@@ -113,9 +134,20 @@ STAYS: Mapping[str, str] = {
     "audit": "what was done here, sealed for this installation",
     "audit_head": "what was done here, sealed for this installation",
     "catalogues": "price catalogues, which can be fetched again",
+    "consents": "what people have said yes to here",
+    "consents_used": "tokens of consent that were used here",
+    "automation_runs": "what automations gave here, sealed for this installation",
     "grants": "whom the keys in this machine's environment serve",
+    "cached": "answers that can be asked for again",
+    "learned": "learned from what was answered here",
+    "thumbs": "said of what was answered here",
     "sessions": "browsers that are signed in here",
     "sign_ins": "attempts to sign in here",
+    "files": "uploads, which expire",
+    "file_parts": "uploads, which expire",
+    "batches": "what is being worked on here",
+    "batch_lines": "what is being worked on here",
+    "batch_parts": "what is being worked on for here",
 }
 """Every other table, and why it does not travel."""
 
@@ -235,6 +267,8 @@ def _select(part: Part, columns: Sequence[str]) -> Any:
     query = select(*(part.rows.c[name] for name in columns))
     if part.table == "tickets":
         return query.where(tables.tickets.c.purpose == "recovery")
+    if part.table == "keys":
+        return query.where(tables.keys.c.provider != BOXES)
     return query.where(tables.book.c.state != "held") if part.table == "book" else query
 
 

@@ -18,7 +18,7 @@ from ownkey.spending.budget import Budgets, Count
 from ownkey.store.budget_rows import SELECT, budget_of
 from ownkey.store.connect import postgres_settings, unavailable
 from ownkey.store.entry import COLUMNS_OF_A_HOLD, COLUMNS_OF_AN_ENDING, Ending, Hold
-from ownkey.store.holder import lock_number
+from ownkey.store.holder import PARKED, lock_number
 from ownkey.store.posting import (
     COLUMNS_OF_A_ROLLUP,
     COLUMNS_OF_ENDED,
@@ -50,7 +50,8 @@ class PostgresPen:
                 "SELECT set_config('synchronous_commit', 'on', false)"
                 " WHERE current_setting('synchronous_commit') = 'off'"
             )
-            self._connection.execute("SELECT pg_advisory_lock(%s)", (lock_number(holder),))
+            if holder != PARKED:
+                self._connection.execute("SELECT pg_advisory_lock(%s)", (lock_number(holder),))
         except psycopg.Error as error:
             raise unavailable(error) from None
 

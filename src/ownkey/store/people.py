@@ -100,14 +100,16 @@ class People:
     def remove(self, id: str) -> bool:
         """The person, with keys, tokens, sessions and whatever else opens something. What the book says of them stays.
 
-        Of an embedding application's users the keys go too. Raises Conflict where no active keeper would be left.
+        What was remembered for them goes too, with the key that it is sealed under. Of an embedding application's users
+        keys and memory go as well. Raises Conflict where no active keeper would be left.
         """
         with self._database.writing() as connection:
             _one_by_one(connection)
             found = connection.execute(delete(tables.users).where(_T.id == id)).rowcount > 0
             keep_a_keeper(connection)
+            named = _named(id)
             for statement in _REMOVED:
-                connection.execute(text(statement), {"id": id, "totp": f"totp:{id}", "users": f"{id}/"})
+                connection.execute(text(statement), named)
         return found
 
 
@@ -117,16 +119,58 @@ _KNOWN_AS = text(
     " ON CONFLICT DO NOTHING"
 )
 _ALL = select(*(_T[name] for name in User.__struct_fields__))
+_THEIRS = (
+    *("routes", "learned", "thumbs", "preferences", "consents", "consents_used"),
+    *("memory_terms", "history", "cached", "automation_runs", "automation_defaults", "automations"),
+    *("batches", "files", "onboarding", "agreements", "page_tokens"),
+)
+"""Tables of what is somebody's, or an application's user's of theirs, and goes with them."""
+
+_SEALED = ("memory", "runs", "boxes")
+"""What the keys are for that some of it is sealed under: they stand under the person's id after that word."""
+
 _REMOVED = (
     "DELETE FROM sessions WHERE user_id = :id",
     "DELETE FROM tickets WHERE user_id = :id",
     "DELETE FROM identities WHERE user_id = :id",
     "DELETE FROM passkeys WHERE user_id = :id",
     "DELETE FROM grants WHERE user_id = :id",
+    "DELETE FROM limits WHERE owner = :id OR substr(owner, 1, length(:users)) = :users",
+    "DELETE FROM limits WHERE kind = 'user' AND name = :id",
+    "DELETE FROM limits WHERE kind = 'token' AND name IN (SELECT id FROM tokens WHERE owner = :id)",
+    "DELETE FROM limits WHERE kind = 'key' AND name IN (SELECT id FROM keys WHERE owner = :id)",
+    *(
+        f"DELETE FROM {part} WHERE {whole}_id IN (SELECT id FROM {table}"  # noqa: S608
+        " WHERE owner = :id OR substr(owner, 1, length(:users)) = :users)"
+        for part, whole, table in (
+            ("batch_lines", "batch", "batches"),
+            ("batch_parts", "batch", "batches"),
+            ("file_parts", "file", "files"),
+        )
+    ),
     "DELETE FROM keys WHERE owner IN (:id, :totp) OR substr(owner, 1, length(:users)) = :users",
+    *(
+        f"DELETE FROM {table} WHERE owner = :id OR substr(owner, 1, length(:users)) = :users"  # noqa: S608
+        for table in _THEIRS
+    ),
+    *(
+        f"DELETE FROM keys WHERE owner = :{kind} OR substr(owner, 1, length(:{kind}_users)) = :{kind}_users"  # noqa: S608
+        for kind in _SEALED
+    ),
     "DELETE FROM token_terms WHERE token_id IN (SELECT id FROM tokens WHERE owner = :id)",
     "DELETE FROM tokens WHERE owner = :id",
 )
+
+
+def _named(id: str) -> dict[str, str]:
+    sealed = {kind: f"{kind}:{id}" for kind in _SEALED}
+    return {
+        "id": id,
+        "totp": f"totp:{id}",
+        "users": f"{id}/",
+        **sealed,
+        **{f"{kind}_users": f"{owner}/" for kind, owner in sealed.items()},
+    }
 
 
 def _one_by_one(connection: Connection) -> None:

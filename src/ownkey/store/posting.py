@@ -37,7 +37,7 @@ class Wish(Struct, frozen=True):
     """A hold that is asked for. Where it is more than there is room for, as little as `least_*` will do.
 
     `waits`: rather than be refused, or be given less, it comes again when what is pending has ended. `accepted`:
-    a person said yes to passing a budget that asks.
+    a person said yes to passing a budget that asks; `limits`: to that one, as `over_budget:ID`.
     """
 
     hold: Hold
@@ -45,6 +45,7 @@ class Wish(Struct, frozen=True):
     least_tokens: int | None = None
     waits: bool = False
     accepted: bool = False
+    limits: frozenset[str] = frozenset()
 
 
 Verdict = Hold | Refused
@@ -236,7 +237,7 @@ class Posting:
                     return Refused(self._room(budget, hold.started_at_ms), needs, "run")
         later: Refused | None = None
         for budget, place in falls.places:
-            if budget.exhausted == "ask" and wish.accepted:
+            if budget.exhausted == "ask" and (wish.accepted or f"over_budget:{budget.id}" in wish.limits):
                 continue
             count = self.counts[place]
             best = room_in(budget, place, count) + count.pending

@@ -14,7 +14,7 @@ from ownkey.store.files import sync_folder
 from ownkey.store.lock import alone
 from ownkey.talk.errors import BadConfiguration, StorageUnavailable
 
-REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009")
+REVISIONS = tuple(f"{number:04}" for number in range(1, 19))
 """Every revision of the schema, oldest first: a database of any of them can be brought to the last."""
 
 VERSION_TABLE = "ownkey_version"

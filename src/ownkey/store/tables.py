@@ -24,14 +24,38 @@ from ownkey.store.columns import Int as _Int
 from ownkey.store.columns import amounts as _amounts
 from ownkey.store.columns import column as _column
 from ownkey.store.columns import metadata as metadata
+from ownkey.store.guards import AUDIT_GUARDS, GUARDS
+from ownkey.store.tables_automations import automation_defaults as automation_defaults
+from ownkey.store.tables_automations import automation_runs as automation_runs
+from ownkey.store.tables_automations import automations as automations
+from ownkey.store.tables_batches import batch_lines as batch_lines
+from ownkey.store.tables_batches import batch_parts as batch_parts
+from ownkey.store.tables_batches import batches as batches
+from ownkey.store.tables_batches import file_parts as file_parts
+from ownkey.store.tables_batches import files as files
+from ownkey.store.tables_consent import consents as consents
+from ownkey.store.tables_consent import consents_used as consents_used
+from ownkey.store.tables_consent import preferences as preferences
+from ownkey.store.tables_first import agreements as agreements
+from ownkey.store.tables_first import onboarding as onboarding
+from ownkey.store.tables_first import provider_places as provider_places
+from ownkey.store.tables_limits import limits as limits
+from ownkey.store.tables_memory import cache_hits as cache_hits
+from ownkey.store.tables_memory import cached as cached
+from ownkey.store.tables_memory import history as history
+from ownkey.store.tables_memory import memory_terms as memory_terms
 from ownkey.store.tables_people import grants as grants
 from ownkey.store.tables_people import identities as identities
+from ownkey.store.tables_people import page_tokens as page_tokens
 from ownkey.store.tables_people import passkeys as passkeys
 from ownkey.store.tables_people import sessions as sessions
 from ownkey.store.tables_people import sign_ins as sign_ins
 from ownkey.store.tables_people import tickets as tickets
 from ownkey.store.tables_people import token_terms as token_terms
 from ownkey.store.tables_people import users as users
+from ownkey.store.tables_routes import learned as learned
+from ownkey.store.tables_routes import routes as routes
+from ownkey.store.tables_routes import thumbs as thumbs
 
 install = Table(
     "install",
@@ -80,6 +104,8 @@ keys = Table(
     Column("models", Text),
     Column("checked_at_ms", _Int),
     Column("refused", Text),
+    Column("weight", _Int, CheckConstraint("weight BETWEEN 0 AND 1000", name="keys_weight_amount")),
+    Column("rests_until_ms", _Int),
     UniqueConstraint("owner", "provider", "label", name="keys_one_for_each_label"),
     sqlite_strict=True,
 )
@@ -334,51 +360,6 @@ catalogues = Table(
     sqlite_strict=True,
 )
 
-# What a row says of its beginning stays, and a row that has ended stays whole, whoever writes the SQL.
-_ENDED_OR_FORGED = (
-    "OLD.state <> 'held' OR NEW.id <> OLD.id OR NEW.owner <> OLD.owner OR NEW.held_nano <> OLD.held_nano"
-    " OR NEW.price <> OLD.price OR NEW.started_at_ms <> OLD.started_at_ms OR NEW.held_tokens <> OLD.held_tokens"
-    " OR NEW.provider <> OLD.provider OR NEW.model <> OLD.model"
-)
-GUARDS: dict[str, tuple[str, ...]] = {
-    "sqlite": (
-        f"CREATE TRIGGER book_stays BEFORE UPDATE ON book WHEN {_ENDED_OR_FORGED}"
-        " BEGIN SELECT RAISE(ABORT, 'the book is not rewritten'); END",
-        "CREATE TRIGGER book_keeps BEFORE DELETE ON book BEGIN SELECT RAISE(ABORT, 'the book is not rewritten'); END",
-    ),
-    "postgresql": (
-        "CREATE FUNCTION book_refuses() RETURNS trigger LANGUAGE plpgsql AS"
-        " $$ BEGIN RAISE EXCEPTION 'the book is not rewritten'; END $$",
-        f"CREATE TRIGGER book_stays BEFORE UPDATE ON book FOR EACH ROW WHEN ({_ENDED_OR_FORGED})"
-        " EXECUTE FUNCTION book_refuses()",
-        "CREATE TRIGGER book_keeps BEFORE DELETE OR TRUNCATE ON book FOR EACH STATEMENT"
-        " EXECUTE FUNCTION book_refuses()",
-    ),
-}
-
-# Nothing is taken back from the audit trail, and its head only moves on.
-AUDIT_GUARDS: dict[str, tuple[str, ...]] = {
-    "sqlite": (
-        "CREATE TRIGGER audit_stays BEFORE UPDATE ON audit"
-        " BEGIN SELECT RAISE(ABORT, 'the audit trail is not rewritten'); END",
-        "CREATE TRIGGER audit_keeps BEFORE DELETE ON audit"
-        " BEGIN SELECT RAISE(ABORT, 'the audit trail is not rewritten'); END",
-        "CREATE TRIGGER audit_head_stays BEFORE UPDATE ON audit_head WHEN NEW.count < OLD.count"
-        " BEGIN SELECT RAISE(ABORT, 'the audit trail is not rewritten'); END",
-        "CREATE TRIGGER audit_head_keeps BEFORE DELETE ON audit_head"
-        " BEGIN SELECT RAISE(ABORT, 'the audit trail is not rewritten'); END",
-    ),
-    "postgresql": (
-        "CREATE FUNCTION audit_refuses() RETURNS trigger LANGUAGE plpgsql AS"
-        " $$ BEGIN RAISE EXCEPTION 'the audit trail is not rewritten'; END $$",
-        "CREATE TRIGGER audit_stays BEFORE UPDATE OR DELETE OR TRUNCATE ON audit FOR EACH STATEMENT"
-        " EXECUTE FUNCTION audit_refuses()",
-        "CREATE TRIGGER audit_head_stays BEFORE UPDATE ON audit_head FOR EACH ROW WHEN (NEW.count < OLD.count)"
-        " EXECUTE FUNCTION audit_refuses()",
-        "CREATE TRIGGER audit_head_keeps BEFORE DELETE OR TRUNCATE ON audit_head FOR EACH STATEMENT"
-        " EXECUTE FUNCTION audit_refuses()",
-    ),
-}
 for _table, _guards in ((book, GUARDS), (audit_head, AUDIT_GUARDS)):
     for _dialect, _statements in _guards.items():
         for _statement in _statements:

@@ -107,6 +107,19 @@ passkeys = Table(
     sqlite_strict=True,
 )
 
+# What a page of an application's shows, for one of its users, who is `owner`. `token_id` is the application's token.
+page_tokens = Table(
+    "page_tokens",
+    metadata,
+    Column("digest", LargeBinary, primary_key=True),
+    column("token_id", Text),
+    column("owner", Text),
+    column("created_at_ms", Int),
+    column("until_ms", Int),
+    CheckConstraint("length(digest) = 32", name="page_tokens_digest_of_32_bytes"),
+    sqlite_strict=True,
+)
+
 # Whom an admin lets use the environment's key for a provider, within a budget. One without its budget lets nobody.
 grants = Table(
     "grants",

@@ -24,6 +24,7 @@ OwnkeyError
 ├── ProviderError               what came of a try at a provider
 │   ├── InvalidCredentials          the provider refuses the key
 │   ├── RateLimitExceeded           too many requests or tokens a minute
+│   │   └── LimitReached                by a limit that is set here
 │   ├── QuotaExceeded               the account there is used up
 │   ├── ModelNotAvailable           the provider has no such model, or not for this key
 │   ├── ContextTooLong              more input than the model takes
@@ -46,13 +47,25 @@ OwnkeyError
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from ownkey.talk.consent import HEADER, Estimate, Reason
+
+API_KEY_REQUIRED, RATE_LIMIT_EXCEEDED = "API_KEY_REQUIRED", "RATE_LIMIT_EXCEEDED"
+CLIENT_ERROR, SERVER_ERROR, REQUEST_FAILED = "CLIENT_ERROR", "SERVER_ERROR", "REQUEST_FAILED"
+FETCH_MODELS_FAILED, MAX_RETRIES_EXCEEDED = "FETCH_MODELS_FAILED", "MAX_RETRIES_EXCEEDED"
+KINDS = (
+    *(API_KEY_REQUIRED, RATE_LIMIT_EXCEEDED, CLIENT_ERROR, SERVER_ERROR),
+    *(FETCH_MODELS_FAILED, REQUEST_FAILED, MAX_RETRIES_EXCEEDED),
+)
+"""The coarse codes: every error has one of them."""
 
 
 class OwnkeyError(Exception):
     """Every error of Ownkey's.
 
-    `code` names it for programs; `message` says what happened and to whom, `hint` what to do next.
+    `code` names it for programs, `kind` coarsely; `message` says what happened and to whom, `hint` what to do next.
     `again`: the same target may be tried again. `move_on`: another target may answer. `of_key`: it speaks of the key
     that was used, so that another one for the same target may help; `passes` is that key, as id and version, where
     there is another one.
@@ -60,6 +73,7 @@ class OwnkeyError(Exception):
     """
 
     code: ClassVar[str] = "error"
+    kind: str = SERVER_ERROR
     again: ClassVar[bool] = False
     move_on: ClassVar[bool] = False
     of_key: bool = False
@@ -77,10 +91,15 @@ class OwnkeyError(Exception):
 
 class RequestError(OwnkeyError):
     code = "invalid_request"
+    kind = CLIENT_ERROR
 
 
 class InvalidRequest(RequestError):
-    """`param` names the field."""
+    """`param` names the field; `line` that of a file's text, from 1, where it is known."""
+
+    def __init__(self, message: str, hint: str = "", *, param: str | None = None, line: int | None = None) -> None:
+        super().__init__(message, hint, param=param)
+        self.line = line
 
 
 class Unsupported(RequestError):
@@ -114,6 +133,7 @@ class Conflict(RequestError):
 
 class AccessError(OwnkeyError):
     code = "permission_denied"
+    kind = CLIENT_ERROR
 
 
 class InvalidToken(AccessError):
@@ -130,6 +150,7 @@ class ProofRequired(AccessError):
 
 class TooManyAttempts(AccessError):
     code = "too_many_attempts"
+    kind = RATE_LIMIT_EXCEEDED
 
     def __init__(self, message: str, hint: str = "", *, retry_after_s: float = 1.0) -> None:
         super().__init__(message, hint)
@@ -138,6 +159,7 @@ class TooManyAttempts(AccessError):
 
 class KeyProblem(OwnkeyError):
     code = "key_missing"
+    kind = API_KEY_REQUIRED
     move_on = True
 
 
@@ -150,7 +172,32 @@ class KeyUnreadable(KeyProblem):
 
 
 class ConsentRequired(OwnkeyError):
+    """`reasons`: everything that has to be said yes to. `quote`: what it would cost. `token`: good once, until
+    `until_ms`, for the same request of the same caller, and for these reasons alone. `begun`: something of a stream has
+    passed. A client is told the code of this class, whichever of them it is; the reasons say which."""
+
     code = "consent_required"
+    kind = CLIENT_ERROR
+
+    def __init__(
+        self, message: str, hint: str = "", *, param: str | None = None, reasons: Sequence[Reason] = ()
+    ) -> None:
+        super().__init__(message, hint, param=param)
+        self.reasons = tuple(reasons)
+        self.quote: Estimate | None = None
+        self.token: str | None = None
+        self.until_ms: int | None = None
+        self.begun = False
+
+    def plain(self) -> dict[str, Any]:
+        """What a client is told beside the message."""
+        return {
+            "header": HEADER,
+            "token": self.token,
+            "until_ms": self.until_ms,
+            "reasons": self.reasons,
+            "quote": None if self.quote is None else self.quote.plain(),
+        }
 
 
 class PriceUnknown(ConsentRequired):
@@ -164,9 +211,11 @@ class OverBudget(ConsentRequired):
 
 class BudgetExceeded(OwnkeyError):
     """`budget` is the id of the one that has not enough left. Another target may cost less, or fall under another:
-    whether it is tried is the budget's to say. `resets_at_ms`: when its next window begins."""
+    whether it is tried is the budget's to say. `resets_at_ms`: when its next window begins. `of_run`: it is this
+    request that is too much for it, whatever else is asked."""
 
     code = "budget_exceeded"
+    kind = CLIENT_ERROR
 
     def __init__(
         self,
@@ -177,9 +226,11 @@ class BudgetExceeded(OwnkeyError):
         resets_at_ms: int | None = None,
         move_on: bool = False,
         of_key: bool = False,
+        of_run: bool = False,
     ) -> None:
         super().__init__(message, hint)
         self.of_key = of_key
+        self.of_run = of_run
         self.budget = budget
         self.resets_at_ms = resets_at_ms
         self._move_on = move_on
@@ -189,13 +240,25 @@ class BudgetExceeded(OwnkeyError):
         return self._move_on
 
 
+def code_told(kind: type[OwnkeyError]) -> str:
+    """By which a client of the gateway knows an error of this class."""
+    return ConsentRequired.code if issubclass(kind, ConsentRequired) else kind.code
+
+
 class ProviderError(OwnkeyError):
     """One try that failed. `status` is the provider's own, where it gave one; `retry_after_s` what it asked for.
 
-    `perhaps_billed`: the request was taken, and nobody knows what became of it.
+    `perhaps_billed`: the request was taken, and nobody knows what became of it. `provider_name`, `model_name`: as
+    people know them; `instead`: what could be asked in its place.
     """
 
+    is_local: bool = False
+    provider_name: str | None = None
+    model_name: str | None = None
+    instead: str | None = None
+
     code = "upstream_error"
+    kind = REQUEST_FAILED
 
     def __init__(
         self,
@@ -219,42 +282,56 @@ class ProviderError(OwnkeyError):
 
 class InvalidCredentials(ProviderError):
     code = "upstream_auth"
+    kind = CLIENT_ERROR
     move_on = True
     of_key = True
 
 
 class RateLimitExceeded(ProviderError):
     code = "rate_limited"
+    kind = RATE_LIMIT_EXCEEDED
     again = True
     move_on = True
 
 
+class LimitReached(RateLimitExceeded):
+    """Nothing was sent. `retry_after_s`: when there will be room, as far as things stand."""
+
+    again = False
+
+
 class QuotaExceeded(ProviderError):
     code = "quota_exceeded"
+    kind = CLIENT_ERROR
     move_on = True
     of_key = True
 
 
 class ModelNotAvailable(ProviderError):
     code = "model_not_available"
+    kind = CLIENT_ERROR
     move_on = True
 
 
 class ContextTooLong(ProviderError):
     code = "context_length_exceeded"
+    kind = CLIENT_ERROR
     move_on = True
 
 
 class ContentRefused(ProviderError):
     code = "content_refused"
+    kind = CLIENT_ERROR
 
 
 class RequestRefused(ProviderError):
     code = "upstream_refused"
+    kind = CLIENT_ERROR
 
 
 class ProviderUnavailable(ProviderError):
     code = "upstream_unavailable"
+    kind = SERVER_ERROR
     again = True
     move_on = True
 

@@ -67,6 +67,12 @@ class Origin(Struct, frozen=True):
         return f"{self.scheme}://{self.bracketed}:{self.port}"
 
     @property
+    def as_browsers_say(self) -> str:
+        """As it stands in an Origin header: without a port that the scheme has anyway (RFC 6454 section 6.2)."""
+        port = "" if self.port == DEFAULT_PORTS[self.scheme] else f":{self.port}"
+        return f"{self.scheme}://{self.bracketed}{port}"
+
+    @property
     def bracketed(self) -> str:
         """The host as it stands in a URL."""
         return f"[{self.host}]" if ":" in self.host else self.host

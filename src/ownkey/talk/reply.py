@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import itertools
+from collections.abc import Iterable, Iterator
 from typing import Literal
 
 from msgspec import Struct
@@ -108,11 +109,18 @@ class Notice(Struct, frozen=True, tag="warning"):
 
 
 class Finish(Struct, frozen=True, tag="finish"):
-    """Why it ended: `unified` for programs, `raw` as the provider said it, `stop_sequence` the one that it met."""
+    """Why it ended: `unified` for programs, `raw` as the provider said it, `stop_sequence` the one that it met.
+    `models`: who gave it, first to last, where one went on where another broke off."""
 
     unified: Unified
     raw: str | None = None
     stop_sequence: str | None = None
+    models: tuple[str, ...] = ()
+
+    @property
+    def mark(self) -> dict[str, dict[str, list[str]]]:
+        """What the last event of a stream carries beside its wire's own members."""
+        return {"ownkey": {"models": list(self.models)}} if self.models else {}
 
 
 Event = (
@@ -131,7 +139,10 @@ Event = (
 
 
 class Receipt(Struct, frozen=True):
-    """Who answered and what it cost. `cost` is None where the price is not known. `warnings` are of its budgets."""
+    """Who answered and what it cost. `cost` is None where the price is not known. `warnings` are of its budgets.
+
+    `cache`: None where no cache was asked; at a `hit` the answer is `age_s` old, and nobody was asked.
+    """
 
     request_id: str
     provider: str
@@ -139,6 +150,8 @@ class Receipt(Struct, frozen=True):
     attempts: int
     cost: Money | None = None
     warnings: tuple[str, ...] = ()
+    cache: Literal["hit", "miss"] | None = None
+    age_s: int | None = None
 
 
 class Reply(Struct, frozen=True):
@@ -176,6 +189,34 @@ def collect(events: Iterable[Event]) -> Reply:
     for event in events:
         collector.add(event)
     return collector.reply()
+
+
+def events(reply: Reply) -> Iterator[Event]:
+    """A whole answer as a stream that adds up to it."""
+    yield Start(reply.id, reply.model, reply.created)
+    yield from map(Notice, reply.warnings)
+    calls = itertools.count()
+    for part in reply.parts:
+        match part:
+            case Text(text=text, signature=None):
+                yield TextDelta(text)
+            case Reasoning(text=text, signature=signature, sealed=sealed, maker=maker):
+                if text:
+                    yield ReasoningDelta(text)
+                if (signature, sealed, maker) != (None, None, None):
+                    yield ReasoningSeal(signature, sealed, maker)
+            case Refusal(text=text):
+                yield RefusalDelta(text)
+            case ToolCall(id=id, name=name, arguments=arguments, signature=signature):
+                index = next(calls)
+                yield ToolCallStart(index, id, name, signature)
+                yield ToolCallDelta(index, arguments)
+            case Image() | Opaque() | Text():
+                yield WholePart(part)
+            case _:
+                pass
+    yield UsageReport(reply.usage)
+    yield reply.finish
 
 
 class Collector:

@@ -76,6 +76,11 @@ class Secret:
         object.__setattr__(self, name, value)
 
 
+def ending(masked: str) -> str | None:
+    """Of a masked key its last characters; None where none are shown."""
+    return masked.rpartition("...")[2] or None
+
+
 def clean(text: str, secret: Secret | None = None, limit: int = 500) -> str:
     """Text from outside, fit to be shown: one line, no control characters, nothing shaped like a key, not too long."""
     text = text if len(text) <= limit * 8 else text[: limit * 8] + "…"

@@ -1,11 +1,15 @@
 """Which of an owner's keys for a provider is taken: pure.
 
 A key fits that was entered for the origin, is neither paused nor expired, and is allowed for the model. One that its
-provider refused a while ago comes after the others, until it is given another chance.
+provider refused a while ago, or wants no more requests with for now, comes after the others, until it is given another
+chance. Where keys have weights, what is asked is spread over them; a conversation stays with its key, whose provider
+may have kept the beginning of it.
 """
 
 from __future__ import annotations
 
+import hashlib
+import math
 from collections.abc import Callable, Sequence
 
 from ownkey.store.keys import KeyRow
@@ -25,9 +29,10 @@ def fitting(
     now_ms: int,
     *,
     passed: Sequence[Version] = (),
-    resting: Callable[[KeyRow], bool],
+    resting: Callable[[KeyRow], float],
 ) -> list[KeyRow]:
-    """Those that may be used, in the order in which they are to be tried. `passed` are those not to be tried.
+    """Those that may be used, in the order in which they are to be tried. `passed` are those not to be tried; `resting`
+    says for how long others are tried before a key.
 
     Without a model, the keys for any model: nothing of one is asked.
     """
@@ -40,6 +45,29 @@ def fitting(
         and (row.id, row.version) not in passed
     ]
     return sorted(fit, key=resting)
+
+
+def weighed(rows: Sequence[KeyRow], about: bytes) -> KeyRow | None:
+    """The one of these keys that a conversation `about` that falls to, each as often as it weighs: 1 where nothing is
+    said; 0: where nothing else is left. None where no key has a weight.
+
+    By weighted rendezvous hashing: with a key more or less, no other conversation changes its key than has to.
+    """
+    if len(rows) < 2 or all(row.weight is None for row in rows):
+        return None
+    return max(rows, key=lambda row: _score(row, about))
+
+
+def _score(row: KeyRow, about: bytes) -> float:
+    weight = 1 if row.weight is None else row.weight
+    if not weight:
+        return -math.inf
+    drawn = int.from_bytes(hashlib.blake2b(about, digest_size=8, salt=_salt(row.id)).digest()) + 1
+    return weight / -math.log(drawn / (2**64 + 1))
+
+
+def _salt(id: str) -> bytes:
+    return hashlib.blake2b(id.encode(), digest_size=16).digest()
 
 
 def in_service(row: KeyRow, now_ms: int) -> bool:

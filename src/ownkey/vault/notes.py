@@ -24,6 +24,7 @@ class KeyNotes:
         self._lock = Lock()
         self._used_at_ms: dict[Version, int] = {}
         self._written_ms: dict[Version, int] = {}
+        self._rests_until_ms: dict[Version, int] = {}
         self._found: dict[Version, tuple[int, str | None]] = {}
         self._found_written_ms: dict[Version, int] = {}
         self._pending: list[Note] = []
@@ -51,9 +52,30 @@ class KeyNotes:
         return self._last(row)[1]
 
     def resting(self, row: KeyRow) -> bool:
-        """Whether it was refused so lately that others are asked first."""
+        """Whether others are asked before it."""
+        return self.rests_s(row) > 0
+
+    def rests_s(self, row: KeyRow) -> float:
+        """For how long others are asked before it, in seconds: it was refused lately, or has had its fill."""
         at_ms, refused = self._last(row)
-        return refused is not None and _now_ms() - at_ms < RESTS_MS
+        rests_s = 0.0 if refused is None else max(0, at_ms + RESTS_MS - _now_ms()) / 1000
+        return max(rests_s, self.left_s(row))
+
+    def leave(self, row: KeyRow, for_s: float) -> None:
+        """Its provider wants no more requests with it for so long."""
+        version, until_ms = (row.id, row.version), _now_ms() + round(for_s * 1000)
+        if until_ms > self._rests_until_ms.get(version, 0):
+            self._rests_until_ms[version] = until_ms
+            self._write(row, Note(*version, rests_until_ms=until_ms))
+
+    def left_s(self, row: KeyRow) -> float:
+        """How much longer its provider wants none."""
+        until_ms = self.rests_until_ms(row)
+        return 0.0 if until_ms is None else max(0, until_ms - _now_ms()) / 1000
+
+    def rests_until_ms(self, row: KeyRow) -> int | None:
+        """Until when its provider said, the last time, that it wants none."""
+        return max(self._rests_until_ms.get((row.id, row.version), 0), row.rests_until_ms or 0) or None
 
     def checked_at_ms(self, row: KeyRow) -> int | None:
         return self._last(row)[0] or None

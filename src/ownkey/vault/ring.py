@@ -27,6 +27,12 @@ class Ring(Struct, frozen=True, eq=False):
     def sealing(self) -> Kek:
         return self.coming if self.wrapping and self.coming is not None else self.current
 
+    @property
+    def keks(self) -> list[Kek]:
+        """All of them, the one that is sealed under first."""
+        others = (kek for kek in (self.current, self.coming) if kek is not None and kek is not self.sealing)
+        return [self.sealing, *others]
+
     def has(self, sealed: bytes) -> bool:
         return self._of(sealed) is not None
 

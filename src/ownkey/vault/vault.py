@@ -7,7 +7,7 @@ import re
 import time
 from collections.abc import Callable, Iterable
 from secrets import token_hex
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 from msgspec.structs import replace
 
@@ -24,18 +24,19 @@ from ownkey.talk.errors import (
 )
 from ownkey.talk.origin import Origin
 from ownkey.talk.secret import Secret
-from ownkey.vault.choice import Version, fitting, in_service, none_fits, unreadable
+from ownkey.vault.aead import expand
+from ownkey.vault.choice import Version, fitting, in_service, none_fits, unreadable, weighed
 from ownkey.vault.envelope import Root
 from ownkey.vault.keychain import Keychain
 from ownkey.vault.latch import Latch
 from ownkey.vault.notes import KeyNotes
+from ownkey.vault.outside import Environment
 from ownkey.vault.ring import Ring, bound
 from ownkey.vault.root import kind
 from ownkey.vault.rotate import Turn
 
 CACHE_S = 0.9
-_CACHED = 4096
-_TRIES = 8
+_CACHED, _TRIES = 4096, 8
 
 # NIST SP 800-38D, 8.3: a key is used with random nonces of 96 bits 2**32 times at most.
 MOST_WRAPS = 2**31
@@ -44,15 +45,9 @@ MOST_WRAPS = 2**31
 _MASK = re.compile(rb"\.{3}|\*{3}|REDACTED")
 
 
-Place = tuple[str, str, Origin, str | None, tuple[Version, ...]]
-"""What a key is asked for: owner, provider, origin, model, and the keys that are passed over."""
-
-
-class Environment(Protocol):
-    """Keys that are not stored. They are used where none is."""
-
-    def find(self, owner: str, provider: str) -> tuple[KeyRow, Secret] | None: ...
-    def all(self, owner: str) -> list[KeyRow]: ...
+Asked = tuple[str, str, Origin, str | None, tuple[Version, ...]]
+Place = tuple[str, str, Origin, str | None, tuple[Version, ...], Version | None]
+"""What a key is asked for: owner, provider, origin, model, keys that are passed over, the one preferred."""
 
 
 class Vault:
@@ -103,11 +98,11 @@ class Vault:
     def audit_keys(self) -> list[AuditKey]:
         """What heads of the audit trail are sealed with, the first for new ones. Raises VaultSealed."""
         ring = self.latch.ring()
-        keks = [
-            ring.sealing,
-            *(kek for kek in (ring.current, ring.coming) if kek is not None and kek is not ring.sealing),
-        ]
-        return [AuditKey(ring.install_id, kek.kek_id, kek.audit_key()) for kek in keks]
+        return [AuditKey(ring.install_id, kek.kek_id, kek.audit_key()) for kek in ring.keks]
+
+    def consent_keys(self) -> list[bytes]:
+        """What tokens of consent are signed with, the first for new ones. Raises VaultSealed."""
+        return [expand(kek.audit_key(), b"ownkey consent v1") for kek in self.latch.ring().keks]
 
     def unlock(self) -> None:
         """Find the root key now. Raises BadConfiguration where a setting is to be mended, else VaultSealed."""
@@ -157,12 +152,13 @@ class Vault:
         origin: Origin,
         model: str | None = None,
         passed: tuple[Version, ...] = (),
+        prefer: Version | None = None,
     ) -> tuple[KeyRow, Secret]:
         """As `open`, without keeping the event loop from anything where a server has the root key."""
         ring = self.latch.now()
         if ring is None or isinstance(ring.current, Root):
-            return self.open(owner, provider, origin, model, passed)
-        return await asyncio.to_thread(self.open, owner, provider, origin, model, passed)
+            return self.open(owner, provider, origin, model, passed, prefer)
+        return await asyncio.to_thread(self.open, owner, provider, origin, model, passed, prefer)
 
     def open(
         self,
@@ -171,21 +167,23 @@ class Vault:
         origin: Origin,
         model: str | None = None,
         passed: tuple[Version, ...] = (),
+        prefer: Version | None = None,
     ) -> tuple[KeyRow, Secret]:
-        """The first key that fits (see `choice`) and opens, with its row. `passed` are those that are not wanted.
+        """The first key that fits (see `choice`) and opens, with its row. `passed` are those not wanted, `prefer` the
+        one that is tried before the others.
 
         Raises KeyMissing where none is stored or may be used for this, KeyUnreadable where none opens for this origin,
         VaultSealed. A key in constant use is opened once a second: between two openings it is in the memory of this
         process anyway.
         """
-        place = (owner, provider, origin, model, passed)
+        place = (owner, provider, origin, model, passed, prefer)
         known = self._opened_keys.get(place)
         if known is not None and time.monotonic() < known[0] and known[1] is self.latch.now():
             return known[2], known[3]
         for _ in range(_TRIES):
             before = self._changes
             try:
-                row, secret = self._open_stored(*place)
+                row, secret = self._open_stored(place)
             except KeyUnreadable:
                 # Replaced between the look at its row and its opening: the new one is looked at.
                 if before != self._changes:
@@ -224,25 +222,29 @@ class Vault:
         self._opened_keys.clear()
 
     def first(
-        self,
-        owner: str,
-        provider: str,
-        origin: Origin,
-        model: str | None = None,
-        passed: tuple[Version, ...] = (),
+        self, owner: str, provider: str, origin: Origin, model: str | None = None, passed: tuple[Version, ...] = ()
     ) -> KeyRow | None:
         """The row of the key that `open` would give; None where there is none. Opens nothing, known to the second."""
         fit = self._fitting(self._stored(owner, provider), str(origin), model, passed)
         return fit[0] if fit else None
 
-    def _open_stored(
-        self, owner: str, provider: str, origin: Origin, model: str | None, passed: tuple[Version, ...]
-    ) -> tuple[KeyRow, Secret]:
+    def preferred(self, asked: Asked, about: Callable[[], bytes]) -> Version | None:
+        """The key that a conversation `about` that goes to by the weights of those that are ready; None without any."""
+        owner, provider, origin, model, passed = asked
+        if not any(row.weight is not None for row in self._stored(owner, provider)):
+            return None
+        fit = self._fitting(self._stored(owner, provider), str(origin), model, passed)
+        row = weighed([one for one in fit if not self.notes.resting(one)], about())
+        return None if row is None else (row.id, row.version)
+
+    def _open_stored(self, place: Place) -> tuple[KeyRow, Secret]:
+        owner, provider, origin, model, passed, prefer = place
         rows = self._readable(owner, provider)
         if not rows:
             raise KeyMissing(f"No key for {provider} is stored.", f"Add one: ownkey keys set {provider}")
         unreadable: KeyUnreadable | None = None
-        for row in self._fitting(rows, str(origin), model, passed):
+        fit = self._fitting(rows, str(origin), model, passed)
+        for row in sorted(fit, key=lambda row: (row.id, row.version) != prefer):
             try:
                 return row, self._opened_row(row)
             except KeyUnreadable as error:
@@ -263,7 +265,7 @@ class Vault:
         return self._stored(owner, provider)
 
     def _fitting(self, rows: list[KeyRow], origin: str, model: str | None, passed: tuple[Version, ...]) -> list[KeyRow]:
-        return fitting(rows, origin, model, _now_ms(), passed=passed, resting=self.notes.resting)
+        return fitting(rows, origin, model, _now_ms(), passed=passed, resting=self.notes.rests_s)
 
     def _opened_row(self, row: KeyRow) -> Secret:
         if not row.from_environment:
@@ -304,6 +306,11 @@ class Vault:
     def found(self, row: KeyRow, refused: str | None) -> None:
         """Its provider took this key, or refused it with an error of that code. Its row is looked at anew."""
         self.notes.found(row, refused)
+        self._forget(row.owner, row.provider)
+
+    def leave(self, row: KeyRow, for_s: float) -> None:
+        """Its provider wants no more requests with this key for so long. Others are tried before it."""
+        self.notes.leave(row, for_s)
         self._forget(row.owner, row.provider)
 
     def change(self, row: KeyRow, values: dict[str, Any]) -> bool:
@@ -353,7 +360,7 @@ class Vault:
         new = KeyRow(key_id, owner, provider, origin, version, b"", masked, label, _now_ms())
         if old is None:
             return replace(new, position=1 + max((row.position or 0 for row in rows), default=0))
-        terms = ("position", "expires_at_ms", "paused_at_ms", "models")
+        terms = ("position", "expires_at_ms", "paused_at_ms", "models", "weight")
         return replace(new, **{name: getattr(old, name) for name in terms})
 
     def _opened(self, ring: Ring, row: KeyRow) -> Secret:

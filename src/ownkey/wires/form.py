@@ -61,10 +61,7 @@ class Form(Struct, frozen=True):
 
 def read_form(body: bytes, content_type: bytes) -> Form:
     """Raises InvalidRequest for what two readers could read differently."""
-    found = [quoted or plain for quoted, plain in _BOUNDARY.findall(content_type)]
-    if len(found) != 1 or found[0].endswith(b" "):
-        raise _wrong("The form has no boundary that can be read.")
-    boundary = found[0]
+    boundary = _boundary(content_type)
     parts: list[FormPart] = []
     mark = b"--" + boundary
     place = 0 if body.startswith(mark) else body.find(b"\r\n" + mark) + 2
@@ -85,16 +82,138 @@ def read_form(body: bytes, content_type: bytes) -> Form:
         place = end + 2
 
 
+class FormReader:
+    """A form that is read as it comes: short fields, and one file, which is given piece by piece.
+
+    `filename` is the file's, once its part has begun.
+    """
+
+    def __init__(self, content_type: bytes) -> None:
+        """Raises InvalidRequest, as `feed` does, for what two readers could read differently."""
+        self.fields: dict[str, str] = {}
+        self.filename: str | None = None
+        self.ended = False
+        self._mark = b"\r\n--" + _boundary(content_type)
+        # The first boundary may stand at the very beginning.
+        self._left = bytearray(b"\r\n")
+        self._take = self._skip
+        self._step = self._content
+        self._field = ("", bytearray())
+        self._parts = 0
+
+    def feed(self, data: bytes) -> list[bytes]:
+        """What of the file has come by now."""
+        self._left += data
+        given: list[bytes] = []
+        while not self.ended and self._step(given):
+            pass
+        return given
+
+    def close(self) -> None:
+        """At the end of the body. Raises InvalidRequest where the form is not whole."""
+        if not self.ended:
+            raise _wrong("The form breaks off.")
+        if self.filename is None:
+            raise InvalidRequest("There is no file in the form.", "Send it as `file`.", param="file")
+
+    def _content(self, given: list[bytes]) -> bool:
+        end = self._left.find(self._mark)
+        if end < 0:
+            safe = len(self._left) - len(self._mark) + 1
+            if safe > 0:
+                self._take(bytes(self._left[:safe]), given)
+                del self._left[:safe]
+            return False
+        self._take(bytes(self._left[:end]), given)
+        del self._left[: end + len(self._mark)]
+        self._step = self._after
+        return True
+
+    def _after(self, given: list[bytes]) -> bool:
+        if len(self._left) < 2:
+            return False
+        name, value = self._field
+        if name:
+            self.fields[name] = _text(name, bytes(value))
+        self._field = ("", bytearray())
+        self.ended = self._left.startswith(b"--")
+        self._parts += 1
+        if not self.ended and (not self._left.startswith(b"\r\n") or self._parts > MOST_PARTS):
+            raise _wrong("A part of the form cannot be read, or there are too many.")
+        self._step = self._head
+        return True
+
+    def _head(self, given: list[bytes]) -> bool:
+        end = self._left.find(b"\r\n\r\n")
+        if end < 0:
+            if len(self._left) > MOST_FIELD_BYTES:
+                raise _wrong("The head of a part of the form is too long.")
+            return False
+        name, filename = _named(bytes(self._left[2:end]))
+        del self._left[: end + 4]
+        if filename is None:
+            if name in self.fields:
+                raise InvalidRequest(f"{name[:80]} must be one short text.", param=name[:80])
+            self._field = (name, bytearray())
+            self._take = self._keep
+        elif name != "file" or self.filename is not None:
+            raise InvalidRequest("One file is taken, as `file`.", param="file")
+        else:
+            self.filename = filename
+            self._take = self._give
+        self._step = self._content
+        return True
+
+    def _skip(self, data: bytes, given: list[bytes]) -> None:
+        if data.strip():
+            raise _wrong("The form does not begin with its boundary.")
+
+    def _keep(self, data: bytes, given: list[bytes]) -> None:
+        self._field[1].extend(data)
+        if len(self._field[1]) > MOST_FIELD_BYTES:
+            raise _text_wrong(self._field[0])
+
+    def _give(self, data: bytes, given: list[bytes]) -> None:
+        if data:
+            given.append(data)
+
+
 def _part(head: bytes, start: int, end: int) -> FormPart:
+    if start > end:
+        raise _wrong("A part of the form does not say what it is.")
+    name, filename = _named(head)
+    return FormPart(name, filename is not None, start, end)
+
+
+def _named(head: bytes) -> tuple[str, str | None]:
+    """The name of a part, and that of its file, where it is one."""
     found = _DISPOSITION.findall(head)
-    if len(found) != 1 or start > end:
+    if len(found) != 1:
         raise _wrong("A part of the form does not say what it is.")
     named = [(name.lower(), quoted or plain) for name, quoted, plain in _PARAMETER.findall(found[0])]
     names = [value for name, value in named if name == b"name"]
     if len(names) != 1:
         raise _wrong("A part of the form has no name, or more than one.")
-    is_file = any(name in (b"filename", b"filename*") for name, _ in named)
-    return FormPart(names[0].decode("utf-8", "replace"), is_file, start, end)
+    files = [value for name, value in named if name in (b"filename", b"filename*")]
+    return names[0].decode("utf-8", "replace"), files[0].decode("utf-8", "replace") if files else None
+
+
+def _boundary(content_type: bytes) -> bytes:
+    found = [quoted or plain for quoted, plain in _BOUNDARY.findall(content_type)]
+    if len(found) != 1 or found[0].endswith(b" "):
+        raise _wrong("The form has no boundary that can be read.")
+    return found[0]
+
+
+def _text(name: str, value: bytes) -> str:
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        raise InvalidRequest(f"{name[:80]} is not UTF-8.", "Send it as text.", param=name[:80]) from None
+
+
+def _text_wrong(name: str) -> InvalidRequest:
+    return InvalidRequest(f"{name[:80]} must be one short text.", "Send it once, as a text.", param=name[:80])
 
 
 def _wrong(message: str) -> InvalidRequest:

@@ -8,6 +8,8 @@ from typing import Any, cast
 import msgspec
 
 from ownkey.talk.errors import (
+    ConsentRequired,
+    InvalidRequest,
     InvalidToken,
     OwnkeyError,
     PermissionDenied,
@@ -16,7 +18,9 @@ from ownkey.talk.errors import (
     RateLimitExceeded,
     RequestError,
     UnexpectedResponse,
+    code_told,
 )
+from ownkey.talk.notices import notice
 from ownkey.wires.sse import Splitter
 from ownkey.wires.status import by_status, names_an_error
 
@@ -62,9 +66,26 @@ def error_told(body: bytes) -> ProviderError | None:
 
 
 def error_object(error: OwnkeyError) -> dict[str, object]:
-    """`{"error": {"message", "type", "code", "param"}}`, as OpenAI's API reference has it."""
-    kind = next((name for known, name in _TYPES if isinstance(error, known)), "server_error")
-    return {"error": {"message": str(error), "type": kind, "code": error.code, "param": error.param}}
+    """`{"error": {"message", "type", "code", "param"}}`, as OpenAI's API reference has it, and what clients of OpenAI's
+    pass over: `kind`; of a provider's `provider` and `status`; `line` of a text that was sent; for people `notice` and
+    `action`; `consent` where that is what is wanted."""
+    name = next((name for known, name in _TYPES if isinstance(error, known)), "server_error")
+    told: dict[str, object] = {
+        "message": str(error),
+        "type": name,
+        "code": code_told(type(error)),
+        "param": error.param,
+    }
+    told["kind"] = error.kind
+    if isinstance(error, ProviderError):
+        told |= {"provider": error.provider, "status": error.status}
+    if isinstance(error, InvalidRequest) and error.line is not None:
+        told["line"] = error.line
+    if (said := notice(error)) is not None:
+        told |= {"notice": said.message, "action": said.action}
+    if isinstance(error, ConsentRequired):
+        told["consent"] = error.plain()
+    return {"error": told}
 
 
 def unreadable(what: str) -> UnexpectedResponse:

@@ -22,7 +22,7 @@ from ownkey.talk.errors import (
 )
 from ownkey.talk.secret import clean
 
-LONGEST_WAIT_S = 60.0
+LONGEST_WAIT_S = 3600.0
 
 Kind = type[ProviderError]
 
@@ -130,7 +130,7 @@ _SAYS_LITTLE = frozenset({200, 400, 403, 422, 500})
 
 
 def retry_after_s(headers: Mapping[bytes, bytes]) -> float | None:
-    """How long the provider asks to wait, 0 to 60 s; None where it does not say or it cannot be read.
+    """How long the provider asks to wait, 0 to an hour; None where it does not say or it cannot be read.
 
     `retry-after-ms` is OpenAI's; `retry-after` holds seconds or a date (RFC 9110), which is measured from the
     answer's own `date`, so that no clock is needed.

@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from ownkey.catalog.address import TEMPLATE, base_url_problem
 from ownkey.catalog.manifest import Provider
+from ownkey.catalog.write import write_manifest
 from ownkey.store.choices import Choice
 from ownkey.talk.errors import EndpointNotAllowed
 from ownkey.talk.origin import DEFAULT_PORTS, Origin
@@ -96,21 +97,7 @@ def manifest_at(
     made["fields"] = {key: value for key, value in settings.items() if key in used}
     made["models"] = [{"id": model} for model in models]
     made["default"] = models[0] if models else None
-    return "".join(f"{key} = {_toml(value)}\n" for key, value in made.items() if value not in (None, {}, [])).encode()
-
-
-def _toml(value: Any) -> str:
-    """Inline, of plain data; text as JSON writes it, which TOML reads alike (TOML 1.0, Basic strings)."""
-    if isinstance(value, dict):
-        inner = (f"{_text(key)} = {_toml(one)}" for key, one in value.items() if one is not None)  # pyright: ignore
-        return f"{{{', '.join(inner)}}}"
-    if isinstance(value, list | tuple):
-        return f"[{', '.join(map(_toml, value))}]"  # pyright: ignore
-    return _text(value) if isinstance(value, str) else str(value).lower()
-
-
-def _text(value: str) -> str:
-    return msgspec.json.encode(value).decode().replace("\x7f", "\\u007f")
+    return write_manifest(made)
 
 
 def _parts(text: str, mark: str) -> list[str]:

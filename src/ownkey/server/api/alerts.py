@@ -4,23 +4,53 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-import msgspec
 from fastapi import APIRouter, Query
+from pydantic import BaseModel, ConfigDict
 
 from ownkey.app.alerting import AlertBox
 from ownkey.app.house import House
 from ownkey.server.api.forms import Form, Known, Shape, SignedIn, TheHouse
 from ownkey.server.doors import Principal, nothing_here
+from ownkey.spending.budget import Unit
 from ownkey.store.alerts import AlertRow
 
 router = APIRouter(prefix="/api/byok/alerts", tags=["alerts"])
 
 
+class FactsShape(BaseModel):
+    """What an alert is about: what its kind tells. Of a budget: `limit`, `spent` and `pending` in its `unit`, `about`
+    the per cent that are spent, or `refused`. Of a price: nano-USD per million tokens, as it was and is. Of a key
+    that fails: which, and since when. Of a day: what was spent, and is otherwise, in nano-USD."""
+
+    model_config = ConfigDict(extra="allow")
+
+    name: str | None = None
+    limit: int | None = None
+    spent: int | None = None
+    pending: int | None = None
+    unit: Unit | None = None
+    about: str | None = None
+    start_ms: int | None = None
+    end_ms: int | None = None
+    provider: str | None = None
+    model: str | None = None
+    before: dict[str, Any] | None = None
+    now: dict[str, Any] | None = None
+    key_id: str | None = None
+    label: str | None = None
+    since_ms: int | None = None
+    spent_nano: int | None = None
+    expected_nano: int | None = None
+    day_ms: int | None = None
+
+
 class AlertShape(Shape):
+    """`facts` has what its kind tells, and nothing else."""
+
     id: str
     kind: str
     message: str
-    facts: dict[str, Any]
+    facts: FactsShape
     budget_id: str | None
     at_ms: int
     seen_at_ms: int | None
@@ -40,7 +70,7 @@ class SeenShape(Shape):
     seen: int
 
 
-@router.get("")
+@router.get("", response_model_exclude_unset=True)
 def list_alerts(principal: Known, house: TheHouse, seen: Annotated[bool, Query()] = False) -> AlertsShape:
     """Those not seen yet, newest first; with `seen` the others after them."""
     return AlertsShape(alerts=[_shape(row) for row in _of(principal, house, seen=seen)])
@@ -63,4 +93,4 @@ def _of(principal: Principal, house: House, *, seen: bool) -> list[AlertRow]:
 
 def _shape(row: AlertRow) -> AlertShape:
     plain = {name: getattr(row, name) for name in AlertShape.model_fields if name != "facts"}
-    return AlertShape(facts=msgspec.json.decode(row.facts), **plain)
+    return AlertShape(facts=FactsShape.model_validate_json(row.facts), **plain)

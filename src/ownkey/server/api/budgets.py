@@ -5,14 +5,19 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Path
+from pydantic import Field
 
 from ownkey.app.budgets import BudgetBook
 from ownkey.app.house import House
 from ownkey.server.api.forms import Form, Known, Owner, Removed, Shape, TheHouse
 from ownkey.server.doors import Principal, nothing_here
-from ownkey.spending.budget import Room
+from ownkey.spending.budget import Exhausted, Room, Unit
+from ownkey.spending.preview import Preview, sentences
+from ownkey.spending.window import Period
 
 router = APIRouter(prefix="/api/byok/budgets", tags=["budgets"])
+# Not under the others: a budget may be called anything.
+preview_router = APIRouter(prefix="/api/byok/budget-preview", tags=["budgets"])
 
 Amount = str | int | None
 """In dollars as text, such as "20" or "0.05"; tokens or requests as a whole number."""
@@ -42,6 +47,12 @@ class BudgetForm(Form):
     run_hard_tokens: Amount = None
 
 
+class PreviewForm(BudgetForm):
+    """A budget as it would be set: that of this name, changed, or a new one."""
+
+    name: str = Field(default="", max_length=100)
+
+
 class BudgetShape(Shape):
     """Amounts of `limit`, `spent`, `pending` and `left` are in nano-USD, tokens or requests, as `unit` says."""
 
@@ -52,17 +63,17 @@ class BudgetShape(Shape):
     key_id: str | None
     token_id: str | None
     automation: str | None
-    unit: str
+    unit: Unit
     limit: int | None
-    exhausted: str
+    exhausted: Exhausted
     alert_percent: int | None
     share_percent: int | None
-    run_soft: str
+    run_soft: Literal["warn", "ask"]
     run_soft_nano: int | None
     run_hard_nano: int | None
     run_soft_tokens: int | None
     run_hard_tokens: int | None
-    per: str
+    per: Period
     zone: str
     anchor_day: int
     spent: int
@@ -83,6 +94,43 @@ class ImpactShape(Shape):
     refuses: bool
 
 
+class StopShape(Shape):
+    """In one window: what was used of it, and the hour in which the limit was passed."""
+
+    start_ms: int
+    used: int
+    at_ms: int
+
+
+class CutShape(Shape):
+    """Of so many tries last month, how many took more than a run may."""
+
+    runs: int
+    cut: int
+
+
+class PreviewShape(Shape):
+    """`says` it in sentences. Of last month's `windows`, in which of them the limit would have stopped runs (`stops`).
+    `spent` and `pending` are of the window that is running, `over` by how much they are above the limit already;
+    `refuses`: every run would be refused. Amounts are in the budget's unit, nano-USD where that is usd."""
+
+    says: list[str]
+    unit: str
+    limit: int | None
+    since_ms: int
+    until_ms: int
+    used: int
+    windows: int
+    stops: list[StopShape]
+    cut: CutShape | None
+    spent: int
+    pending: int
+    left: int | None
+    over: int
+    refuses: bool
+    end_ms: int
+
+
 @router.get("")
 def list_budgets(principal: Known, house: TheHouse) -> BudgetsShape:
     rooms = BudgetBook(house, principal.owner, only=principal.house_wide).rooms()
@@ -99,6 +147,15 @@ def set_budget(
         raise nothing_here()
     impact = _book(principal, house).set(budget, **given)
     return ImpactShape(budget=budget_shape(impact.room), refuses=impact.refuses)
+
+
+@preview_router.post("")
+def preview_budget(form: PreviewForm, principal: Owner, house: TheHouse) -> PreviewShape:
+    """What it would have done last month, and what it would do now. Nothing is set."""
+    given: dict[str, Any] = form.model_dump(exclude_unset=True, exclude={"name"})
+    if not principal.keeper and given.get("owner") not in (None, principal.owner):
+        raise nothing_here()
+    return _preview(_book(principal, house).preview(form.name, **given))
 
 
 @router.delete("/{budget}")
@@ -119,6 +176,27 @@ def budget_shape(room: Room) -> BudgetShape:
     times = {"per": window.period, "zone": window.zone, "anchor_day": window.anchor_day}
     counted = {name: getattr(room, name) for name in ("spent", "pending", "left", "start_ms", "end_ms")}
     return BudgetShape(**plain, **times, **counted)
+
+
+def _preview(one: Preview) -> PreviewShape:
+    room = one.room
+    return PreviewShape(
+        says=sentences(one),
+        unit=room.budget.unit,
+        limit=room.budget.limit,
+        since_ms=one.since_ms,
+        until_ms=one.until_ms,
+        used=one.used,
+        windows=one.windows,
+        stops=[StopShape(start_ms=stop.start_ms, used=stop.used, at_ms=stop.at_ms) for stop in one.stops],
+        cut=None if one.cut is None else CutShape(runs=one.cut.runs, cut=one.cut.cut),
+        spent=room.spent,
+        pending=room.pending,
+        left=room.left,
+        over=one.over,
+        refuses=one.refuses,
+        end_ms=room.end_ms,
+    )
 
 
 def _book(principal: Principal, house: House) -> BudgetBook:

@@ -7,9 +7,11 @@ from typing import Any
 
 from fastapi.routing import APIRoute
 
-from ownkey.server.api.forms import anybody, arriving, keeper, signed_in, sure_keeper
+from ownkey.server.api.forms import anybody, application, arriving, keeper, seer, signed_in, sure_keeper
 from ownkey.server.doors import SAFE_METHODS
 from ownkey.server.guard import CSRF
+from ownkey.talk.errors import KINDS
+from ownkey.talk.notices import ACTIONS
 
 Document = dict[str, Any]
 
@@ -34,11 +36,29 @@ OF_OTHERS = (400, 402, 404, 409, 429, 502, 504)
 
 FURTHER: dict[str, tuple[int, ...]] = {
     "PATCH /api/byok/providers/{provider}": (404, 409),
+    "POST /api/byok/providers": (404, 409),
+    "PUT /api/byok/provider-order": (404,),
+    "POST /api/byok/models/refresh": (404,),
+    "PATCH /api/byok/onboarding": (409,),
+    "POST /api/byok/agreement": (409,),
+    "PATCH /api/byok/key/{key}": (404, 409),
     "PUT /api/byok/keys/{provider}": OF_OTHERS,
     "POST /api/user/api-keys/{user_id}/keys/{provider}": OF_OTHERS,
+    "POST /api/automations": (404, 409),
+    "PUT /api/automation-default": (404, 409),
+    "GET /api/automation-runs/{run}": (404, 409),
+    "PATCH /api/automations/{automation}": (404, 409),
+    "PATCH /api/automations/{automation}/model": OF_OTHERS,
+    "POST /api/automations/{automation}/quote": OF_OTHERS,
+    "POST /api/automations/{automation}/run": OF_OTHERS,
     "POST /api/byok/tokens": (404, 409),
     "PUT /api/byok/budgets/{budget}": (404, 409),
+    "POST /api/byok/budget-preview": (404, 409),
     "POST /api/byok/alerts/seen": (404,),
+    "GET /api/byok/usage": (404,),
+    "GET /api/byok/usage/days": (404,),
+    "GET /api/byok/usage/runs": (404,),
+    "GET /api/byok/usage/export": (404,),
     "PUT /api/byok/prices/own": (404, 409),
     "DELETE /api/byok/prices/own": (404,),
     "POST /api/byok/users": (409,),
@@ -66,12 +86,18 @@ _ERROR: Document = {
     "properties": {
         "error": {
             "type": "object",
-            "required": ["message", "type", "code", "param"],
+            "required": ["message", "type", "code", "param", "kind"],
             "properties": {
                 "message": {"type": "string"},
                 "type": {"type": "string"},
                 "code": {"type": "string"},
                 "param": {"type": ["string", "null"]},
+                "line": {"type": ["integer", "null"], "description": "Of a text that was sent, from 1."},
+                "kind": {"type": "string", "enum": list(KINDS)},
+                "provider": {"type": ["string", "null"]},
+                "status": {"type": ["integer", "null"], "description": "The provider's own."},
+                "notice": {"type": "string", "description": "What to say to a person."},
+                "action": {"type": "string", "enum": list(ACTIONS), "description": "What to offer them."},
             },
         }
     },
@@ -108,7 +134,9 @@ def _security(route: APIRoute, method: str) -> list[Document]:
     if guards & {anybody, arriving}:
         return []
     browser: Document = {"session": []} if method in SAFE_METHODS else {"session": [], "csrf": []}
-    people_only = guards & {signed_in, keeper, sure_keeper}
+    if application in guards:
+        return [{"token": []}]
+    people_only = guards & {signed_in, seer, keeper, sure_keeper}
     return [browser] if people_only else [browser, {"token": []}]
 
 

@@ -80,6 +80,16 @@ def keeper(principal: Annotated[Principal, Depends(acting_as)]) -> Principal:
     return principal.keeps()
 
 
+def application(principal: Annotated[Principal, Depends(acting_as)]) -> Principal:
+    """An application's token, for one of its users."""
+    return principal.serves()
+
+
+def seer(principal: Annotated[Principal, Depends(acting_as)]) -> Principal:
+    """Who may see what is everybody's."""
+    return principal.sees()
+
+
 def sure_owner(principal: Annotated[Principal, Depends(owner)]) -> Principal:
     return principal.fresh()
 
@@ -88,7 +98,7 @@ def sure_keeper(principal: Annotated[Principal, Depends(keeper)]) -> Principal:
     return principal.fresh()
 
 
-GUARDS = (anybody, arriving, known, signed_in, owner, keeper, sure_owner, sure_keeper)
+GUARDS = (anybody, arriving, known, signed_in, owner, application, seer, keeper, sure_owner, sure_keeper)
 """Every route has one of these."""
 
 
@@ -102,6 +112,8 @@ Arriving = Annotated[Came, Depends(arriving)]
 Known = Annotated[Principal, Depends(known)]
 SignedIn = Annotated[Principal, Depends(signed_in)]
 Owner = Annotated[Principal, Depends(owner)]
+Application = Annotated[Principal, Depends(application)]
+Seer = Annotated[Principal, Depends(seer)]
 Keeper = Annotated[Principal, Depends(keeper)]
 SureOwner = Annotated[Principal, Depends(sure_owner)]
 SureKeeper = Annotated[Principal, Depends(sure_keeper)]

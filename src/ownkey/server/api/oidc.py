@@ -13,6 +13,7 @@ from ownkey.talk.errors import InvalidToken, OwnkeyError
 router = APIRouter(prefix="/api/byok/sign-in", tags=["signing in"])
 
 BACK = "/api/byok/sign-in/oidc/callback"
+_PAGE = "/sign-in"
 _COOKIE = "ownkey-oidc"
 _AGE_S = 600
 
@@ -42,11 +43,11 @@ async def back(
     code: Annotated[str, Query(max_length=4096)] = "",
     state: Annotated[str, Query(max_length=200)] = "",
 ) -> Response:
-    """From the issuer's page to Ownkey's; what went wrong stands after the `#`."""
+    """From the issuer's page to Ownkey's; what came of it stands after the `#`."""
     try:
-        location, cookies = "/", [await _entered(came, code, state)]
+        location, cookies = f"{_PAGE}#entered=issuer", [await _entered(came, code, state)]
     except OwnkeyError as error:
-        location, cookies = f"/#refused={error.code}", []
+        location, cookies = f"{_PAGE}#refused={error.code}", []
     answer = Response(status_code=303, headers={"location": location})
     for cookie in (_kept(came, "", 0), *cookies):
         answer.headers.append("set-cookie", cookie)

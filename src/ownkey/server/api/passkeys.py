@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Path, Response
 
@@ -27,6 +27,56 @@ class NewPasskeyForm(CredentialForm):
     name: Given
 
 
+class DescriptorShape(Shape):
+    id: str
+    type: Literal["public-key"]
+
+
+class GetOptionsShape(Shape):
+    """`PublicKeyCredentialRequestOptionsJSON` of Web Authentication, level 3, section 5.1.9; bytes are base64url."""
+
+    challenge: str
+    timeout: int
+    rpId: str
+    allowCredentials: list[DescriptorShape]
+    userVerification: str
+
+
+class PartyShape(Shape):
+    name: str
+    id: str
+
+
+class PersonShape(Shape):
+    id: str
+    name: str
+    displayName: str
+
+
+class AlgorithmShape(Shape):
+    type: Literal["public-key"]
+    alg: int
+
+
+class SelectionShape(Shape):
+    residentKey: str
+    requireResidentKey: bool
+    userVerification: str
+
+
+class CreateOptionsShape(Shape):
+    """`PublicKeyCredentialCreationOptionsJSON` of the same, section 5.1.8."""
+
+    rp: PartyShape
+    user: PersonShape
+    challenge: str
+    pubKeyCredParams: list[AlgorithmShape]
+    timeout: int
+    excludeCredentials: list[DescriptorShape]
+    authenticatorSelection: SelectionShape
+    attestation: str
+
+
 class PasskeyShape(Shape):
     id: str
     name: str
@@ -38,10 +88,10 @@ class PasskeysShape(Shape):
     passkeys: list[PasskeyShape]
 
 
-@router.post("/sign-in/passkey/options")
-def options(came: Anybody) -> dict[str, Any]:
+@router.post("/sign-in/passkey/options", response_model_exclude_unset=True)
+def options(came: Anybody) -> GetOptionsShape:
     """For `navigator.credentials.get`."""
-    return _ring(came).begin()
+    return GetOptionsShape.model_validate(_ring(came).begin())
 
 
 @router.post("/sign-in/passkey")
@@ -58,10 +108,10 @@ def list_passkeys(principal: SignedIn, house: TheHouse) -> PasskeysShape:
     return PasskeysShape(passkeys=found)
 
 
-@router.post(f"{OWN}/options")
-def options_to_add(principal: SignedIn, request: TheRequest) -> dict[str, Any]:
+@router.post(f"{OWN}/options", response_model_exclude_unset=True)
+def options_to_add(principal: SignedIn, request: TheRequest) -> CreateOptionsShape:
     """For `navigator.credentials.create`."""
-    return _ring(request).begin_adding(*principal.signed_in())
+    return CreateOptionsShape.model_validate(_ring(request).begin_adding(*principal.signed_in()))
 
 
 @router.post(OWN, status_code=201)

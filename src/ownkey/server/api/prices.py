@@ -11,7 +11,7 @@ from ownkey.app.house import House
 from ownkey.app.pricing import PriceBook
 from ownkey.app.providers import Providers
 from ownkey.server.api.forms import Form, Keeper, Known, Removed, Shape, TheHouse
-from ownkey.server.api.providers import PriceShape, price_shape
+from ownkey.server.api.models import PriceShape, price_shape
 from ownkey.server.doors import Principal, nothing_here
 from ownkey.talk.errors import InvalidRequest
 

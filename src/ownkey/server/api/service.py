@@ -13,15 +13,30 @@ from starlette.exceptions import HTTPException
 
 from ownkey.server.api import (
     alerts,
+    audit,
+    automations,
     budgets,
+    cache,
+    channels,
+    consents,
+    health,
+    history,
+    home,
     keys,
+    limits,
+    models,
     oidc,
+    onboarding,
     parcels,
     passkeys,
+    preferences,
     prices,
     providers,
+    routes,
+    runs,
     sessions,
     sign_in,
+    starters,
     tokens,
     usage,
     users,
@@ -35,9 +50,14 @@ from ownkey.wires.wire import Door, wire
 
 DOCUMENT = "/api/openapi.json"
 PARTS: tuple[APIRouter, ...] = (
-    *(providers.router, keys.router, keys.users_router, tokens.router, budgets.router, usage.router),
+    *(providers.router, models.router, keys.router, keys.one_router, keys.users_router, onboarding.router),
+    *(tokens.router, budgets.router, budgets.preview_router, usage.router),
+    *(home.router, runs.router, audit.router, channels.router, tokens.pages_router),
     *(alerts.router, prices.router, users.router, sessions.router, sign_in.router, oidc.router, passkeys.router),
-    parcels.router,
+    *(parcels.router, limits.router, health.router, history.router, history.terms_router, cache.router),
+    *(routes.router, routes.choosing_router, routes.runs_router),
+    *(preferences.router, consents.router, consents.waiting_router),
+    *(automations.router, automations.runs_router, starters.router),
 )
 ROUTES = tuple(route for part in PARTS for route in part.routes if isinstance(route, APIRoute))
 

@@ -8,11 +8,12 @@ from fastapi import APIRouter, Path, Query
 from pydantic import Field
 
 from ownkey.app.tokens import TokenBook, scope_in
-from ownkey.server.api.forms import Form, Known, Removed, Shape, SignedIn, TheHouse
+from ownkey.server.api.forms import Application, Form, Known, Removed, Shape, SignedIn, TheHouse
 from ownkey.server.doors import nothing_here
-from ownkey.store.tokens import TokenRow
+from ownkey.store.tokens import TokenKind, TokenRow
 
 router = APIRouter(prefix="/api/byok/tokens", tags=["tokens"])
+pages_router = APIRouter(prefix="/api/user/api-keys", tags=["users' keys"])
 
 
 class TokenForm(Form):
@@ -34,7 +35,7 @@ class TokenShape(Shape):
     id: str
     owner: str
     name: str
-    kind: str
+    kind: TokenKind
     shown: str
     providers: list[str]
     models: list[str]
@@ -46,6 +47,13 @@ class TokenShape(Shape):
 
 class TokensShape(Shape):
     tokens: list[TokenShape]
+
+
+class PageTokenShape(Shape):
+    """`token` is shown this once; the page sends it as a bearer token, until `until_ms`."""
+
+    token: str
+    until_ms: int
 
 
 class NewToken(Shape):
@@ -88,6 +96,18 @@ def revoke_token(token: Annotated[str, Path(max_length=64)], principal: SignedIn
     if not token.startswith("tok_") or not house.tokens.revoke(token, owner):
         raise nothing_here()
     return Removed(removed=1)
+
+
+@pages_router.post("/{user_id}/page-token", status_code=201)
+def create_page_token(
+    user_id: Annotated[str, Path(max_length=200)], principal: Application, house: TheHouse
+) -> PageTokenShape:
+    """For a page that an application shows to this user of its own: it may see and set their keys, and see models,
+    usage and quotes, from an origin that the settings name; nothing else, and for a quarter of an hour."""
+    principal.is_named(user_id)
+    assert principal.token_id is not None
+    row, secret = house.page_tokens.create(principal.owner, principal.token_id)
+    return PageTokenShape(token=secret.reveal().decode("ascii"), until_ms=row.until_ms)
 
 
 def token_shape(row: TokenRow) -> TokenShape:

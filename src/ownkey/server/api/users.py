@@ -11,7 +11,8 @@ from ownkey.app.house import House
 from ownkey.app.people import PeopleBook
 from ownkey.server.api.forms import Form, Keeper, Removed, Shape, SureKeeper, TheHouse
 from ownkey.server.doors import nothing_here
-from ownkey.store.people import User
+from ownkey.spending.window import Period
+from ownkey.store.people import Status, User
 
 router = APIRouter(prefix="/api/byok/users", tags=["people"])
 
@@ -23,8 +24,8 @@ class UserShape(Shape):
     id: str
     name: str
     email: str | None
-    role: str
-    status: str
+    role: RoleName
+    status: Status
     password: bool
     second_factor: bool
     created_at_ms: int
@@ -68,7 +69,7 @@ class GrantShape(Shape):
 
     provider: str
     limit_nano: int | None
-    per: str
+    per: Period
     spent_nano: int
     pending_nano: int
     left_nano: int | None

@@ -7,7 +7,7 @@ from typing import Any
 from msgspec import Raw, json
 
 from ownkey.talk.chat import Image, Opaque, Part, Reasoning, Refusal, Text, ToolCall
-from ownkey.talk.errors import OwnkeyError
+from ownkey.talk.errors import ConsentRequired, OwnkeyError, code_told
 from ownkey.talk.reply import (
     Event,
     Finish,
@@ -56,12 +56,13 @@ _TYPES = {
 
 
 def error_object(error: OwnkeyError, status: int) -> Json:
-    """`{"type": "error", "error": {"type", "message"}}`, with Ownkey's code and the field beside them."""
+    """`{"type": "error", "error": {"type", "message"}}`, with Ownkey's code and the field beside them, and `consent`
+    where that is what is wanted."""
     kind = _TYPES.get(status) or ("invalid_request_error" if status < 500 else "api_error")
-    return {
-        "type": "error",
-        "error": {"type": kind, "message": str(error), "code": error.code, "param": error.param},
-    }
+    told: Json = {"type": kind, "message": str(error), "code": code_told(type(error)), "param": error.param}
+    if isinstance(error, ConsentRequired):
+        told["consent"] = error.plain()
+    return {"type": "error", "error": told}
 
 
 def write_count(tokens: int) -> bytes:
@@ -132,6 +133,7 @@ class MessagesWriter:
             "type": "message_delta",
             "delta": _reason(self._finish, called=self._called),
             "usage": usage_object(self._usage),
+            **self._finish.mark,
         }
         return self._begin() + self._flush() + _event(last) + _event({"type": "message_stop"})
 

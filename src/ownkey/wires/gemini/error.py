@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from ownkey.talk.errors import OwnkeyError, ProviderError
+from ownkey.talk.errors import ConsentRequired, OwnkeyError, ProviderError, code_told
 from ownkey.wires.gemini.values import Object, as_list, as_object, as_text, decoded
 from ownkey.wires.status import LONGEST_WAIT_S, by_status, names_an_error
 
@@ -85,14 +85,18 @@ def error_of(body: Object, status: int, headers: Mapping[bytes, bytes] | None = 
 
 
 def error_object(error: OwnkeyError, status: int) -> dict[str, object]:
-    """`{"error": {"code", "message", "status", "details"}}`; details name the error, the field and how long to wait."""
-    info: Object = {"@type": f"{_TYPE}ErrorInfo", "reason": error.code.upper(), "domain": "ownkey"}
+    """`{"error": {"code", "message", "status", "details"}}`; details name the error, the field, how long to wait, and
+    what there is to consent to."""
+    info: Object = {"@type": f"{_TYPE}ErrorInfo", "reason": code_told(type(error)).upper(), "domain": "ownkey"}
     details = [info]
     if error.param is not None:
         violation = {"field": error.param, "description": error.message}
         details.append({"@type": f"{_TYPE}BadRequest", "fieldViolations": [violation]})
     if isinstance(error, ProviderError) and error.retry_after_s is not None:
         details.append({"@type": f"{_TYPE}RetryInfo", "retryDelay": f"{error.retry_after_s:g}s"})
+    if isinstance(error, ConsentRequired):
+        # An Any that holds a well-known type has it as `value` (protobuf, JSON mapping).
+        details.append({"@type": "type.googleapis.com/google.protobuf.Struct", "value": {"consent": error.plain()}})
     name = _STATUSES.get(status) or ("INTERNAL" if status >= 500 else "INVALID_ARGUMENT")
     return {"error": {"code": status, "message": str(error), "status": name, "details": details}}
 

@@ -106,7 +106,7 @@ class GeminiWriter:
         found = (self._made.part(one.whole()) if isinstance(one, _Call) else one for one in self._waiting)
         parts = [part for part in found if part is not None]
         last = self._made.last(parts or [{"text": ""}], self._finish, self._usage)
-        return self._open() + self._chunk(last) + (b"" if self._sse else b"]")
+        return self._open() + self._chunk(last | self._finish.mark) + (b"" if self._sse else b"]")
 
     def fail(self, error: OwnkeyError, status: int) -> bytes:
         return self._framed(json.encode(error_object(error, status))) + (b"" if self._sse else b"]")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from msgspec import json
@@ -81,7 +83,7 @@ class ChatWriter:
                 self._usage = self._usage.merged(usage)
                 return b""
             case Finish():
-                return self._open() + self._chunk({}, _reason(event, self._called))
+                return self._open() + self._chunk({}, _reason(event, self._called), event.mark)
             case _:
                 delta = self._delta(event)
                 return self._open() + self._chunk(delta) if delta else b""
@@ -125,9 +127,11 @@ class ChatWriter:
             case Notice() | Start() | UsageReport() | Finish():
                 return {}
 
-    def _chunk(self, delta: dict[str, Any], reason: str | None = None) -> bytes:
+    def _chunk(
+        self, delta: dict[str, Any], reason: str | None = None, mark: Mapping[str, object] = MappingProxyType({})
+    ) -> bytes:
         choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": reason}
-        return _event({**self._head, "choices": [choice]})
+        return _event({**self._head, "choices": [choice], **mark})
 
 
 def _event(data: dict[str, Any]) -> bytes:

@@ -93,7 +93,7 @@ class ResponsesWriter:
         for opened in left:
             last = opened.place == len(self._output) - 1
             written += self._done(opened, "incomplete" if cut and last else "completed")
-        whole = self._response(self._output, self._finish)
+        whole = self._response(self._output, self._finish) | self._finish.mark
         return written + self._event(f"response.{whole['status']}", response=whole)
 
     def fail(self, error: OwnkeyError, status: int) -> bytes:
@@ -102,7 +102,7 @@ class ResponsesWriter:
         mendable = isinstance(error, RequestError | RequestRefused | ContentRefused)
         code = _CODES.get(error.code, "invalid_prompt" if mendable else "server_error")
         failed = self._response([], None) | {"status": "failed", "error": {"code": code, "message": str(error)}}
-        return self._event("error", code=error.code, message=str(error), param=error.param, error=told) + self._event(
+        return self._event("error", code=told["code"], message=str(error), param=error.param, error=told) + self._event(
             "response.failed", response=failed
         )
 

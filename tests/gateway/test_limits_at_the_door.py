@@ -1,0 +1,167 @@
+"""Limits as programs and people meet them: at the gateway, by command, by the API."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from browsing import Browser, signed_in
+from house import Simulator, library, make_home, run, until, write_provider
+from inside import Inside, inside
+from ownkey.engine.turns import Turns
+
+LIMITS = "/api/byok/limits"
+
+
+@pytest.fixture
+def here(simulator: Simulator, tmp_path: Path) -> Iterator[Inside]:
+    home = tmp_path / "home"
+    make_home(home)
+    private = f"127.0.0.1:{simulator.port}"
+    with library(home, allow_private_hosts=private, rate_limit_wait_s=5) as ownkey:
+        _, token = ownkey.house.tokens.create(ownkey.owner, "tests")
+        with inside(ownkey, simulator) as running:
+            running.gateway.token = token.reveal().decode()
+            yield running
+
+
+def aged(turns: Turns, by_s: float) -> None:
+    """What was let in lies so much further back: a minute is long."""
+    for meter in turns._meters.values():  # pyright: ignore[reportPrivateUsage]
+        assert meter.requests is not None
+        for entry in meter.requests._entries:  # pyright: ignore[reportPrivateUsage]
+            entry.at_s -= by_s
+
+
+@pytest.mark.row("E8")
+def test_O17_at_the_limit_it_is_429_and_asking_again_after_the_retry_after_succeeds(here: Inside) -> None:
+    name = write_provider(here.gateway.home, here.gateway.simulator)
+    here.ownkey.limits.set("provider", name, requests_per_minute=2)
+    model = f"{name}/gpt-4o"
+    assert [here.gateway.ask(model).status for _ in range(2)] == [200, 200]
+    aged(here.ownkey.house.turns, 53.2)
+    refused = here.gateway.ask(model)
+    assert (refused.status, refused.error["code"]) == (429, "rate_limited")
+    assert refused.headers["x-should-retry"] == "true"
+    assert refused.headers["retry-after"] in ("6", "7")
+    assert name in refused.error["message"]
+    aged(here.ownkey.house.turns, 5.0)
+    # Now it is near enough to be waited for, by whoever asks; and to the others the rest is told.
+    began_s = time.monotonic()
+    assert here.gateway.ask(model).status == 200
+    assert time.monotonic() - began_s < 2.5
+    assert len(here.gateway.simulator.seen(name)) == 3
+
+
+@pytest.mark.row("E8")
+def test_asking_again_after_exactly_the_retry_after_of_the_gateway_succeeds(here: Inside) -> None:
+    name = write_provider(here.gateway.home, here.gateway.simulator)
+    _, other = here.ownkey.house.tokens.create(here.ownkey.owner, "slow")
+    here.ownkey.limits.set("token", "slow", requests_per_minute=1)
+    bearer = {"Authorization": f"Bearer {other.reveal().decode()}"}
+    assert here.gateway.ask(f"{name}/gpt-4o", headers=bearer).status == 200
+    aged(here.ownkey.house.turns, 54.0)
+    refused = here.gateway.ask(f"{name}/gpt-4o", headers=bearer)
+    assert refused.status == 429
+    wait_s = int(refused.headers["retry-after"])
+    assert 5 <= wait_s <= 6
+    # The limit is the token's, and nobody else's.
+    assert here.gateway.ask(f"{name}/gpt-4o").status == 200
+    aged(here.ownkey.house.turns, wait_s - 1.0)
+    time.sleep(1.0)
+    here.ownkey.house.turns.settle(type(here.ownkey.house.turns._pace)(0, 0.0))  # pyright: ignore[reportPrivateUsage]
+    assert here.gateway.ask(f"{name}/gpt-4o", headers=bearer).status == 200
+
+
+def test_a_client_that_hangs_up_leaves_the_line(here: Inside) -> None:
+    name = write_provider(here.gateway.home, here.gateway.simulator, "delay=1.5")
+    here.ownkey.limits.set("provider", name, parallel=1)
+    turns, model = here.ownkey.house.turns, f"{name}/gpt-4o"
+    first = threading.Thread(target=here.gateway.ask, args=(model,))
+    first.start()
+    until(lambda: here.gateway.simulator.seen(name))
+    (meter,) = turns._meters.values()  # pyright: ignore[reportPrivateUsage]
+    waiting: list[socket.socket] = [here.gateway.open(model, stream=True) for _ in range(3)]
+    until(lambda: len(meter.line) == 3)
+    for one in waiting:
+        one.close()
+    until(lambda: not meter.line)
+    first.join(10)
+    assert here.gateway.ask(model).status == 200
+    assert len(here.gateway.simulator.seen(name)) == 2
+    assert meter.running == 0
+
+
+@pytest.mark.row("E8")
+def test_A08_nobody_lifts_what_was_set_for_their_token_or_for_them(here: Inside) -> None:
+    house = here.ownkey.house
+    ann = here.ownkey.people.add("Ann", role="member").id
+    row, _ = house.tokens.create(ann, "ann's")
+    kept = [
+        here.ownkey.limits.set("token", row.id, requests_per_minute=5),
+        here.ownkey.limits.set("user", ann, requests_per_minute=50),
+        here.ownkey.limits.set("provider", "openai", requests_per_minute=100),
+    ]
+    browser: Browser = signed_in(here.gateway, ann)
+    assert {one["id"] for one in browser.get(LIMITS).json["limits"]} == {view.id for view in kept}
+    for view in kept:
+        lifted = {"kind": view.kind, "name": view.name, "requests_per_minute": 0}
+        assert browser.ask("PUT", LIMITS, lifted).status == 200
+        assert browser.ask("DELETE", f"{LIMITS}/{view.id}", None).status == 404
+        kind_limit = {one["id"]: one for one in browser.get(LIMITS).json["limits"]}[view.id]
+        assert kind_limit["requests_per_minute"] == view.limit.requests_per_minute
+    from ownkey.routing.limits import Limit, Scope
+
+    found = house.store.limits.rules().of(Scope(ann, "openai", "gpt-4o", None, row.id), Limit())
+    assert {kind: limit.requests_per_minute for (kind, _, _), limit in found.items()} == {
+        "provider": 100,
+        "user": 50,
+        "token": 5,
+    }
+    # Other people neither see theirs nor are held to them.
+    bob = here.ownkey.people.add("Bob", role="member").id
+    others = signed_in(here.gateway, bob).get(LIMITS).json["limits"]
+    assert {one["id"] for one in others} == {kept[2].id}
+    here.ownkey.people.remove(ann)
+    assert [rule.kind for rule in house.store.limits.all()] == ["provider"]
+
+
+@pytest.mark.row("E8")
+def test_limits_are_set_listed_and_removed_by_command(simulator: Simulator, tmp_path: Path) -> None:
+    from house import environment
+
+    env = environment(tmp_path / "home")
+    assert "60 requests" not in run(env, "limits", "list").stdout
+    done = run(env, "limits", "set", "provider", "openai", "--requests", "500", "--parallel", "20")
+    assert done.stdout == "provider openai: 500 requests a minute, 20 calls at once.\n"
+    run(env, "limits", "set", "provider", "openai", "--requests", "none", "--tokens", "0")
+    (listed,) = json.loads(run(env, "limits", "list", "--json").stdout)["limits"]
+    assert (listed["kind"], listed["name"], listed["owner"]) == ("provider", "openai", None)
+    assert listed["limit"] == {"requests_per_minute": None, "tokens_per_minute": 0, "parallel": 20}
+    plain = run(env | {"OWNKEY_REQUESTS_PER_MINUTE": "60"}, "limits", "list").stdout
+    assert "nobody: the default" in plain
+    wrong = run(env, "limits", "set", "provider", "openai", "--requests", "many")
+    assert (wrong.returncode, "whole number" in wrong.stderr) == (2, True)
+    assert run(env, "limits", "set", "planet", "openai", "--requests", "1").returncode == 2
+    assert run(env, "limits", "remove", "provider", "openai").returncode == 0
+    assert run(env, "limits", "remove", "provider", "openai").returncode == 2
+    audit = run(env, "audit", "list", "--json").stdout
+    assert "limit.set" in audit
+    assert "limit.removed" in audit
+
+
+@pytest.mark.row("E8")
+def test_a_providers_file_says_its_limits(here: Inside) -> None:
+    name = write_provider(here.gateway.home, here.gateway.simulator)
+    file = here.gateway.home / "providers" / f"{name}.toml"
+    file.write_text(file.read_text().replace("[[models]]", "limits = { requests_per_minute = 1 }\n[[models]]"))
+    here.ownkey.house.catalogue.refresh()
+    assert [here.gateway.ask(f"{name}/gpt-4o").status for _ in range(2)] == [200, 429]
+    here.ownkey.limits.set("provider", name, requests_per_minute=0)
+    assert here.gateway.ask(f"{name}/gpt-4o").status == 200
