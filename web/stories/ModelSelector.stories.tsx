@@ -1,0 +1,27 @@
+import type { Meta, StoryObj } from "@storybook/react-vite";
+import { ModelSelector } from "../packages/react/src/index.js";
+import { EMPTY, FILLED, Standing } from "./ownkey.js";
+
+const meta: Meta<typeof ModelSelector> = {
+  title: "ModelSelector",
+  component: ModelSelector,
+  args: { value: "openai/gpt-4o" },
+};
+export default meta;
+
+type Story = StoryObj<typeof ModelSelector>;
+
+const over = (answers: typeof EMPTY | "problem" | "never"): Story => ({
+  decorators: [
+    (Shown) => (
+      <Standing answers={answers}>
+        <Shown />
+      </Standing>
+    ),
+  ],
+});
+
+export const Loading = over("never");
+export const Empty = over(EMPTY);
+export const Failed = over("problem");
+export const Filled = over(FILLED);
