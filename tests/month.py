@@ -31,7 +31,7 @@ RICH_NANO = 6_172_839_450_000_000
 
 
 def live(ownkey: Ownkey, days: int = 30, runs_a_day: int = 8) -> None:
-    """Runs of some days, today the last; two limits; one in twenty-five runs failed."""
+    """Runs of some days of UTC, today the last, up to now; two limits; one in twenty-five runs failed."""
     # Where a browser is driven from this thread, an event loop runs in it already.
     with ThreadPoolExecutor(1) as pool:
         pool.submit(_live, ownkey, days, runs_a_day).result()
@@ -47,10 +47,11 @@ def _live(ownkey: Ownkey, days: int, runs_a_day: int) -> None:
 
 
 def _times(chance: random.Random, now_ms: int, days: int, runs_a_day: int) -> Iterator[int]:
-    for back in range(days - 1, -1, -1):
-        weekend = time.gmtime((now_ms - back * DAY_MS) / 1000).tm_wday >= 5
+    midnight_ms = now_ms - now_ms % DAY_MS
+    for begin_ms in range(midnight_ms - (days - 1) * DAY_MS, now_ms, DAY_MS):
+        weekend = time.gmtime(begin_ms / 1000).tm_wday >= 5
         for _ in range(chance.randint(1, 2) if weekend else chance.randint(runs_a_day // 2, runs_a_day)):
-            yield now_ms - back * DAY_MS - chance.randint(60_000, 20_000_000)
+            yield chance.randint(begin_ms, min(begin_ms + DAY_MS, now_ms) - 1)
 
 
 def _run(ownkey: Ownkey, chance: random.Random, number: int, at_ms: int) -> None:
