@@ -286,6 +286,7 @@ def ask_the_gateway(listening: Listening) -> None:
 def ask_for_a_batch(listening: Listening, who: str) -> None:
     file = listening.upload(who)
     batch = {"input_file_id": file, "endpoint": CHAT, "completion_window": "24h"}
+    listening.ask(who, "POST /v1/batches/quote", "/v1/batches/quote", {"input_file_id": file})
     made = listening.ask(who, "POST /v1/batches", "/v1/batches", batch)
     id = made.json.get("id", "batch_nothing")
     for path in ("files", "batches", f"files?after={file}&purpose=batch", f"batches?after={id}", f"batches/{id}"):

@@ -8,6 +8,7 @@ import sqlite3
 import time
 from collections.abc import Generator
 from contextlib import closing, contextmanager
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from openai import APIStatusError, ConflictError, NotFoundError, OpenAI
 from openai.types import Batch
 
 from batched import asked, line
-from house import Gateway, Simulator, gateway, library, until, write_provider
+from house import Gateway, Simulator, book_rows, gateway, library, until, write_provider
 
 pytestmark = pytest.mark.row("C14")
 
@@ -94,6 +95,58 @@ def test_the_client_of_openai_makes_a_batch_and_reads_its_results(served: Gatewa
         with closing(sqlite3.connect(served.home / "ownkey.db")) as database:
             query = "SELECT count(*) FROM batch_lines WHERE batch_id = ? AND result IS NOT NULL"
             assert database.execute(query, (batch.id,)).fetchone() == (1,)
+
+
+def test_what_a_file_would_cost_is_told_before_anything_of_it_is_sent(served: Gateway) -> None:
+    quirks = '{}\nbatch = { wire = "openai-batches", discount_percent = 50, source = "the simulator" }'
+    name, cheap = served.provider(), served.provider(quirks=quirks)
+    content = lines(6, f"{name}/gpt-4o") + b"".join(
+        json.dumps(line(id, model)).encode() + b"\n"
+        for id, model in (("1", f"{cheap}/gpt-4o"), ("2", "nowhere/gpt-4o"))
+    )
+    with client(served) as openai:
+        file = openai.files.create(file=("calls.jsonl", content), purpose="batch")
+        told = quoted(openai, input_file_id=file.id, endpoint=CHAT)
+        assert [(one["model"], one["lines"]) for one in told["models"]] == [
+            (f"{name}/gpt-4o", 6),
+            (f"{cheap}/gpt-4o", 1),
+        ]
+        whole = told["total"]
+        for amount in ("low_usd", "expected_usd", "ceiling_usd"):
+            assert Decimal(whole[amount]) == sum(Decimal(one[amount]) for one in told["models"])
+        assert 0 < Decimal(whole["low_usd"]) <= Decimal(whole["expected_usd"]) <= Decimal(whole["ceiling_usd"])
+        there = told["models"][1]["provider_batch"]
+        assert (there["lines"], told["models"][0]["provider_batch"]) == (1, None)
+        assert Decimal(there["otherwise_usd"]) == Decimal(told["models"][1]["expected_usd"])
+        assert 0 <= 2 * Decimal(there["expected_usd"]) - Decimal(there["otherwise_usd"]) <= Decimal("0.000000001")
+        [refused] = told["refused"]
+        assert refused["lines"] == 1
+        assert "nowhere" in refused["message"]
+        assert (told["errors"], served.simulator.seen(name), book_rows(served.home, name)) == ([], [], [])
+
+        done = ended(openai, openai.batches.create(input_file_id=file.id, endpoint=CHAT, completion_window="24h").id)
+        assert done.request_counts is not None
+        assert done.request_counts.completed == 7
+        cost = Decimal(sum(row.cost_nano for one in (name, cheap) for row in served.rows(one))) / 10**9
+        assert Decimal(whole["low_usd"]) < cost <= Decimal(whole["ceiling_usd"])
+
+
+def test_what_is_no_batch_has_its_lines_named_in_place_of_a_price(served: Gateway) -> None:
+    with client(served) as openai:
+        file = openai.files.create(file=("calls.jsonl", lines(1, "demo") + b"{}\n"), purpose="batch")
+        told = quoted(openai, input_file_id=file.id)
+        assert [one["line"] for one in told["errors"]] == [2]
+        other = quoted(openai, input_file_id=file.id, endpoint="/v1/responses")
+        assert [one["line"] for one in other["errors"]] == [1, 2]
+        with pytest.raises(NotFoundError):
+            quoted(openai, input_file_id="file-nothing")
+        with pytest.raises(APIStatusError) as refused:
+            quoted(openai, input_file=file.id)
+        assert refused.value.status_code == 422
+
+
+def quoted(openai: OpenAI, **asked: str) -> Any:
+    return openai.post("/batches/quote", body=asked, cast_to=object)
 
 
 def test_embeddings_and_responses_are_batched_too(served: Gateway) -> None:
@@ -199,6 +252,8 @@ def test_U01_what_is_another_persons_is_not_there(home: Path, simulator: Simulat
                 assert found.value.body == nothing.value.body
             with pytest.raises(NotFoundError):
                 theirs.batches.create(input_file_id=done.input_file_id, endpoint=CHAT, completion_window="24h")
+            with pytest.raises(NotFoundError):
+                quoted(theirs, input_file_id=done.input_file_id)
             with pytest.raises(NotFoundError):
                 theirs.batches.list(after=batch.id)
             assert theirs.files.list().data == theirs.batches.list().data == []

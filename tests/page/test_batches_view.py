@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -32,9 +33,12 @@ def test_a_batch_is_begun_followed_to_its_end_and_its_answers_fetched(window: Vi
     expect(page.get_by_role("heading", name="There is no batch yet")).to_be_visible()
     window.check_accessible()
     begun(page, "calls.jsonl", lines(3) + lines(1, "openai/no-such-model").replace(b"line-0", b"line-9"))
-    told = page.get_by_role("dialog").get_by_role("status")
+    told = page.get_by_role("dialog").get_by_role("status", name="What is in it")
     expect(told).to_contain_text("4 requests")
     expect(told).to_contain_text("openai/gpt-4o (3), openai/no-such-model (1)")
+    expect(told).to_contain_text(re.compile(r"All of it will cost about \$\d+\.\d+, at most \$\d+\.\d+\."))
+    price = told.get_by_role("row", name="openai/gpt-4o 3 ")
+    expect(price).to_contain_text(re.compile(r"(\$\d+\.\d+){2,3}$"))
     window.check_accessible()
     window.check_fits()
     page.get_by_role("dialog").get_by_role("button", name="Begin the batch").click()
@@ -79,3 +83,28 @@ def test_a_file_that_is_no_batch_is_said_so_before_anything_is_sent(window: Visi
     expect(page.get_by_role("dialog")).to_contain_text("Line 1 is no request with a url.")
     expect(page.get_by_role("dialog").get_by_role("button", name="Begin the batch")).to_be_disabled()
     window.check_fits()
+
+
+@pytest.mark.row("C14")
+def test_a_file_is_looked_at_with_its_price_and_left_with_nothing_kept(window: Visit) -> None:
+    page = window.sign_in(then="/batches")
+    begun(page, "calls.jsonl", lines(3) + lines(1, "anthropic/claude-sonnet-4-5").replace(b"line-0", b"line-9"))
+    sheet = page.get_by_role("dialog")
+    cheaper = sheet.get_by_label("Send it to the provider's own batch endpoint")
+    expect(cheaper).to_have_accessible_description(
+        re.compile(r"^All of it within 24 hours, for about \$\S+ in place of")
+    )
+    assert len(files(window.gateway)) == 1
+    with page.expect_response(lambda one: one.request.method == "DELETE"):
+        sheet.get_by_role("button", name="Close").click()
+    assert files(window.gateway) == []
+
+    begun(page, "twice.jsonl", lines(2) + lines(1))
+    expect(sheet).to_contain_text("Line 3: its custom_id is that of a line before.")
+    expect(sheet.get_by_role("button", name="Begin the batch")).to_be_disabled()
+    window.check_accessible()
+    window.check_fits()
+
+
+def files(running: Gateway) -> list[Any]:
+    return running.send("GET", "/v1/files", None, running.own).json["data"]

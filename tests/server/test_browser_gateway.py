@@ -68,7 +68,8 @@ def everywhere(browser: Browser, **changed: str | None) -> Iterator[tuple[str, A
     for path in READ:
         yield f"GET {path}", browser.get(path, **changed)
     yield "POST /v1/files", browser.ask("POST", "/v1/files", FILE, content_type=FORM["Content-Type"], **changed)
-    yield "POST /v1/batches", browser.post("/v1/batches", {}, **changed)
+    for path in ("/v1/batches", "/v1/batches/quote"):
+        yield f"POST {path}", browser.post(path, {}, **changed)
 
 
 def test_every_path_of_the_gateway_is_asked_here() -> None:

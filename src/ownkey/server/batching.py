@@ -11,17 +11,18 @@ from urllib.parse import parse_qs
 import msgspec
 from msgspec import Struct
 
-from ownkey.app.batches.asking import Terms
+from ownkey.app.batches.asking import Asker, Terms, check
 from ownkey.app.batches.batches import WINDOW, BatchBook
 from ownkey.app.batches.files import KEPT_S, FileBox
-from ownkey.app.batches.line import Problem
+from ownkey.app.batches.line import Problem, read_all
+from ownkey.app.batches.quoting import BatchQuote, Sum, quote_all
 from ownkey.app.house import House
 from ownkey.server.exchange import Exchange
 from ownkey.server.gateway import no_token
 from ownkey.server.guard import Head, caller_of, check_body_is_json, check_body_is_plain
 from ownkey.store.batches import BatchRow, Tally
 from ownkey.store.uploads import FileRow
-from ownkey.talk.errors import InvalidRequest, OwnkeyError
+from ownkey.talk.errors import InvalidRequest, Overloaded, OwnkeyError
 from ownkey.talk.money import show_usd
 from ownkey.talk.secret import clean
 from ownkey.vault.tokens import Caller
@@ -30,6 +31,8 @@ from ownkey.wires.form import FormReader
 Answering = Callable[[Exchange, Head, Caller, str], Awaitable[None]]
 
 MOST_LISTED, MOST_FILES_LISTED = 100, 10_000
+MOST_QUOTED = 4
+"""Batches whose price is asked for at once: counting fifty thousand lines takes a while."""
 MOST_METADATA, MOST_NAME, MOST_VALUE = 16, 64, 512
 """OpenAI's own limits to metadata."""
 
@@ -51,6 +54,11 @@ class CreateBatch(Struct):
     output_expires_after: Kept | None = None
 
 
+class QuoteBatch(Struct, forbid_unknown_fields=True):
+    input_file_id: str
+    endpoint: str | None = None
+
+
 class Batching:
     """Each is of one person, whom a token shows: what is somebody else's is not there."""
 
@@ -66,13 +74,17 @@ class Batching:
             ("GET", "batches", ""): self._list,
             ("GET", "batches", "/"): self._batch,
             ("POST", "batches", "cancel"): self._cancel,
+            ("POST", "batches", "quote"): self._quote,
         }
+        self._quoting = 0
 
     def find(self, method: str, path: str) -> Callable[[Exchange, Head], Awaitable[None]] | None:
         """What answers there."""
         if (found := _PATH.fullmatch(path)) is None:
             return None
         kind, id, verb = found[1], found[2] or "", found[3] or ""
+        if (kind, id, verb) == ("batches", "quote", ""):
+            id, verb = "", "quote"
         answer = self._routes.get((method, kind, verb or ("/" if id else "")))
         if answer is None:
             return None
@@ -154,10 +166,30 @@ class Batching:
         exchange.answer_json(200, batch_told(row), [])
 
     def _made(self, caller: Caller, asked: CreateBatch, terms: Terms) -> BatchRow:
-        file = FileBox(self._house, caller.owner).get(asked.input_file_id)
-        if file.purpose != "batch":
-            raise InvalidRequest("This file is no batch's input.", param="input_file_id")
+        file = _input(FileBox(self._house, caller.owner), asked.input_file_id)
         return BatchBook(self._house, caller.owner).create(file.id, asked.endpoint, terms, caller.token_id)
+
+    async def _quote(self, exchange: Exchange, head: Head, caller: Caller, id: str) -> None:
+        """What a file would cost as a batch. Nothing is held, and nothing sent to a provider."""
+        check_body_is_json(head)
+        try:
+            asked = msgspec.json.decode(exchange.body, type=QuoteBatch)
+        except msgspec.MsgspecError as error:
+            raise InvalidRequest(f"This is not a batch to quote: {clean(str(error), limit=160)}.", _QUOTED) from None
+        terms = Terms(automation=head.automation, scope=caller.scope)
+        if self._quoting >= MOST_QUOTED:
+            raise Overloaded("Too many batches are quoted at once.", "Ask again in a few seconds.")
+        self._quoting += 1
+        try:
+            told = await asyncio.to_thread(self._quoted, Asker(caller.owner, caller.token_id, terms), asked)
+        finally:
+            self._quoting -= 1
+        exchange.answer_json(200, told, [])
+
+    def _quoted(self, asker: Asker, asked: QuoteBatch) -> dict[str, Any]:
+        files, problems = FileBox(self._house, asker.owner), list[Problem]()
+        lines = read_all(files.pieces(_input(files, asked.input_file_id)), problems, asked.endpoint, check)
+        return quote_told(quote_all(self._house, asker, lines), problems)
 
     async def _list(self, exchange: Exchange, head: Head, caller: Caller, id: str) -> None:
         asked = _query(exchange)
@@ -222,6 +254,37 @@ def batch_told(row: BatchRow, tally: Tally | None = None) -> dict[str, Any]:
     }
 
 
+def quote_told(quote: BatchQuote, problems: list[Problem]) -> dict[str, Any]:
+    """Amounts in dollars as text, exactly. `errors` are of lines for which no batch is begun at all; `refused` of such
+    as will fail."""
+    return {
+        "object": "batch.quote",
+        "total": _sum_told(quote.whole),
+        "models": [{"model": one.model, **_sum_told(one)} for one in quote.models],
+        "refused": [{"message": message, "lines": lines} for message, lines in quote.refused.items()],
+        "errors": problems,
+    }
+
+
+def _sum_told(one: Sum) -> dict[str, Any]:
+    apart = {"lines": one.apart, "expected_usd": show_usd(one.later_nano), "otherwise_usd": show_usd(one.apart_nano)}
+    return {
+        "lines": one.lines,
+        "unknown": one.unknown,
+        "low_usd": show_usd(one.low_nano),
+        "expected_usd": show_usd(one.expected_nano),
+        "ceiling_usd": show_usd(one.most_nano),
+        "provider_batch": apart if one.apart else None,
+    }
+
+
+def _input(files: FileBox, id: str) -> FileRow:
+    file = files.get(id)
+    if file.purpose != "batch":
+        raise InvalidRequest("This file is no batch's input.", param="input_file_id")
+    return file
+
+
 _ENDS = ("completed", "failed", "expired", "cancelled")
 
 
@@ -274,4 +337,5 @@ def _gathered(pieces: Iterator[bytes]) -> bytes:
 
 
 _GIVEN_BYTES = 256 << 10
+_QUOTED = 'Send {"input_file_id": "file-…"}; `endpoint` may be added.'
 _FORM = 'Send {"input_file_id": "file-…", "endpoint": "/v1/chat/completions", "completion_window": "24h"}.'

@@ -62,14 +62,50 @@ export function cancelBatch(id: string): Promise<Batch> {
   return asked(`batches/${encodeURIComponent(id)}/cancel`, { method: "POST", headers: JSON_TYPE, body: "{}" });
 }
 
-/** The file is kept, and its lines are begun with at once. */
-export async function beginBatch(file: File, endpoint: string, atProvider: boolean): Promise<Batch> {
+/** What lines would cost, in dollars as text; what has no known price, in lines, is in none of it. `provider_batch`: of
+ * those that their provider's own batch endpoint would take, there and otherwise. */
+export interface Cost {
+  readonly lines: number;
+  readonly unknown: number;
+  readonly low_usd: string;
+  readonly expected_usd: string;
+  readonly ceiling_usd: string;
+  readonly provider_batch: {
+    readonly lines: number;
+    readonly expected_usd: string;
+    readonly otherwise_usd: string;
+  } | null;
+}
+
+/** `refused`: lines that will fail, and why; `errors`: what is wrong with the file, so that no batch begins. */
+export interface BatchQuote {
+  readonly total: Cost;
+  readonly models: readonly (Cost & { readonly model: string })[];
+  readonly refused: readonly { readonly message: string; readonly lines: number }[];
+  readonly errors: readonly { readonly message: string }[];
+}
+
+export function keepFile(file: File): Promise<StoredFile> {
   const form = new FormData();
   form.append("purpose", "batch");
   form.append("file", file);
-  const kept = await asked<StoredFile>("files", { method: "POST", body: form });
+  return asked("files", { method: "POST", body: form });
+}
+
+export function dropFile(id: string): Promise<unknown> {
+  return asked(`files/${encodeURIComponent(id)}`, { method: "DELETE" });
+}
+
+/** Nothing is sent to a provider. */
+export function quoteBatch(file: string, endpoint: string): Promise<BatchQuote> {
+  const wanted = { input_file_id: file, endpoint };
+  return asked("batches/quote", { method: "POST", headers: JSON_TYPE, body: JSON.stringify(wanted) });
+}
+
+/** The lines of a file that is kept are begun with at once. */
+export function beginBatch(file: string, endpoint: string, atProvider: boolean): Promise<Batch> {
   const metadata = atProvider ? { ownkey_batch: "provider" } : undefined;
-  const wanted = { input_file_id: kept.id, endpoint, completion_window: "24h", metadata };
+  const wanted = { input_file_id: file, endpoint, completion_window: "24h", metadata };
   return asked("batches", { method: "POST", headers: JSON_TYPE, body: JSON.stringify(wanted) });
 }
 
