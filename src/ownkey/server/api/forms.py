@@ -37,18 +37,21 @@ class Came(Struct):
     house: House
 
 
-def came(request: Request) -> Came:
+# What only looks at what is known already is `async`: anything else is run by a thread, which costs more than it does.
+
+
+async def came(request: Request) -> Came:
     state = request.state
     return Came(exchange=state.exchange, head=state.head, doors=state.doors, house=state.house)
 
 
-def anybody(came: Annotated[Came, Depends(came)]) -> Came:
+async def anybody(came: Annotated[Came, Depends(came)]) -> Came:
     """Nobody has to be known; a browser has to ask from a page of ours."""
     came.doors.check_from_here(came.head, said=False)
     return came
 
 
-def arriving(came: Annotated[Came, Depends(came)]) -> Came:
+async def arriving(came: Annotated[Came, Depends(came)]) -> Came:
     """Nobody has to be known, and another site may send them: nothing is changed for who came by themselves."""
     return came
 
@@ -64,37 +67,37 @@ async def acting_as(principal: Annotated[Principal, Depends(known)]) -> AsyncGen
         yield principal
 
 
-def signed_in(principal: Annotated[Principal, Depends(acting_as)]) -> Principal:
+async def signed_in(principal: Annotated[Principal, Depends(acting_as)]) -> Principal:
     """A person, in a browser."""
     principal.signed_in()
     return principal
 
 
-def owner(principal: Annotated[Principal, Depends(acting_as)]) -> Principal:
+async def owner(principal: Annotated[Principal, Depends(acting_as)]) -> Principal:
     """Who may change what is their own."""
     return principal.changes()
 
 
-def keeper(principal: Annotated[Principal, Depends(acting_as)]) -> Principal:
+async def keeper(principal: Annotated[Principal, Depends(acting_as)]) -> Principal:
     """Who may change what is everybody's."""
     return principal.keeps()
 
 
-def application(principal: Annotated[Principal, Depends(acting_as)]) -> Principal:
+async def application(principal: Annotated[Principal, Depends(acting_as)]) -> Principal:
     """An application's token, for one of its users."""
     return principal.serves()
 
 
-def seer(principal: Annotated[Principal, Depends(acting_as)]) -> Principal:
+async def seer(principal: Annotated[Principal, Depends(acting_as)]) -> Principal:
     """Who may see what is everybody's."""
     return principal.sees()
 
 
-def sure_owner(principal: Annotated[Principal, Depends(owner)]) -> Principal:
+async def sure_owner(principal: Annotated[Principal, Depends(owner)]) -> Principal:
     return principal.fresh()
 
 
-def sure_keeper(principal: Annotated[Principal, Depends(keeper)]) -> Principal:
+async def sure_keeper(principal: Annotated[Principal, Depends(keeper)]) -> Principal:
     return principal.fresh()
 
 
@@ -102,7 +105,7 @@ GUARDS = (anybody, arriving, known, signed_in, owner, application, seer, keeper,
 """Every route has one of these."""
 
 
-def house_of(came: Annotated[Came, Depends(came)]) -> House:
+async def house_of(came: Annotated[Came, Depends(came)]) -> House:
     return came.house
 
 
