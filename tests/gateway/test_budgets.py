@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from typing import Any
 
 import pytest
 from openai import APIStatusError, OpenAI
 
+from attempts import exact, hold
 from house import Answer, Gateway, library, until
+from store_asked import ask, settle
 
 INTO, OUT = 2_500, 10_000
 """nano-USD a token, of every simulated provider."""
@@ -57,6 +60,18 @@ def test_B33_an_exhausted_budget_is_one_402_that_no_client_repeats(
     assert "It begins anew on" in refused.value.message
     assert refused.value.response.headers["x-should-retry"] == "false"
     assert sent(served, provider) == []
+
+
+def test_a_large_budget_says_its_amounts_as_people_write_them(served: Gateway, provider: str) -> None:
+    large = budget(served, "large", limit="2345678.90", per="ever", provider=provider)
+    with library(served.home) as ownkey:
+        now_ms = time.time_ns() // 1_000_000
+        given = hold(owner=ownkey.owner, provider=provider, held_nano=2_345_678_900_000_000, started_at_ms=now_ms)
+        assert ask(ownkey.house.store, given) == [given]
+        settle(ownkey.house.store, exact(given.id, given.held_nano, ended_at_ms=now_ms))
+    refused = served.ask(f"{provider}/gpt-4o").error
+    says = f"The budget {large} has $0.00 left of $2,345,678.90 ($2,345,678.90 taken)"
+    assert says in refused["message"]
 
 
 @pytest.mark.row("B11")

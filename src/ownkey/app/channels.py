@@ -19,7 +19,7 @@ from ownkey.settings.alerts import MailServer, mail_server, signing_key, webhook
 from ownkey.spending.refusal import show
 from ownkey.store.posting import Alert
 from ownkey.talk.errors import ProviderTimeout, UnexpectedResponse
-from ownkey.talk.money import show_usd
+from ownkey.talk.money import say_usd
 from ownkey.talk.origin import Origin
 from ownkey.talk.secret import Secret, clean
 from ownkey.transport import Deadlines, Outgoing, Transport
@@ -154,7 +154,7 @@ def _value(name: str, value: object, facts: dict[str, Any]) -> str:
         except (OverflowError, ValueError):
             return "never"
     if isinstance(value, int) and name.endswith("_nano"):
-        return f"${show_usd(value)}"
+        return say_usd(value)
     if isinstance(value, int) and name in ("limit", "spent", "pending"):
         return show(value, facts.get("unit", "requests"))
     return value if isinstance(value, str) else msgspec.json.encode(value).decode()

@@ -16,7 +16,7 @@ from ownkey.spending.quote import about
 from ownkey.store.posting import DAY_MS, HOUR_MS, Alert
 from ownkey.store.signs import KeyUse, ModelUse
 from ownkey.talk.errors import InvalidCredentials, OwnkeyError
-from ownkey.talk.money import show_usd
+from ownkey.talk.money import say_usd
 
 if TYPE_CHECKING:
     from ownkey.app.house import House
@@ -163,7 +163,7 @@ def _changes(before: Numbers, now: Numbers) -> str:
     for rate in (field.name for field in structs.fields(Line)):
         was, is_ = before.get(rate), now.get(rate)
         if was != is_:
-            parts = [f"${show_usd(amount)}" for amount in (was, is_) if amount is not None]
+            parts = [say_usd(amount) for amount in (was, is_) if amount is not None]
             said.append(f"{rate.replace('_', ' ')} {' to '.join(parts)}{'' if is_ is not None else ' to nothing'}")
     return f"{', '.join(said)} a million tokens" if said else "its tiers, or what each request costs"
 

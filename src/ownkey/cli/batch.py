@@ -25,7 +25,7 @@ from ownkey.cli.show import JsonOption, print_json, print_table, usd
 from ownkey.server.problems import status_of
 from ownkey.store.batches import BatchRow, LineState, Tally
 from ownkey.talk.errors import InvalidRequest, NotFound, OwnkeyError
-from ownkey.talk.money import NANO_PER_USD, show_usd
+from ownkey.talk.money import NANO_PER_USD, say_usd
 
 STOPPED = 130
 LOOKS_EVERY_S = 0.5
@@ -256,7 +256,7 @@ def _tell_of_batches(quote: BatchQuote, asked: _Asked) -> None:
 
 def _goes_on(tally: Tally, asked: _Asked) -> None:
     counts = f"{tally.done:,} answered, {tally.failed:,} failed, {tally.doubtful:,} in doubt, {tally.waiting:,} to go"
-    typer.echo(f"This file was begun before: {counts}; ${show_usd(tally.cost_nano)} so far.", err=True)
+    typer.echo(f"This file was begun before: {counts}; {say_usd(tally.cost_nano)} so far.", err=True)
     if asked.retry_doubtful and tally.doubtful and not asked.yes:
         if not sys.stdin.isatty():
             raise InvalidRequest("Nobody can be asked here. Nothing was sent.", "Say so beforehand: `--yes`.")
@@ -276,7 +276,7 @@ def _tell(outcome: Outcome, given: LocalFile, *, as_json: bool) -> None:
         told["at_providers"] = outcome.there
         print_json({"batch": batch.id, "status": batch.status, **told, **files})
     else:
-        typer.echo(f"{tally.done:,} of {tally.total:,} answered for ${show_usd(tally.cost_nano)}: {given.results}")
+        typer.echo(f"{tally.done:,} of {tally.total:,} answered for {say_usd(tally.cost_nano)}: {given.results}")
     say = partial(typer.echo, err=True)
     command = f"ownkey batch {shlex.quote(str(given.path))}"
     if tally.failed:

@@ -16,7 +16,7 @@ from ownkey.spending.changes import Change, percent
 from ownkey.spending.price import Rates
 from ownkey.store.catalogues import Edition
 from ownkey.talk.errors import InvalidRequest
-from ownkey.talk.money import show_usd
+from ownkey.talk.money import say_usd
 
 SHOWN = 40
 """Of the models that are not yours; `--json` has all."""
@@ -149,7 +149,7 @@ def _rate(rates: Rates | None, name: str) -> int | None:
 
 
 def _usd(nano: int | None) -> str:
-    return "unknown" if nano is None else f"${show_usd(nano)}"
+    return "unknown" if nano is None else say_usd(nano)
 
 
 def _percent(by: float) -> str:

@@ -11,7 +11,7 @@ import msgspec
 import typer
 
 from ownkey.app.ownkey import Ownkey
-from ownkey.talk.money import show_usd
+from ownkey.talk.money import say_usd
 
 ProviderArgument = typer.Argument(help="A provider, as `ownkey providers list` names it.")
 JsonOption = typer.Option(False, "--json", help="Print JSON, for scripts.")
@@ -52,12 +52,12 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, empty:
 
 
 def usd(nano_usd: int | None) -> str:
-    return "unknown" if nano_usd is None else f"${show_usd(nano_usd)}"
+    return "unknown" if nano_usd is None else say_usd(nano_usd)
 
 
 def per_million(nano_usd: int | None) -> str:
     """A rate in nano-USD per million tokens, as people know it."""
-    return "" if nano_usd is None else f"${show_usd(nano_usd)}"
+    return "" if nano_usd is None else say_usd(nano_usd)
 
 
 def when(epoch_ms: int | None) -> str:

@@ -7,7 +7,7 @@ from msgspec import structs
 from ownkey.engine.attempt import Attempt
 from ownkey.store.book import Hold
 from ownkey.talk.errors import BudgetExceeded
-from ownkey.talk.money import show_usd
+from ownkey.talk.money import say_usd
 
 
 class Purse:
@@ -38,8 +38,8 @@ class Purse:
             raise BudgetExceeded(said, "Give its price: `ownkey prices set PROVIDER/MODEL`.", move_on=True)
         needs = wanted.held_nano if least_nano is None else least_nano
         raise BudgetExceeded(
-            f"{self._of} may cost ${show_usd(self.most_nano)} in all, of which ${show_usd(max(0, left))} is left; "
-            f"asking {wanted.model} may take ${show_usd(needs)}.",
+            f"{self._of} may cost {say_usd(self.most_nano)} in all, of which {say_usd(max(0, left))} is left; "
+            f"asking {wanted.model} may take {say_usd(needs)}.",
             "Raise its limit, give it less to read, or choose a cheaper model.",
             move_on=True,
         )

@@ -15,7 +15,7 @@ from msgspec import Struct
 from ownkey.spending.budget import Budget, Room
 from ownkey.spending.refusal import show
 from ownkey.spending.window import Window, span
-from ownkey.talk.money import show_usd
+from ownkey.talk.money import say_usd
 
 
 class Stop(Struct, frozen=True):
@@ -123,7 +123,7 @@ def _amount(amount: int, budget: Budget) -> str:
     if budget.unit != "usd":
         return show(amount, budget.unit)
     cents = -(-amount // 10_000_000)
-    return f"${show_usd(cents * 10_000_000)}" if amount >= 10_000_000 else f"${show_usd(amount)}"
+    return say_usd(cents * 10_000_000 if amount >= 10_000_000 else amount)
 
 
 def _day(at_ms: int, zone: ZoneInfo) -> str:

@@ -10,7 +10,7 @@ from ownkey.spending.budget import Unit
 from ownkey.spending.price import Line, Rates, cost
 from ownkey.spending.tokens import How, Tokens
 from ownkey.talk.errors import OwnkeyError
-from ownkey.talk.money import NANO_PER_USD, Money, show_usd
+from ownkey.talk.money import NANO_PER_USD, Money, say_usd
 from ownkey.talk.reply import Usage
 
 USUAL_OUTPUT_TOKENS = 500
@@ -175,8 +175,8 @@ def about(nano_usd: int) -> str:
     """An amount as people say it: cents where it is dollars, two figures where it is less than a cent."""
     if nano_usd >= _CENT:
         cents = (nano_usd + _CENT // 2) // _CENT
-        return f"${cents // 100}.{cents % 100:02d}"
+        return f"${cents // 100:,}.{cents % 100:02d}"
     if nano_usd <= 0:
         return "$0.00"
     size = 10 ** max(0, len(str(nano_usd)) - 2)
-    return f"${show_usd(round(nano_usd / size) * size)}"
+    return say_usd(round(nano_usd / size) * size)

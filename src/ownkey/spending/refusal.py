@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from ownkey.spending.budget import Budget, Refused, Room, Unit
 from ownkey.talk.consent import Reason
 from ownkey.talk.errors import BudgetExceeded, OverBudget, OwnkeyError
-from ownkey.talk.money import show_usd
+from ownkey.talk.money import say_usd
 
 GO_ON = "`--accept-over-budget`, in Python `accept_over_budget=True`, or the header `x-ownkey-accept-over-budget: yes`."
 
@@ -75,7 +75,7 @@ def run_cap(budget: Budget) -> str:
 
 def show(amount: int, unit: Unit) -> str:
     if unit == "usd":
-        return f"${show_usd(amount)}"
+        return say_usd(amount)
     one = unit.removesuffix("s")
     return f"{amount:,} {one if amount == 1 else unit}"
 

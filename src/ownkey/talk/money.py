@@ -71,3 +71,9 @@ def show_usd(nano_usd: int) -> str:
     whole, rest = divmod(abs(nano_usd), NANO_PER_USD)
     digits = f"{rest:09d}".rstrip("0")
     return f"{sign}{whole}.{digits:0<2}"
+
+
+def say_usd(nano_usd: int) -> str:
+    """The exact amount as a sentence has it: `$0.0075`, `$12,345,678.90`."""
+    whole, _, rest = show_usd(abs(nano_usd)).partition(".")
+    return f"{'-' if nano_usd < 0 else ''}${int(whole):,}.{rest}"
