@@ -42,11 +42,11 @@ class Worker:
         self._works: dict[str, Work | None] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._not_before_s: dict[str, float] = {}
-        self._stopping = False
+        self._stopping = asyncio.Event()
 
     def stop(self) -> None:
         """Begin nothing more; lines under way come to their ends."""
-        self._stopping = True
+        self._stopping.set()
         for work in self._works.values():
             if work is not None:
                 work.stop()
@@ -55,10 +55,7 @@ class Worker:
         """Until it was stopped and what was under way has ended. Cancelled, lines under way are in doubt."""
         swept_s = -SWEEPS_EVERY_S
         try:
-            while not self._stopping or self._tasks:
-                await asyncio.sleep(LOOKS_EVERY_S if not self._stopping else 0.05)
-                if self._stopping:
-                    continue
+            while not await self._told_to_stop(LOOKS_EVERY_S):
                 try:
                     await self._look()
                     if time.monotonic() - swept_s > SWEEPS_EVERY_S:
@@ -66,11 +63,18 @@ class Worker:
                         await asyncio.to_thread(sweep, self._house, time.time_ns() // 1_000_000)
                 except OwnkeyError:
                     continue
+            if self._tasks:
+                await asyncio.wait(self._tasks)
         finally:
             for task in self._tasks:
                 task.cancel()
             if self._tasks:
                 await asyncio.wait(self._tasks)
+
+    async def _told_to_stop(self, within_s: float) -> bool:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._stopping.wait(), within_s)
+        return self._stopping.is_set()
 
     async def _look(self) -> None:
         room = AT_ONCE - sum(work is None or not work.waits for work in self._works.values())
@@ -78,7 +82,7 @@ class Worker:
             return
         now_s = time.monotonic()
         for batch in await asyncio.to_thread(self._house.store.batches.open, "gateway"):
-            if room <= 0 or self._stopping:
+            if room <= 0 or self._stopping.is_set():
                 return
             waits = self._not_before_s.get(batch.id, 0.0) > now_s and batch.status != "cancelling"
             if batch.id in self._works or waits:
@@ -121,7 +125,7 @@ class Worker:
         self._works[batch.id] = work
         if batch.status == "cancelling":
             work.wind_up()
-        if self._stopping:
+        if self._stopping.is_set():
             work.stop()
         await work.run()
         if work.error is not None:
