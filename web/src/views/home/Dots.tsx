@@ -12,7 +12,7 @@ const WORDS: Record<Dot["state"], [Tone, string]> = {
   resting: ["bad", "rests after failures"],
   probing: ["warn", "is tried again"],
   quiet: ["quiet", "not asked lately"],
-  unknown: ["quiet", "not asked yet"],
+  unknown: ["quiet", "not asked lately"],
 };
 
 /** How each provider is: a row that is quiet where all is well. */
