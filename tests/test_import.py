@@ -54,6 +54,18 @@ def test_importing_loads_nothing_heavy_and_opens_no_socket() -> None:
     assert events == []
 
 
+def test_a_command_loads_nothing_of_the_others() -> None:
+    code = "import sys\nfrom typer.main import get_command\nfrom ownkey.cli.main import app\n{}\nprint(*sys.modules)"
+    assert not _loaded(code.format("")) & {"sqlalchemy", "uvicorn", "cryptography", "ownkey.app"}
+    keys = _loaded(code.format("get_command(app).commands['keys']"))
+    assert "ownkey.cli.keys" in keys
+    assert not keys & {"uvicorn", "fastapi", "joserfc", "ownkey.cli.serve", "ownkey.cli.desktop", "ownkey.cli.batch"}
+
+
+def _loaded(code: str) -> set[str]:
+    return set(_python(code).split())
+
+
 def test_importing_takes_hardly_longer_than_starting_python() -> None:
     nothing, everything = zip(*((_took_s("pass"), _took_s("import ownkey")) for _ in range(TURNS)), strict=True)
     assert statistics.median(everything) - statistics.median(nothing) < MOST_S

@@ -112,9 +112,13 @@ def test_a_house_that_browsers_reach_from_elsewhere_has_no_window(tmp_path: Path
 
 def test_no_other_command_loads_qt(tmp_path: Path) -> None:
     given = environment(tmp_path / "home")
-    code = "import sys, ownkey.cli.main; print([name for name in sys.modules if name.startswith('PySide6')])"
+    code = (
+        "import sys\nfrom typer.main import get_command\nfrom ownkey.cli.main import app\n"
+        "commands = dict(get_command(app).commands)\n"
+        "print('desktop' in commands, [name for name in sys.modules if name.startswith('PySide6')])"
+    )
     done = subprocess.run([COMMAND[0], "-c", code], env=given, capture_output=True, text=True, timeout=60)
-    assert done.stdout == "[]\n"
+    assert done.stdout == "True []\n"
 
 
 @pytest.mark.row("D7")

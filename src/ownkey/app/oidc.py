@@ -12,13 +12,10 @@ import secrets
 import time
 from base64 import b64encode, urlsafe_b64encode
 from hashlib import sha256
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
 import msgspec
-from joserfc import jwt
-from joserfc.errors import JoseError
-from joserfc.jwk import KeySet
 from msgspec import Struct
 
 from ownkey.settings import Settings
@@ -26,6 +23,9 @@ from ownkey.talk.errors import BadConfiguration, InvalidToken, OwnkeyError, Perm
 from ownkey.talk.origin import Origin
 from ownkey.talk.secret import Secret
 from ownkey.transport import Deadlines, KeyHeader, Outgoing, Transport
+
+if TYPE_CHECKING:
+    from joserfc.jwk import KeySet
 
 ALGORITHMS = ("RS256", "PS256", "ES256")
 """By public keys. `none`, and whatever is made with a secret that both sides have, is not taken."""
@@ -118,6 +118,9 @@ class Oidc:
 
     def _identity(self, issuer: Issuer, keys: KeySet, id_token: str, nonce: str) -> Identity:
         """Core section 3.1.3.7. Raises KeyError where the key is not known."""
+        from joserfc import jwt
+        from joserfc.errors import JoseError
+
         client = self._settings.oidc_client_id or ""
         rules = jwt.JWTClaimsRegistry(
             leeway=LEEWAY_S,
@@ -161,6 +164,9 @@ class Oidc:
         return await self._fetched(out, Tokens)
 
     async def _issuer(self, *, anew: bool = False) -> tuple[Issuer, KeySet]:
+        from joserfc.errors import JoseError
+        from joserfc.jwk import KeySet
+
         now_s = time.monotonic()
         if self._found is not None and now_s < self._found[0] + (ANEW_S if anew else KEPT_S):
             return self._found[1:]

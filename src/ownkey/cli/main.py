@@ -10,44 +10,8 @@ from importlib import metadata
 
 import typer
 
-from ownkey.cli import (
-    alerts,
-    audit,
-    automations,
-    batch,
-    budgets,
-    cache,
-    chat,
-    check,
-    consents,
-    desktop,
-    doctor,
-    fernet,
-    foreign,
-    gallery,
-    history,
-    keys,
-    limits,
-    models,
-    parcels,
-    preferences,
-    prices,
-    providers,
-    quote,
-    reconcile,
-    refresh,
-    reprice,
-    routes,
-    run,
-    serve,
-    simulate,
-    status,
-    tokens,
-    usage,
-    users,
-    vault,
-)
 from ownkey.cli.problems import exit_code, todo
+from ownkey.cli.table import Commands
 from ownkey.talk.errors import OwnkeyError
 from ownkey.talk.notices import notice
 
@@ -60,6 +24,7 @@ def _version(asked: bool) -> None:
 
 app = typer.Typer(
     name="ownkey",
+    cls=Commands,
     help="Your own keys for every language-model provider, behind one door.",
     no_args_is_help=True,
     add_completion=False,
@@ -75,49 +40,6 @@ def ownkey(
     ),
 ) -> None:
     """Your own keys for every language-model provider, behind one door."""
-
-
-app.command()(serve.serve)
-app.command()(desktop.desktop)
-app.add_typer(keys.app, name="keys")
-keys.app.command("import")(foreign.import_keys)
-keys.app.command("import-fernet")(fernet.import_fernet)
-app.add_typer(providers.app, name="providers")
-providers.app.command("add")(gallery.add_provider)
-providers.app.command("remove")(gallery.remove_provider)
-providers.app.command("gallery")(gallery.gallery)
-providers.app.command("check")(check.check_provider)
-providers.app.command("status")(status.providers_status)
-app.command()(models.models)
-app.command()(chat.chat)
-app.command()(quote.quote)
-app.command()(run.run)
-app.add_typer(automations.app, name="automations")
-app.command()(batch.batch)
-app.add_typer(budgets.app, name="budgets")
-app.add_typer(limits.app, name="limits")
-app.add_typer(prices.app, name="prices")
-prices.app.command("refresh")(refresh.refresh)
-prices.app.command("history")(refresh.history)
-prices.app.command("revert")(refresh.revert)
-app.add_typer(routes.app, name="routes")
-app.add_typer(usage.app, name="usage")
-usage.app.command("thumb")(routes.thumb)
-usage.app.command("reprice")(reprice.reprice_usage)
-usage.app.command("reconcile")(reconcile.reconcile)
-app.add_typer(history.app, name="history")
-app.add_typer(cache.app, name="cache")
-app.add_typer(alerts.app, name="alerts")
-app.add_typer(audit.app, name="audit")
-app.add_typer(tokens.app, name="tokens")
-app.add_typer(preferences.app, name="preferences")
-app.add_typer(consents.app, name="consents")
-app.add_typer(vault.app, name="vault")
-app.add_typer(users.app, name="users")
-app.command("export")(parcels.export)
-app.command("import")(parcels.import_)
-app.command()(simulate.simulate)
-app.command()(doctor.doctor)
 
 
 def main() -> None:
