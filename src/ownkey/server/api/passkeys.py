@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from fastapi import APIRouter, Path, Response
 
-from ownkey.app.passkeys import PasskeyRing
 from ownkey.server.api.forms import Anybody, Came, Form, Removed, Shape, SignedIn, TheHouse
 from ownkey.server.api.sessions import TheRequest
 from ownkey.server.api.sign_in import EnteredShape, Given, enter
 from ownkey.server.doors import nothing_here
+
+if TYPE_CHECKING:
+    from ownkey.app.passkeys import PasskeyRing
 
 router = APIRouter(prefix="/api/byok", tags=["passkeys"])
 
@@ -130,4 +132,6 @@ def remove_passkey(id: Annotated[str, Path(max_length=1400)], principal: SignedI
 
 
 def _ring(came: Came) -> PasskeyRing:
+    from ownkey.app.passkeys import PasskeyRing
+
     return PasskeyRing(came.house, came.doors.sign_in, came.doors.origin(came.head).decode("ascii"))
