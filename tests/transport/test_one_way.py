@@ -96,6 +96,7 @@ ALLOWED: Mapping[str, Mapping[str, str]] = {
     "__init__.py": {"import_module": "Ownkey, when it is needed"},
     "wires/wire.py": {"import_module": "the wires of the table"},
     "wires/batches.py": {"import_module": "the wires of its table"},
+    "cli/table.py": {"import_module": "the commands of its table"},
 }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Awaitable, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Literal
 from urllib.parse import parse_qs
 
@@ -32,7 +33,8 @@ Answering = Callable[[Exchange, Head, Caller, str], Awaitable[None]]
 
 MOST_LISTED, MOST_FILES_LISTED = 100, 10_000
 MOST_QUOTED = 4
-"""Batches whose price is asked for at once: counting fifty thousand lines takes a while."""
+"""Batches whose price is asked for at once. One after the other is looked at, on a thread: fifty thousand lines take a
+while, and other threads have other things to do."""
 MOST_METADATA, MOST_NAME, MOST_VALUE = 16, 64, 512
 """OpenAI's own limits to metadata."""
 
@@ -76,6 +78,7 @@ class Batching:
             ("POST", "batches", "cancel"): self._cancel,
             ("POST", "batches", "quote"): self._quote,
         }
+        self._quotes = ThreadPoolExecutor(1, "batch-quotes")
         self._quoting = 0
 
     def find(self, method: str, path: str) -> Callable[[Exchange, Head], Awaitable[None]] | None:
@@ -181,7 +184,8 @@ class Batching:
             raise Overloaded("Too many batches are quoted at once.", "Ask again in a few seconds.")
         self._quoting += 1
         try:
-            told = await asyncio.to_thread(self._quoted, Asker(caller.owner, caller.token_id, terms), asked)
+            loop, asker = asyncio.get_running_loop(), Asker(caller.owner, caller.token_id, terms)
+            told = await loop.run_in_executor(self._quotes, self._quoted, asker, asked)
         finally:
             self._quoting -= 1
         exchange.answer_json(200, told, [])
