@@ -34,6 +34,7 @@ NODE_LOCK = "requirements-page.lock"
 CLIENTS = ROOT / "tests" / "clients"
 OLDEST = (3, 11)
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+LINKED = {"gomp": "libgomp1", "atomic": "libatomic1"}
 DISPLAY = (
     *("xvfb", "trayer", "libasound2", "libdbus-1-3", "libegl1", "libfontconfig1", "libgbm1", "libgl1", "libglib2.0-0"),
     *("libgssapi-krb5-2", "libnss3", "libxcb-cursor0", "libxcb-icccm4", "libxcb-image0", "libxcb-keysyms1"),
@@ -75,7 +76,7 @@ def _make_ready(purpose: str) -> None:
     if not PYTHON.exists():
         _make_venv()
     if purpose == "test":
-        _install_openmp()
+        _install_linked()
         _install_display()
     _install("--require-hashes", "-r", str(lock))
     _install("--no-deps", "--no-build-isolation", "--editable", str(ROOT))
@@ -153,12 +154,14 @@ def _install_venv_package() -> None:
     _run(apt, "install", "-y", "-q", "--no-install-recommends", *wanted)
 
 
-def _install_openmp() -> None:
-    """llama.cpp, which the tests run against, is linked to GNU's OpenMP; a bare Debian is without."""
+def _install_linked() -> None:
+    """What llama.cpp, which the tests run against, and the Node that drives the browser are linked to; a bare Debian is
+    without."""
     apt = shutil.which("apt-get")
-    if ctypes.util.find_library("gomp") is None and apt is not None and os.geteuid() == 0:
+    missing = [package for library, package in LINKED.items() if ctypes.util.find_library(library) is None]
+    if missing and apt is not None and os.geteuid() == 0:
         _run(apt, "update", "-q")
-        _run(apt, "install", "-y", "-q", "--no-install-recommends", "libgomp1")
+        _run(apt, "install", "-y", "-q", "--no-install-recommends", *missing)
 
 
 def _install_display() -> None:

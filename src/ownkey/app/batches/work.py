@@ -231,7 +231,12 @@ class Work:
 
     async def _write(self, number: int, state: LineState, result: bytes, cost_nano: int) -> None:
         """An answer that is here and paid for is not lost to one who stops meanwhile."""
-        await asyncio.shield(asyncio.to_thread(self._write_now, number, state, result, cost_nano))
+        await asyncio.shield(self._written(number, state, result, cost_nano))
+
+    async def _written(self, number: int, state: LineState, result: bytes, cost_nano: int) -> None:
+        """What it cost is on disk first: else the book, after a crash, had charged all that was held for it."""
+        await self._house.store.book.drain()
+        await asyncio.to_thread(self._write_now, number, state, result, cost_nano)
 
     def _write_now(self, number: int, state: LineState, result: bytes, cost_nano: int) -> None:
         sealed = self._box.seal(f"result {number}", result)
