@@ -68,7 +68,12 @@ def main() -> None:
 def _make_ready(purpose: str) -> None:
     lock = ROOT / LOCKS[purpose]
     stamp = VENV / f"ready-{purpose}"
-    decisive = [lock, ROOT / "pyproject.toml", *([CLIENTS / "package-lock.json"] if purpose == "test" else [])]
+    decisive = [
+        lock,
+        ROOT / "pyproject.toml",
+        Path(__file__),
+        *([CLIENTS / "package-lock.json"] if purpose == "test" else []),
+    ]
     wanted = hashlib.sha256(b"".join(path.read_bytes() for path in decisive)).hexdigest()
     if PYTHON.exists() and stamp.exists() and stamp.read_text() == wanted:
         return
