@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import base64
 import re
+import subprocess
+import sys
 import threading
 import time
 
 import pytest
 from argon2 import PasswordHasher, Type
 
-from house import until
+from house import SRC, until
 from ownkey.talk.errors import InvalidRequest, Overloaded
 from ownkey.talk.secret import Secret
 from ownkey.vault import login
@@ -208,3 +210,15 @@ def test_a_recovery_code_is_the_same_however_it_is_written_and_is_its_owners() -
     assert login.recovery_digest("u_2", "ABCD-EFGH-JKLM-NPQR") != kept_of_it
     assert login.recovery_digest("u_1", "ABCD-EFGH-JKLM-NPQS") != kept_of_it
     assert login.digest(b"abc").hex() == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+
+
+def test_passwords_are_checked_where_the_process_gives_way_already_and_may_not_take_that_back() -> None:
+    code = (
+        # Before it is somebody else, who may not read where they are.
+        "import argon2.exceptions, argon2.low_level, os\nfrom ownkey.vault import login\n"
+        "os.nice(15)\nos.geteuid() or os.setuid(65534)\n"
+        "kept = login.hash_password('several easy words')\n"
+        "print(login.is_password(kept, 'several easy words'), login.is_password(kept, 'other easy words'))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env={"PYTHONPATH": str(SRC)})
+    assert (done.stdout, done.stderr) == ("True False\n", "")

@@ -105,22 +105,18 @@ class SignIn:
 
         Raises TooManyAttempts, Overloaded, and PermissionDenied for who is suspended and knows the password.
         """
-        # Of a crowd most are turned away here, before anything is looked up for them.
-        with turn():
-            user = self._with_password(folded(email)[:1000], password, place_of(browser.address))
-        return self._after_password(user, browser)
-
-    def _with_password(self, name: str, password: str, place: str) -> User:
+        name, place = folded(email)[:1000], place_of(browser.address)
         user = self._store.people.by_email(name)
         # Of nobody it is asked, too: that takes as long.
         sessions = self._store.sessions.of("" if user is None else user.id, _now_ms())
         at_home = place in {place_of(session.address) for session in sessions}
         limits = of_name(name.encode("utf-8", "surrogatepass"), place, at_home=at_home)
+        # Before the line: who has tried too often keeps nobody else out of it.
         self._attempts.check(limits)
-        with self._attempts.one(limits):
+        with turn(), self._attempts.one(limits):
             if not is_password(user.password if user is not None else None, password) or user is None:
                 raise InvalidToken("This e-mail address and this password do not belong together.", "Try again.")
-        return user
+        return self._after_password(user, browser)
 
     def by_code(self, step: str, code: str, browser: Browser) -> Entered:
         """`code` is a one-time code, or one of the recovery codes. Raises NotFound, InvalidToken, TooManyAttempts."""

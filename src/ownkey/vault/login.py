@@ -11,7 +11,7 @@ import unicodedata
 from base64 import b32encode
 from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from hashlib import sha256
 from threading import BoundedSemaphore, get_native_id
@@ -147,9 +147,12 @@ def _threads() -> ThreadPoolExecutor:
 
 
 def _give_way() -> None:
-    # A thread has a priority of its own on Linux alone (setpriority(2), "C library/kernel differences").
+    # A thread has a priority of its own on Linux alone (setpriority(2), "C library/kernel differences"). Without a
+    # privilege it can only be lowered, and a sandbox may refuse even that: then it stays as it is.
     if sys.platform == "linux":
-        os.setpriority(os.PRIO_PROCESS, get_native_id(), 10)
+        with suppress(OSError):
+            least = os.getpriority(os.PRIO_PROCESS, get_native_id())
+            os.setpriority(os.PRIO_PROCESS, get_native_id(), max(least, 10))
 
 
 @cache
