@@ -1,27 +1,23 @@
 import { Box, Slider, TextInput } from "@mantine/core";
 import { faultOf, nearest, plain, said, stops, type Unit } from "./amount";
 
-/** An amount by a slider over round ones, and exactly in a field: each follows the other. */
-export function AmountField({
-  label,
-  unit,
-  value,
-  change,
-  description,
-  disabled,
-}: {
+interface Given {
   label: string;
   unit: Unit;
   value: string;
   change: (text: string) => void;
   description?: string;
   disabled?: boolean;
-}) {
+}
+
+/** An amount by a slider over round ones, and exactly in a field: each follows the other. */
+export function AmountField(given: Given) {
+  const { label, unit, value, change, disabled } = given;
   const all = stops(unit);
   const words = (at: number) => (unit === "usd" ? `$${all[at]}` : said(Number(all[at]), unit));
   return (
     <Box>
-      <ExactField {...{ label, unit, value, change, description, disabled }} />
+      <ExactField {...given} />
       <Slider
         mt="sm"
         min={0}
@@ -38,21 +34,7 @@ export function AmountField({
   );
 }
 
-export function ExactField({
-  label,
-  unit,
-  value,
-  change,
-  description,
-  disabled,
-}: {
-  label: string;
-  unit: Unit;
-  value: string;
-  change: (text: string) => void;
-  description?: string;
-  disabled?: boolean;
-}) {
+export function ExactField({ label, unit, value, change, description, disabled }: Given) {
   return (
     <TextInput
       label={label}
