@@ -79,6 +79,7 @@ def test_every_view_that_the_server_knows_is_one_of_the_page(chromium: Browser, 
 def test_the_first_view_is_small_and_soon_usable(chromium: Browser, kept: Gateway) -> None:
     with visit(chromium, kept) as window:
         window.sign_in()
+        window.settle()
         client = window.page.context.new_cdp_session(window.page)
         client.send("Network.enable")
         client.send("Network.setCacheDisabled", {"cacheDisabled": True})

@@ -127,7 +127,7 @@ def test_a_request_waits_for_a_yes_which_is_remembered_and_taken_back(
         page = window.sign_in(then="/routes")
         page.get_by_role("switch", name="Always ask me before switching providers").check()
         page.get_by_role("switch", name="Let requests wait here for my yes").check()
-        expect(page.get_by_role("switch", name="Let requests wait here for my yes")).to_be_enabled()
+        window.settle()
         models = "openai/gpt-4o,anthropic/claude-sonnet-4-5"
         asked = pool.submit(kept.ask, models)
         request = page.get_by_role("article", name=re.compile("^Request to"))

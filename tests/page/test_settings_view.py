@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pyotp
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, Route, expect
 
 from browsing import PASSWORD, with_password
 from house import KEYS, Gateway, Simulator, gateway, library
@@ -25,9 +25,11 @@ def part(page: Page, name: str) -> Locator:
     return page.get_by_role("region", name=name, exact=True)
 
 
-def switched(switch: Locator) -> None:
-    switch.click()
-    expect(switch).to_be_checked()
+def switched(window: Visit, switch: str, on: bool = True) -> None:
+    """Seen at once, and then kept."""
+    window.page.get_by_role("switch", name=switch).set_checked(on)
+    window.settle()
+    expect(window.page.get_by_role("switch", name=switch)).to_be_checked(checked=on)
 
 
 def sign_in_by(page: Page, password: str) -> None:
@@ -64,18 +66,17 @@ def test_preferences_do_what_they_say_and_stay(window: Visit, simulator: Simulat
     window.check_accessible()
     window.check_fits()
     assert window.gateway.ask(models).status == 200
-    switched(page.get_by_role("switch", name="Always ask before switching providers"))
+    switched(window, "Always ask before switching providers")
     expect(page.get_by_text("Saved.")).to_be_visible()
     assert window.gateway.ask(models).error["code"] == "consent_required"
-    page.get_by_role("switch", name="Always ask before switching providers").click()
-    expect(page.get_by_role("switch", name="Always ask before switching providers")).not_to_be_checked()
+    switched(window, "Always ask before switching providers", on=False)
     assert window.gateway.ask(models).status == 200
     page.get_by_label("Default provider").select_option("Anthropic")
     expect(page.get_by_label("Default provider")).to_have_value("anthropic")
     limit = page.get_by_label("Tokens of one answer, at most")
     limit.fill("2")
     limit.press("Tab")
-    switched(page.get_by_role("switch", name="Choose the cheapest that can"))
+    switched(window, "Choose the cheapest that can")
     page.reload()
     expect(limit).to_have_value("2")
     expect(page.get_by_label("Default provider")).to_have_value("anthropic")
@@ -85,10 +86,38 @@ def test_preferences_do_what_they_say_and_stay(window: Visit, simulator: Simulat
 
 
 @pytest.mark.row("C4")
+def test_what_is_switched_is_seen_at_once_and_taken_back_where_it_is_refused(desk: Visit) -> None:
+    page = desk.sign_in(then="/settings")
+    ask, park = (page.get_by_role("switch", name=re.compile(name)) for name in ("^Always ask", "^Let requests wait"))
+    expect(ask).to_be_visible()
+    sent: list[Route] = []
+
+    def hold(route: Route) -> None:
+        sent.append(route)
+
+    page.route("**/api/byok/preferences", hold)
+    with page.expect_request("**/api/byok/preferences"):
+        ask.check()
+    park.check()
+    with page.expect_request("**/api/byok/preferences"):
+        sent[0].continue_()
+    expect(park).to_be_checked()
+    desk.expected = ("500",)
+    sent[1].fulfill(status=500, body='{"error": {"message": "The disk is full."}}')
+    expect(page.get_by_role("alert")).to_contain_text("The disk is full.")
+    expect(park).not_to_be_checked()
+    expect(ask).to_be_checked()
+    page.unroute("**/api/byok/preferences")
+    page.reload()
+    expect(ask).to_be_checked()
+    expect(park).not_to_be_checked()
+
+
+@pytest.mark.row("C4")
 def test_history_keeps_a_chat_which_is_found_opened_and_deleted(window: Visit) -> None:
     page = window.sign_in(then="/settings/remembered")
     assert window.gateway.ask("openai/gpt-4o", "what nobody keeps").status == 200
-    switched(page.get_by_role("switch", name="Keep my chats"))
+    switched(window, "Keep my chats")
     for said in ("the weight of a swallow", "the depth of a well"):
         assert window.gateway.ask("openai/gpt-4o", said).status == 200
     page.reload()
@@ -124,11 +153,13 @@ def test_by_keyboard_alone_the_cache_is_switched_on_gives_an_answer_again_and_is
     desk.tab_to(switch)
     page.keyboard.press("Space")
     expect(switch).to_be_checked()
+    desk.settle()
     hours = page.get_by_label("For how many hours")
     desk.tab_to(hours)
     page.keyboard.press("Control+a")
     page.keyboard.type("3")
     page.keyboard.press("Tab")
+    desk.settle()
     for _ in range(2):
         assert desk.gateway.ask("openai/gpt-4o", temperature=0).status == 200
     page.reload()

@@ -1,6 +1,6 @@
 import "./mantine.css";
 import { localStorageColorSchemeManager, MantineProvider } from "@mantine/core";
-import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
+import { notifyManager, QueryClient, QueryClientProvider } from "@tanstack/react-query";
 import { setNonce } from "get-nonce";
 import { createRoot } from "react-dom/client";
 import { asProblem } from "./api/problem";
@@ -13,6 +13,8 @@ import "./theme.css";
 const nonce = document.querySelector<HTMLElement>("script[nonce], meta[property='csp-nonce']")?.nonce ?? "";
 setNonce(nonce);
 
+// What a click changes is drawn with the click, not a moment after: a switch would be seen to go back and forth.
+notifyManager.setScheduler(queueMicrotask);
 const queries = new QueryClient({
   defaultOptions: {
     queries: {

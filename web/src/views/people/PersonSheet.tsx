@@ -53,7 +53,7 @@ function Shown({ user }: { user: User }) {
       </div>
       <NativeSelect
         label="Role"
-        value={user.role}
+        value={(changing.isPending && changing.variables.role) || user.role}
         disabled={own || changing.isPending}
         onChange={(event) => changing.mutate({ role: event.currentTarget.value as User["role"] })}
         data={Object.entries(ROLES).map(([value, label]) => ({ value, label }))}

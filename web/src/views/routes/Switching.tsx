@@ -1,12 +1,15 @@
 import { Box, Stack, Switch, Text, Title } from "@mantine/core";
-import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useQuery } from "@tanstack/react-query";
+import { useChange } from "../../api/change";
 import { api, type Shape, told } from "../../api/client";
 import { usePerson } from "../../app/session";
 import { Answered, Failed } from "../../parts/States";
 
-type Wanted = Pick<Shape<"PreferencesShape">, "auto_switch" | "ask" | "park">;
+type Wanted = Shape<"PreferencesShape">;
 
-const SWITCHES: readonly { name: keyof Wanted; label: string; says: string }[] = [
+const KEY = ["preferences"];
+
+const SWITCHES: readonly { name: "auto_switch" | "ask" | "park"; label: string; says: string }[] = [
   { name: "auto_switch", label: "Ask another provider when one fails", says: "Off: you get the error of the first." },
   {
     name: "ask",
@@ -22,13 +25,9 @@ const SWITCHES: readonly { name: keyof Wanted; label: string; says: string }[] =
 
 /** What one wants done where a provider fails, whatever route is asked. */
 export function Switching() {
-  const queries = useQueryClient();
   const viewer = usePerson().role === "viewer";
-  const wanted = useQuery({ queryKey: ["preferences"], queryFn: () => told(api.GET("/api/byok/preferences")) });
-  const changing = useMutation({
-    mutationFn: (part: Partial<Wanted>) => told(api.PATCH("/api/byok/preferences", { body: part })),
-    onSuccess: (now) => queries.setQueryData(["preferences"], now),
-  });
+  const wanted = useQuery({ queryKey: KEY, queryFn: () => told(api.GET("/api/byok/preferences")) });
+  const changing = useChange<Wanted>(KEY, (body) => told(api.PATCH("/api/byok/preferences", { body })));
   return (
     <Box component="section" mt={40} aria-labelledby="switching">
       <Title order={2} id="switching" mb={4}>
@@ -45,8 +44,8 @@ export function Switching() {
                 key={name}
                 label={label}
                 description={says}
-                checked={changing.isPending ? (changing.variables[name] ?? now[name]) : now[name]}
-                disabled={viewer || changing.isPending}
+                checked={now[name]}
+                disabled={viewer}
                 onChange={(event) => changing.mutate({ [name]: event.currentTarget.checked })}
               />
             ))}

@@ -1,6 +1,7 @@
 import { Fieldset, NativeSelect, NumberInput, Stack, Switch, Text, Title } from "@mantine/core";
-import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
+import { useChange } from "../../api/change";
 import { api, type Shape, told } from "../../api/client";
 import { usePerson } from "../../app/session";
 import { useSay } from "../../parts/Said";
@@ -41,18 +42,12 @@ export function Preferences() {
 }
 
 function Shown({ wanted }: { wanted: Wanted }) {
-  const queries = useQueryClient();
   const say = useSay();
   const views = usePerson().role === "viewer";
   const providers = useQuery({ queryKey: ["providers"], queryFn: () => told(api.GET("/api/byok/providers")) });
   const [tokens, setTokens] = useState<string | number>(wanted.max_tokens ?? "");
-  const changing = useMutation({
-    mutationFn: (body: Shape<"PreferencesForm">) => told(api.PATCH("/api/byok/preferences", { body })),
-    onSuccess: (now) => {
-      queries.setQueryData(KEY, now);
-      say("Saved.");
-    },
-  });
+  const keep = (body: Partial<Wanted>) => told(api.PATCH("/api/byok/preferences", { body }));
+  const changing = useChange(KEY, keep, () => say("Saved."));
   const choices = [
     { value: "", label: "None" },
     ...(providers.data?.providers ?? []).map((one) => ({ value: one.id, label: one.name })),

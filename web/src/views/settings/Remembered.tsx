@@ -3,7 +3,8 @@ import { useDebouncedValue } from "@mantine/hooks";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { Link } from "react-router";
-import { api, told } from "../../api/client";
+import { useChange } from "../../api/change";
+import { api, type Shape, told } from "../../api/client";
 import { usePerson } from "../../app/session";
 import { Ask } from "../../parts/Ask";
 import { Money, When } from "../../parts/Figures";
@@ -12,6 +13,11 @@ import { useSay } from "../../parts/Said";
 import { Answered, Empty, Failed } from "../../parts/States";
 import classes from "./Settings.module.css";
 
+type Terms = Shape<"TermsShape">;
+type Cached = Shape<"CacheShape">;
+
+const TERMS = ["history", "terms"];
+const CACHE = ["cache"];
 const HOUR_S = 3600;
 const PATIENCE_MS = 250;
 
@@ -28,13 +34,14 @@ export function Remembered() {
 function History() {
   const queries = useQueryClient();
   const say = useSay();
-  const terms = useQuery({ queryKey: ["history", "terms"], queryFn: () => told(api.GET("/api/byok/history-terms")) });
+  const terms = useQuery({ queryKey: TERMS, queryFn: () => told(api.GET("/api/byok/history-terms")) });
   const [clearing, setClearing] = useState(false);
   const renew = () => queries.invalidateQueries({ queryKey: ["history"] });
-  const changing = useMutation({
-    mutationFn: (body: { keep: boolean; days: number | null }) => told(api.PUT("/api/byok/history-terms", { body })),
-    onSuccess: renew,
-  });
+  const changing = useChange<Terms>(
+    TERMS,
+    ({ keep = false, days = null }) => told(api.PUT("/api/byok/history-terms", { body: { keep, days } })),
+    renew,
+  );
   return (
     <section className="card" aria-labelledby="history">
       <Title order={2} id="history" mb="xs">
@@ -130,18 +137,15 @@ function Entries() {
 function Cache() {
   const queries = useQueryClient();
   const say = useSay();
-  const key = ["cache"];
-  const cache = useQuery({ queryKey: key, queryFn: () => told(api.GET("/api/byok/cache")) });
-  const changing = useMutation({
-    mutationFn: (body: { on: boolean; ttl_s: number; models?: string | null }) =>
-      told(api.PUT("/api/byok/cache", { body: { models: null, ...body } })),
-    onSuccess: (now) => queries.setQueryData(key, now),
-  });
+  const cache = useQuery({ queryKey: CACHE, queryFn: () => told(api.GET("/api/byok/cache")) });
+  const changing = useChange<Cached>(CACHE, ({ ttl_s = null, models = null }) =>
+    told(api.PUT("/api/byok/cache", { body: { on: ttl_s !== null, ttl_s: ttl_s ?? HOUR_S, models } })),
+  );
   const clearing = useMutation({
     mutationFn: () => told(api.DELETE("/api/byok/cache")),
     onSuccess: async ({ removed }) => {
       say(`${plural(removed, "answer was", "answers were")} deleted.`);
-      await queries.invalidateQueries({ queryKey: key });
+      await queries.invalidateQueries({ queryKey: CACHE });
     },
   });
   return (
@@ -159,7 +163,7 @@ function Cache() {
               label="Give answers again"
               checked={found.ttl_s !== null}
               onChange={(event) =>
-                changing.mutate({ on: event.currentTarget.checked, ttl_s: HOUR_S, models: found.models })
+                changing.mutate({ ttl_s: event.currentTarget.checked ? HOUR_S : null, models: found.models })
               }
             />
             {found.ttl_s !== null && (
@@ -170,7 +174,7 @@ function Cache() {
                 defaultValue={Math.max(1, Math.round(found.ttl_s / HOUR_S))}
                 onBlur={(event) => {
                   const ttl_s = Math.max(1, Number(event.currentTarget.value) || 1) * HOUR_S;
-                  if (ttl_s !== found.ttl_s) changing.mutate({ on: true, ttl_s, models: found.models });
+                  if (ttl_s !== found.ttl_s) changing.mutate({ ttl_s, models: found.models });
                 }}
               />
             )}
