@@ -81,6 +81,7 @@ def _run(ownkey: Ownkey, chance: random.Random, number: int, at_ms: int) -> None
         cost_nano,
         input_tokens=tokens_in,
         output_tokens=tokens_out,
+        sent_ms=took_ms // 50,
         first_ms=took_ms // 4,
         total_ms=took_ms,
         ended_at_ms=at_ms + took_ms,

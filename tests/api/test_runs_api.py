@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import socket
 import time
 from collections.abc import Iterator
 from io import StringIO
@@ -23,6 +24,7 @@ USAGE = "/api/byok/usage"
 AT_MS = 1_700_000_000_000
 RATES = '{"input":2500000000,"output":10000000000,"source":"a list","dated":"2026-01-01"}'
 RUNS = 230
+MOMENTS = ("held_ms", "sent_ms", "first_token_ms", "ended_ms")
 
 
 def rows() -> Iterator[tuple[Hold, Ending]]:
@@ -38,7 +40,10 @@ def rows() -> Iterator[tuple[Hold, Ending]]:
         yield first, exact(first.id, 0 if moved else 1000, state=state, ended_at_ms=at_ms + 60, **error, **took)
         if moved:
             next = hold(id=f"{id}.2", attempt=2, provider="groq", started_at_ms=at_ms + 100, price=RATES, **common)
-            yield next, exact(next.id, 3000, status=200, ended_at_ms=at_ms + 400, first_ms=30, input_tokens=10)
+            yield (
+                next,
+                exact(next.id, 3000, status=200, ended_at_ms=at_ms + 400, sent_ms=4, first_ms=30, input_tokens=10),
+            )
 
 
 @pytest.fixture(scope="module")
@@ -91,8 +96,9 @@ def test_a_run_opens_to_its_tries_as_the_book_has_them(browser: Browser) -> None
         "overloaded",
         503,
     )
-    assert (first["held_ms"], first["first_token_ms"], first["ended_ms"], first["after"]) == (0, None, 60, None)
-    assert (second["held_ms"], second["first_token_ms"], second["ended_ms"]) == (100, 130, 400)
+    assert [first[name] for name in MOMENTS] == [0, None, None, 60]
+    assert [second[name] for name in MOMENTS] == [100, 104, 130, 400]
+    assert first["after"] is None
     assert (second["after"], second["cost_nano"], second["output_tokens"]) == ("overloaded", 3000, None)
     (rates,) = second["rates"]
     assert (rates["tier"], rates["input"], rates["source"], rates["dated"]) == (
@@ -101,6 +107,33 @@ def test_a_run_opens_to_its_tries_as_the_book_has_them(browser: Browser) -> None
         "a list",
         "2026-01-01",
     )
+
+
+def test_a_try_says_when_it_was_sent_and_that_it_was_not(simulator: Simulator, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        nobody = server.getsockname()[1]
+    allowed = ",".join(f"127.0.0.1:{port}" for port in (simulator.port, nobody))
+    with gateway(tmp_path / "home", simulator, OWNKEY_ALLOW_PRIVATE_HOSTS=allowed) as running:
+        with library(running.home, allow_private_hosts=allowed.split(",")) as ownkey:
+            ownkey.providers.set("openai", endpoint=f"http://127.0.0.1:{nobody}/v1")
+            ownkey.keys.set("openai", KEYS["openai"])
+        lost, slow = running.provider("reset"), running.provider("first-token=0.2")
+        answer = running.ask(f"openai/gpt-4o,{lost}/gpt-4o,{slow}/gpt-4o", stream=True)
+        assert answer.streamed_text
+        running.rows(slow)
+        browser = signed_in(running)
+        (run,) = browser.get(f"{USAGE}/runs").json["runs"]
+        tries = browser.get(f"{USAGE}/runs/{run['id']}").json["tries"]
+    assert {one["provider"] for one in tries} == {"openai", lost, slow}
+    for one in tries:
+        held, sent, first, ended = (one[name] for name in MOMENTS)
+        if one["provider"] == "openai":
+            assert (sent, first) == (None, None)
+        elif one["provider"] == lost:
+            assert held <= sent <= ended
+            assert first is None
+        else:
+            assert held <= sent <= first - 200 <= ended
 
 
 def test_a_key_is_shown_masked_and_only_ones_own(browser: Browser) -> None:

@@ -63,7 +63,7 @@ class Attempt:
     """
 
     __slots__ = (
-        *("_book", "_done", "_ended", "_first_ms", "_key", "_made", "_started_s", "_tell"),
+        *("_book", "_done", "_ended", "_first_ms", "_key", "_made", "_sent_ms", "_started_s", "_tell"),
         *("charged", "cost", "hold", "nano"),
     )
 
@@ -87,8 +87,13 @@ class Attempt:
         self._done = done
         self._made = made
         self._started_s = time.monotonic()
+        self._sent_ms: int | None = None
         self._first_ms: int | None = None
         self._ended = False
+
+    def sent(self) -> None:
+        """The request goes out; said again where it has to be sent once more."""
+        self._sent_ms = self._elapsed_ms()
 
     def first(self) -> None:
         """The answer has begun."""
@@ -188,6 +193,7 @@ class Attempt:
             cached_audio_tokens=usage.cached_audio_tokens,
             cache_write_1h_tokens=usage.cache_write_1h_tokens,
             tier=usage.tier,
+            sent_ms=self._sent_ms,
         )
         self._book.settle(ending, self.hold)
         if self._tell is not None:

@@ -259,7 +259,7 @@ class Sender:
         try:
             if least is not None and (hold.held_nano < wanted.held_nano or hold.held_tokens < wanted.held_tokens):
                 sending = structs.replace(sending, body=least.rewritten(hold))
-            return attempt, await self.send(asker, sending, key)
+            return attempt, await self.send(asker, sending, key, attempt.sent)
         except OwnkeyError as error:
             attempt.failed(error)
             raise
@@ -282,8 +282,9 @@ class Sender:
             held=sending.held,
         )
 
-    async def send(self, who: Who, sending: Sending, key: Opened) -> Incoming:
-        """The same where nothing is paid. Raises what the provider answers, and AuditUnavailable."""
+    async def send(self, who: Who, sending: Sending, key: Opened, sent: Callable[[], None] | None = None) -> Incoming:
+        """The same where nothing is paid; `sent` is told when it goes out. Raises what the provider answers, and
+        AuditUnavailable."""
         target = sending.target
         if key.id is not None and self._uses.due(key.id):
             await self._uses.note(key.id, actor(who), target.provider.id, target.origin, target.model)
@@ -296,7 +297,7 @@ class Sender:
             headers = (*(one for one in headers if one[0] not in own), *given)
         shown = None if key.secret is None else key_header(target.auth, key.secret)
         path = target.paths[sending.operation]
-        outgoing = Outgoing(b"POST", target.origin, path, headers, sending.body, key.id or "", shown)
+        outgoing = Outgoing(b"POST", target.origin, path, headers, sending.body, key.id or "", shown, sent)
         incoming = await self._transport.send(outgoing, self._deadlines_of(sending))
         self._heard(who.owner, target.name, incoming.headers)
         if incoming.status >= 300:

@@ -66,6 +66,7 @@ class BookRow(Hold, frozen=True, kw_only=True):
     cached_audio_tokens: int | None
     cache_write_1h_tokens: int | None
     tier: str | None
+    sent_ms: int | None
 
 
 class Total(Struct, frozen=True):

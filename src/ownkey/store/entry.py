@@ -34,7 +34,8 @@ class Hold(Struct, frozen=True):
 class Ending(Struct, frozen=True):
     """How the attempt of that id ended. `error` is an error's code; None among the tokens is unknown.
 
-    Tokens are those of `talk.reply.Usage`, and so is `tier`.
+    Tokens are those of `talk.reply.Usage`, and so is `tier`. `sent_ms`, `first_ms`, `total_ms`: from the hold until the
+    request went out, the answer began, all was over.
     """
 
     id: str
@@ -56,6 +57,7 @@ class Ending(Struct, frozen=True):
     cached_audio_tokens: int | None = None
     cache_write_1h_tokens: int | None = None
     tier: str | None = None
+    sent_ms: int | None = None
 
 
 COLUMNS_OF_A_HOLD = Hold.__struct_fields__

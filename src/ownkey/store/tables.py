@@ -184,6 +184,7 @@ book = Table(
     _column("held_tokens", _Int),
     *(Column(name, _Int, *_amounts("book", name)) for name in SOUND_AND_CACHE),
     Column("tier", Text),
+    Column("sent_ms", _Int),
     CheckConstraint("state IN ('held', 'exact', 'counted', 'assumed', 'released')", name="book_state_known"),
     CheckConstraint("(state = 'held') = (ended_at_ms IS NULL)", name="book_ended_has_a_time"),
     *_amounts("book", "held_nano", "cost_nano", "held_tokens"),

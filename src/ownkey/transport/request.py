@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from functools import lru_cache
 
 from msgspec import Struct
@@ -47,7 +48,8 @@ class Written(Struct, frozen=True):
 class Outgoing(Struct):
     """One request. Connections are shared only between requests of the same `origin` and `pool`, which is the key's id.
 
-    `target` is path and query, percent-encoded.
+    `target` is path and query, percent-encoded. `sent` is told when its bytes go out, and again where they have to go
+    out once more.
     """
 
     method: bytes
@@ -57,6 +59,7 @@ class Outgoing(Struct):
     body: bytes
     pool: str
     key: KeyHeader | None = None
+    sent: Callable[[], None] | None = None
 
     def __repr__(self) -> str:
         return f"Outgoing({self.method.decode('latin-1')} {self.origin})"

@@ -5121,9 +5121,9 @@ export interface components {
         };
         /**
          * TryShape
-         * @description `held_ms`, `first_token_ms` and `ended_ms` are from the beginning of the run on; `after` is the error that the
-         *     try before it ended with. `key` is shown, masked, where it is one's own and still there. `rates`: those that it was,
-         *     or may have been, charged at.
+         * @description `held_ms`, `sent_ms`, `first_token_ms` and `ended_ms` are from the beginning of the run on; `after` is the error
+         *     that the try before it ended with. `key` is shown, masked, where it is one's own and still there. `rates`: those
+         *     that it was, or may have been, charged at.
          */
         TryShape: {
             /** After */
@@ -5166,6 +5166,8 @@ export interface components {
             rates: components["schemas"]["RatesShape"][];
             /** Reasoning Tokens */
             reasoning_tokens: number | null;
+            /** Sent Ms */
+            sent_ms: number | null;
             /** State */
             state: string;
             /** Status */

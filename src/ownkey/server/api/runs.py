@@ -76,9 +76,9 @@ class RatesShape(Shape):
 
 
 class TryShape(Shape):
-    """`held_ms`, `first_token_ms` and `ended_ms` are from the beginning of the run on; `after` is the error that the
-    try before it ended with. `key` is shown, masked, where it is one's own and still there. `rates`: those that it was,
-    or may have been, charged at."""
+    """`held_ms`, `sent_ms`, `first_token_ms` and `ended_ms` are from the beginning of the run on; `after` is the error
+    that the try before it ended with. `key` is shown, masked, where it is one's own and still there. `rates`: those
+    that it was, or may have been, charged at."""
 
     attempt: int
     provider: str
@@ -93,6 +93,7 @@ class TryShape(Shape):
     finish: str | None
     error: str | None
     held_ms: int
+    sent_ms: int | None
     first_token_ms: int | None
     ended_ms: int | None
     held_nano: int
@@ -182,14 +183,18 @@ def _tries(principal: Principal, house: House, run: Run) -> list[TryShape]:
 
 
 def _try(row: BookRow, begun_ms: int, own: dict[str, str], after: str | None) -> TryShape:
-    plain = {name: getattr(row, name) for name in TryShape.model_fields if hasattr(row, name)}
     held_ms = row.started_at_ms - begun_ms
+
+    def since_begun(ms: int | None) -> int | None:
+        return None if ms is None else held_ms + ms
+
+    plain = {name: getattr(row, name) for name in TryShape.model_fields if hasattr(row, name)}
     return TryShape(
-        **plain,
+        **(plain | {"sent_ms": since_begun(row.sent_ms)}),
         key=own.get(row.key_id or ""),
         after=after,
         held_ms=held_ms,
-        first_token_ms=None if row.first_ms is None else held_ms + row.first_ms,
+        first_token_ms=since_begun(row.first_ms),
         ended_ms=None if row.ended_at_ms is None else row.ended_at_ms - begun_ms,
         rates=[_rates(tier, rates) for tier, rates in kept_rates(row.price).items()],
     )

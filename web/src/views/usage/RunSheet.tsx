@@ -64,7 +64,8 @@ function Shown({ opened: { run, tries } }: { opened: Opened }) {
 function OneTry({ one, whole }: { one: Try; whole: number }) {
   const [tone, word] = endOf(one);
   const share = (ms: number) => `${(ms / whole) * 100}%`;
-  const first = one.first_token_ms ?? one.ended_ms ?? one.held_ms;
+  const sent = one.sent_ms ?? one.held_ms;
+  const first = one.first_token_ms ?? one.ended_ms ?? sent;
   const end = one.ended_ms ?? first;
   return (
     <article className="card" aria-label={`Try ${one.attempt}`}>
@@ -74,15 +75,13 @@ function OneTry({ one, whole }: { one: Try; whole: number }) {
       {one.after && <Text size="sm">Asked since the try before it ended with “{one.after.replaceAll("_", " ")}”.</Text>}
       <State tone={tone}>{word}</State>
       <div className={classes.line} aria-hidden>
-        <span
-          className={classes.waited}
-          style={{ marginLeft: share(one.held_ms), width: share(first - one.held_ms) }}
-        />
+        <span className={classes.waited} style={{ marginLeft: share(sent), width: share(first - sent) }} />
         <span className={classes.told} style={{ width: share(end - first) }} />
       </div>
       <Table verticalSpacing={4} withRowBorders={false}>
         <Table.Tbody>
           <Row name="Held">{`${money(one.held_nano)} at ${duration(one.held_ms)}`}</Row>
+          {one.sent_ms !== null && <Row name="Sent">{duration(one.sent_ms)}</Row>}
           {one.first_token_ms !== null && <Row name="First token">{duration(one.first_token_ms)}</Row>}
           {one.ended_ms !== null && <Row name="Ended">{duration(one.ended_ms)}</Row>}
           <Row name="Cost">
