@@ -91,9 +91,13 @@ def test_a_file_is_looked_at_with_its_price_and_left_with_nothing_kept(window: V
     begun(page, "calls.jsonl", lines(3) + lines(1, "anthropic/claude-sonnet-4-5").replace(b"line-0", b"line-9"))
     sheet = page.get_by_role("dialog")
     cheaper = sheet.get_by_label("Send it to the provider's own batch endpoint")
-    expect(cheaper).to_have_accessible_description(
-        re.compile(r"^All of it within 24 hours, for about \$\S+ in place of")
-    )
+    there = re.compile(r"All of it within 24 hours, for about (\S+) in place of (\S+)\.")
+    expect(cheaper).to_have_accessible_description(there)
+    cheap, usual = there.findall(sheet.inner_text())[0]
+    whole = sheet.get_by_text("All of it will cost")
+    expect(whole).to_contain_text(f"about {usual}, at most")
+    cheaper.check()
+    expect(whole).to_contain_text(f"about {cheap}, at most")
     assert len(files(window.gateway)) == 1
     with page.expect_response(lambda one: one.request.method == "DELETE"):
         sheet.get_by_role("button", name="Close").click()

@@ -5,15 +5,17 @@ import type { BatchQuote, Cost } from "./gateway";
 
 const MOST_SHOWN = 6;
 
-/** What a batch would cost: the whole in a sentence, then each model, dearest first. */
-export function Price({ quote }: { quote: BatchQuote }) {
+/** What a batch would cost: the whole in a sentence, then each model, dearest first. `savedNano`: what the providers'
+ * own endpoints take off it, where they are wanted. */
+export function Price({ quote, savedNano }: { quote: BatchQuote; savedNano: number }) {
   const { total, models, refused } = quote;
+  const expected = nano(total.expected_usd);
   const shown = models.slice(0, MOST_SHOWN);
   return (
     <Stack gap="xs">
       {total.lines > total.unknown && (
         <Text size="md">
-          All of it will cost <Money nanoUsd={nano(total.expected_usd)} about />,{" "}
+          All of it will cost <Money nanoUsd={expected === null ? null : expected - savedNano} about />,{" "}
           <Money nanoUsd={nano(total.ceiling_usd)} most />.
         </Text>
       )}

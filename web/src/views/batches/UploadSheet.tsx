@@ -61,7 +61,7 @@ export function UploadSheet() {
           />
           <div role="status" aria-label="What is in it">
             {found && endpoint && <Within found={found} endpoint={endpoint} />}
-            {ready && <Price quote={priced.quote} />}
+            {ready && <Price quote={priced.quote} savedNano={atProvider ? saved(apart) : 0} />}
           </div>
           {endpoint && !priced && !error && <Waiting rows={3} />}
           {error !== null && <Failed error={error} compact />}
@@ -112,6 +112,10 @@ function faults(priced: Priced | null): string | undefined {
   const rest = errors.length - MOST_FAULTS;
   const told = errors.slice(0, MOST_FAULTS).map((one) => one.message);
   return [...told, ...(rest > 0 ? [`And ${plural(rest, "more line", "more lines")}.`] : [])].join(" ");
+}
+
+function saved(apart: Cost["provider_batch"]): number {
+  return apart ? (nano(apart.otherwise_usd) ?? 0) - (nano(apart.expected_usd) ?? 0) : 0;
 }
 
 function there(apart: NonNullable<Cost["provider_batch"]>, lines: number): string {
