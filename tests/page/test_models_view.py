@@ -97,6 +97,23 @@ def test_by_the_keyboard_alone_the_last_of_a_thousand_becomes_the_default(chromi
         assert ownkey.preferences.get().preferred == ("many/model-0999",)
 
 
+@pytest.mark.row("E11")
+def test_of_filters_that_change_faster_than_they_are_drawn_none_is_lost(window: Visit) -> None:
+    page = window.sign_in(then=VIEW)
+    chips = [page.get_by_role("checkbox", name=name, exact=True) for name in ("Vision", "JSON", "Ready to use")]
+    expect(chips[0]).to_be_attached()
+    # In one turn of the page's, in which nothing is drawn.
+    page.evaluate("all => all.forEach(one => one.click())", [chip.element_handle() for chip in chips])
+    for chip in chips:
+        expect(chip).to_be_checked()
+    expect(page).to_have_url(re.compile(r"does=vision&does=json&ready=1$"))
+    page.evaluate("one => { one.click(); one.click() }", chips[0].element_handle())
+    expect(page).to_have_url(re.compile(r"does=json&does=vision&ready=1$"))
+    page.reload()
+    for chip in chips:
+        expect(chip).to_be_checked()
+
+
 @pytest.mark.row("E13")
 @pytest.mark.row("B10")
 def test_models_are_compared_side_by_side_with_what_a_run_costs(chromium: Browser, stocked: Gateway, size: str) -> None:

@@ -143,6 +143,7 @@ def test_a_run_opens_to_each_of_its_tries_with_what_it_cost(window: Visit, simul
     expect(last).to_contain_text("Asked since the try before it ended with")
     expect(last.get_by_role("row", name=re.compile("^Cost"))).to_contain_text(re.compile(AMOUNT))
     expect(last.get_by_role("row", name=re.compile("^Held"))).to_contain_text(re.compile(AMOUNT))
+    expect(last.get_by_role("row", name=re.compile("^Sent"))).to_contain_text(re.compile(r"\d m?s$"))
     expect(last.get_by_role("row", name=re.compile("^Price")).first).to_contain_text("per 1M tokens")
     window.check_accessible()
     window.check_fits()

@@ -186,6 +186,7 @@ def test_leaving_and_coming_back_lands_on_the_same_step_and_nothing_but_the_agre
     press(page, "Back")
     expect(page.get_by_text(f"You accepted version {agreement().version} on")).to_be_visible()
     press(page, "Go on")
+    at(page, "Try it")
     press(page, "Go on")
     at(page, "You are ready")
     press(page, "Connect your tools")

@@ -1,8 +1,9 @@
 import { ActionIcon, Anchor, Box, Button, Group, Text } from "@mantine/core";
 import { IconX } from "@tabler/icons-react";
 import type { ReactNode } from "react";
-import { Link, useSearchParams } from "react-router";
+import { Link } from "react-router";
 import { type Model, useDefaultModel, useModels } from "../../api/models";
+import { useAddress } from "../../app/address";
 import { Money } from "../../parts/Figures";
 import { count, duration, tokens } from "../../parts/figures";
 import { Abilities, PricePer1M } from "../../parts/ModelFacts";
@@ -19,10 +20,10 @@ import { MOST_COMPARED } from "./wanted";
 export default function Compare() {
   const models = useModels();
   const typical = useTypical();
-  const [search, setSearch] = useSearchParams();
+  const [search, setSearch] = useAddress();
   const targets = [...new Set(search.getAll("m"))].slice(0, MOST_COMPARED);
-  const show = (next: readonly string[]) =>
-    setSearch(new URLSearchParams(next.map((target) => ["m", target])), { replace: true });
+  const show = (next: (now: readonly string[]) => readonly string[]) =>
+    setSearch((now) => new URLSearchParams(next(now.getAll("m")).map((target) => ["m", target])));
   return (
     <>
       <PageHead
@@ -48,7 +49,7 @@ export default function Compare() {
                     .filter((one) => one !== undefined)}
                   all={all}
                   typical={run}
-                  drop={(target) => show(targets.filter((one) => one !== target))}
+                  drop={(target) => show((now) => now.filter((one) => one !== target))}
                 />
                 {targets.length < MOST_COMPARED && (
                   <Box maw={420} mt="md">
@@ -57,7 +58,7 @@ export default function Compare() {
                       label="Add a model"
                       value={null}
                       all
-                      choose={(target) => show([...targets, target])}
+                      choose={(target) => show((now) => [...now, target])}
                       fits={(model) => !targets.includes(model.target)}
                     />
                   </Box>

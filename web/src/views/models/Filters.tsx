@@ -3,7 +3,7 @@ import { IconSearch } from "@tabler/icons-react";
 import { useEffect, useState } from "react";
 import type { Ability, Model } from "../../api/models";
 import { ABILITIES } from "../../parts/ModelFacts";
-import type { Wanted } from "./wanted";
+import { type Change, toggled, type Wanted } from "./wanted";
 
 /** What is looked for, as chips. */
 export function Filters({
@@ -13,7 +13,7 @@ export function Filters({
 }: {
   models: readonly Model[];
   wanted: Wanted;
-  change: (given: Partial<Wanted>) => void;
+  change: (given: Change) => void;
 }) {
   // The address follows what is typed a moment later, and may be changed by others: by a button, by going back.
   const [typed, setTyped] = useState(wanted.q);
@@ -21,10 +21,7 @@ export function Filters({
     if (document.activeElement?.getAttribute("data-search") !== "models" || wanted.q === "") setTyped(wanted.q);
   }, [wanted.q]);
   const providers = [...new Map(models.map((one) => [one.provider, one.providerName]))];
-  const toggle = (ability: Ability) => {
-    const has = wanted.does.includes(ability);
-    change({ does: has ? wanted.does.filter((one) => one !== ability) : [...wanted.does, ability] });
-  };
+  const toggle = (ability: Ability) => change((now) => ({ does: toggled(now.does, ability) }));
   return (
     <Stack gap="xs" mb="sm">
       <Group gap="sm" align="flex-end">

@@ -9,7 +9,7 @@ import { count, tokens } from "../../parts/figures";
 import { Abilities, contextText, PricePer1M, priceText } from "../../parts/ModelFacts";
 import classes from "./Models.module.css";
 import { speedText } from "./speed";
-import { MOST_COMPARED, type Sort, type Wanted } from "./wanted";
+import { type Change, MOST_COMPARED, type Sort, toggled, type Wanted } from "./wanted";
 
 const ROW_PX = 60;
 const NARROW_ROW_PX = 76;
@@ -42,7 +42,7 @@ export function Table({
 }: {
   models: readonly Model[];
   wanted: Wanted;
-  change: (given: Partial<Wanted>) => void;
+  change: (given: Change) => void;
   chosen: string | null;
   use: (model: Model) => void;
 }) {
@@ -127,7 +127,7 @@ function Head({
 }: {
   columns: readonly Columns[];
   wanted: Wanted;
-  change: (given: Partial<Wanted>) => void;
+  change: (given: Change) => void;
 }) {
   return (
     <thead>
@@ -149,7 +149,10 @@ function Head({
               {sort === null ? (
                 label
               ) : (
-                <UnstyledButton className={classes.sort} onClick={() => change({ sort, down: here && !wanted.down })}>
+                <UnstyledButton
+                  className={classes.sort}
+                  onClick={() => change((now) => ({ sort, down: now.sort === sort && !now.down }))}
+                >
                   {label}
                   {here &&
                     (wanted.down ? <IconArrowDown size={14} aria-hidden /> : <IconArrowUp size={14} aria-hidden />)}
@@ -179,17 +182,12 @@ function ModelRow({
   model: Model;
   narrow: boolean;
   wanted: Wanted;
-  change: (given: Partial<Wanted>) => void;
+  change: (given: Change) => void;
   chosen: boolean;
   use: (model: Model) => void;
 }) {
   const compared = wanted.compared.includes(model.target);
-  const toggle = () =>
-    change({
-      compared: compared
-        ? wanted.compared.filter((one) => one !== model.target)
-        : [...wanted.compared, model.target].slice(0, MOST_COMPARED),
-    });
+  const toggle = () => change((now) => ({ compared: toggled(now.compared, model.target).slice(0, MOST_COMPARED) }));
   return (
     <tr className={classes.row} aria-rowindex={at}>
       <td>

@@ -1,6 +1,6 @@
 import { useDeferredValue, useMemo } from "react";
-import { useSearchParams } from "react-router";
 import type { Ability, Model } from "../../api/models";
+import { useAddress } from "../../app/address";
 
 export const MOST_COMPARED = 4;
 
@@ -19,11 +19,23 @@ export interface Wanted {
   compared: readonly string[];
 }
 
-export function useWanted(): [Wanted, (change: Partial<Wanted>) => void] {
-  const [search, setSearch] = useSearchParams();
+/** Some of it, or what becomes of what is wanted now. */
+export type Change = Partial<Wanted> | ((now: Wanted) => Partial<Wanted>);
+
+export function useWanted(): [Wanted, (given: Change) => void] {
+  const [search, setSearch] = useAddress();
   const wanted = useMemo(() => read(search), [search]);
-  const change = (given: Partial<Wanted>) => setSearch((old) => write({ ...read(old), ...given }), { replace: true });
+  const change = (given: Change) =>
+    setSearch((old) => {
+      const now = read(old);
+      return write({ ...now, ...(typeof given === "function" ? given(now) : given) });
+    });
   return [wanted, change];
+}
+
+/** With that one, or without it where it was among them. */
+export function toggled<Item>(items: readonly Item[], item: Item): readonly Item[] {
+  return items.includes(item) ? items.filter((one) => one !== item) : [...items, item];
 }
 
 const SORTS: readonly Sort[] = ["name", "input", "output", "context", "speed"];

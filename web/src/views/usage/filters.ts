@@ -1,4 +1,4 @@
-import { useSearchParams } from "react-router";
+import { useAddress } from "../../app/address";
 import { type Names, useNames } from "./names";
 
 /** By what usage is told apart, and filtered. */
@@ -39,7 +39,7 @@ function since(days: number): number {
 
 /** The filters, which live in the address. */
 export function useFilters(): Filters {
-  const [given, setGiven] = useSearchParams();
+  const [given, setGiven] = useAddress();
   const names = useNames();
   const asked = given.get("by");
   const group = GROUPS.find((one) => one === asked) ?? "provider";
@@ -51,17 +51,13 @@ export function useFilters(): Filters {
   }
   const since_ms = since(days);
   const set = (changes: Record<string, string | null>) =>
-    setGiven(
-      (before) => {
-        const after = new URLSearchParams(before);
-        for (const [name, value] of Object.entries(changes)) {
-          if (value === null) after.delete(name);
-          else after.set(name, value);
-        }
-        return after;
-      },
-      { replace: true },
-    );
+    setGiven((after) => {
+      for (const [name, value] of Object.entries(changes)) {
+        if (value === null) after.delete(name);
+        else after.set(name, value);
+      }
+      return after;
+    });
   const search = given.size > 0 ? `?${given}` : "";
   return {
     group,
