@@ -103,6 +103,11 @@ def test_a_file_is_looked_at_with_its_price_and_left_with_nothing_kept(window: V
         sheet.get_by_role("button", name="Close").click()
     assert files(window.gateway) == []
 
+    begun(page, "some.jsonl", lines(2) + lines(1, "gpt-9x").replace(b"line-0", b"line-9"))
+    expect(sheet).to_contain_text(re.compile(r"1 request cannot be asked: No provider here has a model .gpt-9x.\."))
+    expect(sheet).not_to_contain_text("ownkey ")
+    sheet.get_by_role("button", name="Close").click()
+
     begun(page, "twice.jsonl", lines(2) + lines(1))
     expect(sheet).to_contain_text("Line 3: its custom_id is that of a line before.")
     expect(sheet.get_by_role("button", name="Begin the batch")).to_be_disabled()

@@ -3,6 +3,8 @@ within its window, from this server alone, never blank for long, and small."""
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -114,6 +116,20 @@ def test_a_server_that_is_gone_is_said_to_be_gone_and_what_was_read_stays(chromi
         page.get_by_role("link", name="People").first.click()
         expect(page.get_by_role("alert").first).to_be_visible()
         page.context.set_offline(False)
+
+
+def test_an_error_that_names_a_command_leads_to_the_view_that_does_the_same(chromium: Browser, kept: Gateway) -> None:
+    with visit(chromium, kept) as window:
+        window.expected = ("500",)
+        page = window.sign_in()
+        said = "There is no key for Groq. Nothing was sent. Store one with `ownkey keys set groq`."
+        body = json.dumps({"error": {"message": said, "code": "key_missing"}})
+        page.route("**/api/byok/budgets", lambda route: route.fulfill(status=500, body=body))
+        window.go("/budgets")
+        expect(page.get_by_role("alert")).to_contain_text("There is no key for Groq. Nothing was sent.")
+        expect(page.get_by_role("alert")).not_to_contain_text("ownkey keys")
+        page.get_by_role("link", name="Open Providers").click()
+        expect(page).to_have_url(re.compile("/settings/byok/groq$"))
 
 
 @pytest.mark.parametrize("key", ["Control+k", "Meta+k"])

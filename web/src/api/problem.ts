@@ -1,3 +1,5 @@
+import { onPage, type Way } from "./words";
+
 /** What the server offers a person to do about an error. */
 export type Action = "reenter_key" | "wait" | "choose_model" | "provider_settings" | "retry";
 
@@ -50,7 +52,12 @@ export class Problem extends Error {
 
   /** What a person reads. */
   get said(): string {
-    return this.notice ?? this.message;
+    return this.notice ?? onPage(this.message).says;
+  }
+
+  /** Where it is mended, as far as its words tell. */
+  get way(): Way | null {
+    return this.notice === null ? onPage(this.message).way : null;
   }
 
   get signedOut(): boolean {

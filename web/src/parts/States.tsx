@@ -2,8 +2,9 @@ import { Alert, Box, Button, Group, Skeleton, Stack, Text, Title } from "@mantin
 import { IconAlertTriangle, IconLock, IconPlugOff } from "@tabler/icons-react";
 import type { UseQueryResult } from "@tanstack/react-query";
 import { type ReactNode, useEffect, useRef, useState } from "react";
-import { Link } from "react-router";
+import { Link, useLocation } from "react-router";
 import { type Action, asProblem, type Problem } from "../api/problem";
+import type { Way as Door } from "../api/words";
 
 const PATIENCE_MS = 120;
 
@@ -80,7 +81,7 @@ export function Failed({
       <Text size="md">{problem.said}</Text>
       {children && <Text size="md">{children}</Text>}
       <Later key={problem.retryAfterS} problem={problem} retry={waits ? retry : undefined} />
-      <Group gap="xs" mt={retry || wayOf(problem) ? "xs" : 0}>
+      <Group gap="xs" mt={retry || wayOf(problem) || problem.way ? "xs" : 0}>
         <Way problem={problem} acts={acts} />
         {retry && (
           <Button variant="default" size="xs" onClick={retry}>
@@ -126,7 +127,7 @@ function wayOf(problem: Problem): Action | "over_budget" | null {
 function Way({ problem, acts }: { problem: Problem; acts: Acts }) {
   const which = wayOf(problem);
   const way = which && WAYS[which];
-  if (!which || !way) return null;
+  if (!which || !way) return problem.way && <Elsewhere way={problem.way} />;
   const act = acts[which];
   if (act) {
     return (
@@ -139,6 +140,15 @@ function Way({ problem, acts }: { problem: Problem; acts: Acts }) {
   return (
     <Button component={Link} to={at ? `${way.to}/${encodeURIComponent(at)}` : way.to} size="xs">
       {way.label}
+    </Button>
+  );
+}
+
+function Elsewhere({ way }: { way: Door }) {
+  if (useLocation().pathname === way.to) return null;
+  return (
+    <Button component={Link} to={way.to} size="xs">
+      Open {way.title}
     </Button>
   );
 }

@@ -188,12 +188,13 @@ def _try(row: BookRow, begun_ms: int, own: dict[str, str], after: str | None) ->
     def since_begun(ms: int | None) -> int | None:
         return None if ms is None else held_ms + ms
 
-    plain = {name: getattr(row, name) for name in TryShape.model_fields if hasattr(row, name)}
+    plain = {name: getattr(row, name) for name in TryShape.model_fields if hasattr(row, name) and name != "sent_ms"}
     return TryShape(
-        **(plain | {"sent_ms": since_begun(row.sent_ms)}),
+        **plain,
         key=own.get(row.key_id or ""),
         after=after,
         held_ms=held_ms,
+        sent_ms=since_begun(row.sent_ms),
         first_token_ms=since_begun(row.first_ms),
         ended_ms=None if row.ended_at_ms is None else row.ended_at_ms - begun_ms,
         rates=[_rates(tier, rates) for tier, rates in kept_rates(row.price).items()],

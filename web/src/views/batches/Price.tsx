@@ -1,4 +1,5 @@
 import { List, Stack, Table, Text } from "@mantine/core";
+import { onPage } from "../../api/words";
 import { Money } from "../../parts/Figures";
 import { count, nano, plural } from "../../parts/figures";
 import type { BatchQuote, Cost } from "./gateway";
@@ -67,7 +68,7 @@ export function Price({ quote, savedNano }: { quote: BatchQuote; savedNano: numb
         <List size="sm" c="var(--warn)">
           {refused.slice(0, MOST_SHOWN).map((one) => (
             <List.Item key={one.message}>
-              {plural(one.lines, "request", "requests")} cannot be asked: {one.message}
+              {plural(one.lines, "request", "requests")} cannot be asked: {onPage(one.message).says}
             </List.Item>
           ))}
         </List>

@@ -2,6 +2,7 @@ import { Button, Checkbox, FileInput, Group, List, Stack, Text } from "@mantine/
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { type FormEvent, useState } from "react";
 import { useNavigate } from "react-router";
+import { onPage } from "../../api/words";
 import { count, money, nano, plural } from "../../parts/figures";
 import { useSay } from "../../parts/Said";
 import { Sheet } from "../../parts/Sheet";
@@ -108,7 +109,7 @@ function faults(priced: Priced | null): string | undefined {
   if (!priced) return undefined;
   const { errors, models, refused } = priced.quote;
   if (errors.length === 0)
-    return models.length === 0 ? `No request can be asked: ${refused[0]?.message ?? ""}` : undefined;
+    return models.length === 0 ? `No request can be asked: ${onPage(refused[0]?.message ?? "").says}` : undefined;
   const rest = errors.length - MOST_FAULTS;
   const told = errors.slice(0, MOST_FAULTS).map((one) => one.message);
   return [...told, ...(rest > 0 ? [`And ${plural(rest, "more line", "more lines")}.`] : [])].join(" ");
