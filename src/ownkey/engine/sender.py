@@ -32,7 +32,7 @@ from ownkey.talk.errors import (
     RateLimitExceeded,
 )
 from ownkey.talk.secret import Secret
-from ownkey.transport import Deadlines, Incoming, Outgoing, Transport
+from ownkey.transport import Deadlines, Incoming, Outgoing, Transport, unheard
 from ownkey.vault.choice import Version
 from ownkey.vault.vault import Vault
 from ownkey.wires.remaining import rests_s
@@ -282,7 +282,7 @@ class Sender:
             held=sending.held,
         )
 
-    async def send(self, who: Who, sending: Sending, key: Opened, sent: Callable[[], None] | None = None) -> Incoming:
+    async def send(self, who: Who, sending: Sending, key: Opened, sent: Callable[[], None] = unheard) -> Incoming:
         """The same where nothing is paid; `sent` is told when it goes out. Raises what the provider answers, and
         AuditUnavailable."""
         target = sending.target

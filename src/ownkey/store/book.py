@@ -18,7 +18,7 @@ from sqlalchemy import ColumnElement, Connection, func, select
 from ownkey.spending.budget import Budgets, Refused
 from ownkey.spending.refusal import refusal
 from ownkey.store.connect import BUSY_S, Database, unavailable
-from ownkey.store.entry import Ending, Hold
+from ownkey.store.entry import BookRow, Ending, Hold
 from ownkey.store.holder import PARKED, PARKED_MS, Holder, dead, left_locks
 from ownkey.store.lines import Lines
 from ownkey.store.pen import Pen
@@ -43,30 +43,6 @@ _NONE_KNOWN = Budgets(version=-1)
 
 Listener = Callable[[Hold, Ending], None]
 Group = Literal["owner", "token_id", "key_id", "provider", "model", "wire", "state", "finish", "error"]
-
-
-class BookRow(Hold, frozen=True, kw_only=True):
-    """One attempt. While `state` is `held` its money is pending and `cost_nano` is 0; without `priced` both are 0."""
-
-    state: Literal["held", "exact", "counted", "assumed", "released"]
-    cost_nano: int
-    input_tokens: int | None
-    output_tokens: int | None
-    cached_tokens: int | None
-    cache_write_tokens: int | None
-    reasoning_tokens: int | None
-    finish: str | None
-    error: str | None
-    status: int | None
-    first_ms: int | None
-    total_ms: int | None
-    ended_at_ms: int | None
-    input_audio_tokens: int | None
-    output_audio_tokens: int | None
-    cached_audio_tokens: int | None
-    cache_write_1h_tokens: int | None
-    tier: str | None
-    sent_ms: int | None
 
 
 class Total(Struct, frozen=True):

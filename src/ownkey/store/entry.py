@@ -60,6 +60,30 @@ class Ending(Struct, frozen=True):
     sent_ms: int | None = None
 
 
+class BookRow(Hold, frozen=True, kw_only=True):
+    """One attempt. While `state` is `held` its money is pending and `cost_nano` is 0; without `priced` both are 0."""
+
+    state: Literal["held", "exact", "counted", "assumed", "released"]
+    cost_nano: int
+    input_tokens: int | None
+    output_tokens: int | None
+    cached_tokens: int | None
+    cache_write_tokens: int | None
+    reasoning_tokens: int | None
+    finish: str | None
+    error: str | None
+    status: int | None
+    first_ms: int | None
+    total_ms: int | None
+    ended_at_ms: int | None
+    input_audio_tokens: int | None
+    output_audio_tokens: int | None
+    cached_audio_tokens: int | None
+    cache_write_1h_tokens: int | None
+    tier: str | None
+    sent_ms: int | None
+
+
 COLUMNS_OF_A_HOLD = Hold.__struct_fields__
 COLUMNS_OF_AN_ENDING = Ending.__struct_fields__[1:]
 """The first field of an ending is the id of its row."""

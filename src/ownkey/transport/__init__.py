@@ -2,6 +2,6 @@
 
 from ownkey.transport.answer import Incoming
 from ownkey.transport.client import Transport
-from ownkey.transport.request import Deadlines, KeyHeader, Outgoing
+from ownkey.transport.request import Deadlines, KeyHeader, Outgoing, unheard
 
-__all__ = ["Deadlines", "Incoming", "KeyHeader", "Outgoing", "Transport"]
+__all__ = ["Deadlines", "Incoming", "KeyHeader", "Outgoing", "Transport", "unheard"]

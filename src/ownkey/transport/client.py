@@ -59,15 +59,13 @@ class Transport:
         connection = self._pool.take(key, now)
         if connection is not None:
             answer = connection.ask(request, deadlines, now)
-            if out.sent is not None:
-                out.sent()
+            out.sent()
             await answer.begin()
             if not answer.stale:
                 return answer
         connection = await self._dial(key, deadlines)
         answer = connection.ask(request, deadlines, loop.time())
-        if out.sent is not None:
-            out.sent()
+        out.sent()
         await answer.begin()
         return answer
 
@@ -85,8 +83,7 @@ class Transport:
         provider = self._inside.get(out.origin.host)
         if provider is None:
             raise EndpointNotAllowed(f"There is no provider {out.origin} in this process.", param="base_url")
-        if out.sent is not None:
-            out.sent()
+        out.sent()
         return await in_process.ask(provider, out, deadlines)
 
     async def _dial(self, key: Key, deadlines: Deadlines) -> Connection:

@@ -45,6 +45,10 @@ class Written(Struct, frozen=True):
         return f"Written({len(self.raw)} bytes)"
 
 
+def unheard() -> None:
+    """Nobody wants to know when a request goes out."""
+
+
 class Outgoing(Struct):
     """One request. Connections are shared only between requests of the same `origin` and `pool`, which is the key's id.
 
@@ -59,7 +63,7 @@ class Outgoing(Struct):
     body: bytes
     pool: str
     key: KeyHeader | None = None
-    sent: Callable[[], None] | None = None
+    sent: Callable[[], None] = unheard
 
     def __repr__(self) -> str:
         return f"Outgoing({self.method.decode('latin-1')} {self.origin})"
