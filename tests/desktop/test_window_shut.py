@@ -23,6 +23,9 @@ LINK = """([href, target]) => {
 @pytest.fixture(scope="module")
 def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shown]:
     with screen() as display, window(tmp_path_factory.mktemp("shut") / "home", display, "--port", "0") as opened:
+        # Until its own links are drawn, a view that comes takes the test's away.
+        opened.page.wait_for_url(lambda url: "/sign-in" not in url, timeout=OPENED_S * 1000)
+        opened.page.get_by_role("heading", level=1).first.wait_for(timeout=OPENED_S * 1000)
         yield opened
 
 
