@@ -6,7 +6,7 @@ import sqlite3
 import time
 from contextlib import closing
 from pathlib import Path
-from threading import Thread
+from threading import Barrier, Thread
 
 import pytest
 from msgspec.structs import replace
@@ -159,18 +159,22 @@ def test_V03_a_whole_row_put_back_is_noticed_by_whoever_saw_the_newer(home: Path
 
 def test_V25_keys_set_in_parallel_leave_one_that_opens(vault: Vault, settings: Settings, openai: Origin) -> None:
     stores = [Store.open(settings.database_url) for _ in range(4)]
+    rounds = 6
     versions: list[int] = []
+    together = Barrier(len(stores))
 
     def write(mine: Vault) -> None:
-        versions.extend(mine.put("local", "openai", openai, Secret(PLAIN)).version for _ in range(2))
+        for _ in range(rounds):
+            together.wait(30)
+            versions.append(mine.put("local", "openai", openai, Secret(PLAIN)).version)
 
     writers = [Thread(target=write, args=(Vault(store, settings),)) for store in stores]
     for writer in writers:
         writer.start()
     for writer in writers:
         writer.join()
-    assert sorted(versions) == list(range(1, 9))
-    assert vault.open("local", "openai", openai)[0].version == 8
+    assert sorted(versions) == list(range(1, 4 * rounds + 1))
+    assert vault.open("local", "openai", openai)[0].version == 4 * rounds
     for store in stores:
         store.close()
 
