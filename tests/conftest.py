@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,6 +28,15 @@ settings.load_profile("ownkey")
 def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(SWEEP)
     listen_to_children()
+
+
+def pytest_collection_finish() -> None:
+    """What stands for the tests themselves, a million objects, is looked through no more.
+
+    A full collection took 0.7 s of the processor for them, in whatever test it fell.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 # An Ollama, spoken to in its own API, and in those of its other forms where a client speaks them.

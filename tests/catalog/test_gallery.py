@@ -238,6 +238,6 @@ def test_G11_no_shape_of_a_key_in_the_gallery_is_slow_for_any_text() -> None:
     assert shapes
     for shape in shapes:
         for text in ("a" * 100_000, "sk-" + "-" * 100_000 + "!", "csk-" + "A.-_" * 25_000 + "\n"):
-            began = time.perf_counter()
+            began = time.thread_time()
             re.search(shape, text)
-            assert time.perf_counter() - began < 0.1
+            assert time.thread_time() - began < 0.1

@@ -201,7 +201,7 @@ def test_two_files_with_one_id_leave_the_first_in_place(tmp_path: Path, catalogu
 
 def test_P09_what_is_too_large_or_too_deep_is_refused_soon() -> None:
     models = "\n".join(f"[[models]]\nid='m{number}'" for number in range(5_001))
-    began = time.perf_counter()
+    began = time.thread_time()
     for text in (
         GOOD + "#" + "x" * (1 << 20),
         GOOD + "#" + "x" * 20_000,
@@ -211,16 +211,16 @@ def test_P09_what_is_too_large_or_too_deep_is_refused_soon() -> None:
         GOOD + models,
     ):
         assert problem(text)
-    assert time.perf_counter() - began < 5
+    assert time.thread_time() - began < 5
 
 
 def test_P09_a_file_of_the_largest_size_is_read_in_bounded_time(tmp_path: Path) -> None:
     line = "x = 1\n[" + "a." * 20 + "b%d]\n"
     text = GOOD + "".join(line % number for number in range(18_000))
     assert len(text) < 1 << 20
-    began = time.perf_counter()
+    began = time.thread_time()
     assert problem(text)
-    assert time.perf_counter() - began < 10
+    assert time.thread_time() - began < 10
 
 
 @pytest.mark.parametrize(

@@ -184,9 +184,9 @@ def test_G11_no_shape_of_a_key_is_slow_for_any_text(catalogue: Catalogue) -> Non
     shapes = [provider.keys.looks_like for provider in catalogue.all() if provider.keys.looks_like]
     for shape in shapes:
         for text in ("a" * 100_000, "sk-" + "-" * 100_000 + "!", "A" + "A.-_" * 25_000 + "\n"):
-            began = time.perf_counter()
+            began = time.thread_time()
             re.search(shape, text)
-            assert time.perf_counter() - began < 0.1
+            assert time.thread_time() - began < 0.1
 
 
 def test_the_catalogue_is_read_without_loading_a_wire_or_the_price_package() -> None:

@@ -88,10 +88,10 @@ def test_V23_a_head_cut_off_opens_nothing(file: bytes, until: int) -> None:
 def test_V13_a_cost_without_bounds_is_refused_before_anything_is_computed(file: bytes, work: str) -> None:
     lines = file.split(b"\n")
     lines[1] = lines[1].rpartition(b" ")[0] + b" " + work.encode()
-    began_s = time.monotonic()
+    began_s = time.thread_time()
     with pytest.raises(InvalidRequest):
         plain(b"\n".join(lines))
-    assert time.monotonic() - began_s < 0.5
+    assert time.thread_time() - began_s < 0.5
 
 
 def test_V23_a_gigabyte_of_nothing_is_refused_by_its_first_bytes(tmp_path: Path) -> None:
@@ -99,11 +99,11 @@ def test_V23_a_gigabyte_of_nothing_is_refused_by_its_first_bytes(tmp_path: Path)
     with path.open("wb") as made:
         made.truncate(1 << 30)
     with path.open("rb") as zeros:
-        began_s = time.monotonic()
+        began_s = time.thread_time()
         with pytest.raises(InvalidRequest, match="not a file that Ownkey exported"):
             age.Opened(PASSPHRASE, zeros)
         assert zeros.tell() < 1000
-        assert time.monotonic() - began_s < 0.5
+        assert time.thread_time() - began_s < 0.5
 
 
 def test_pieces_that_change_places_open_nothing() -> None:

@@ -111,9 +111,11 @@ def test_A10_a_suspended_owners_tokens_stop_here_at_once_and_elsewhere_within_a_
         suspended_s = time.monotonic()
         with pytest.raises(PermissionDenied, match="suspended"):
             ownkey.house.tokens.caller(token.reveal())
+        asked_s = suspended_s
         while _opens(elsewhere, token.reveal()):
-            assert time.monotonic() - suspended_s < 1
+            assert asked_s - suspended_s < 1
             time.sleep(0.01)
+            asked_s = time.monotonic()
         ownkey.people.activate(ann.id)
         assert ownkey.house.tokens.caller(token.reveal()) is not None
         ownkey.people.change(ann.id, role="viewer")

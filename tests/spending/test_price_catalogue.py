@@ -346,6 +346,6 @@ def test_names_from_outside_do_not_fill_the_memory(prices: Prices) -> None:
 def test_G11_no_expression_of_the_catalogue_is_slow_for_any_name(prices: Prices) -> None:
     text = "gpt-5.6-luna-" + "2026-01-01-" * 10_000
     for name in ("openai", "openrouter", "anthropic", "x-ai", "google"):
-        began = time.perf_counter()
+        began = time.thread_time()
         assert prices.rates(seller(name), text, NOW) is None
-        assert time.perf_counter() - began < 1
+        assert time.thread_time() - began < 1

@@ -192,10 +192,10 @@ def test_A19_password_without_salt_and_salt_without_password_are_refused(
 @pytest.mark.parametrize("cost", ["m=67108864 t=3 p=4", "m=8 t=1 p=1", "m=65536 t=9999 p=4", "m=65536 t=3 p=0", "fast"])
 def test_V13_recorded_costs_out_of_bounds_are_refused_before_they_are_used(home: Path, store: Store, cost: str) -> None:
     store.install.set_root(f"password argon2id {cost}", b"x" * 32)
-    began = time.monotonic()
+    began = time.thread_time()
     with pytest.raises(VaultSealed, match="out of bounds"):
         find(load(STRONG, home=home, keychain=False), store.install)
-    assert time.monotonic() - began < 0.05
+    assert time.thread_time() - began < 0.05
 
 
 def test_V06_a_wrong_or_missing_root_key_seals_the_vault_and_changes_nothing(

@@ -67,9 +67,11 @@ def test_a_replaced_key_is_used_at_once_here_and_within_a_second_elsewhere(
     vault.put("local", "openai", openai, Secret(OTHER))
     replaced = time.monotonic()
     assert vault.open("local", "openai", openai)[1].reveal() == OTHER.encode()
+    asked = replaced
     while elsewhere.open("local", "openai", openai)[1].reveal() == PLAIN.encode():
-        assert time.monotonic() - replaced < 1
+        assert asked - replaced < 1
         time.sleep(0.01)
+        asked = time.monotonic()
     there.close()
 
 
