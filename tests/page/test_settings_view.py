@@ -86,8 +86,10 @@ def test_preferences_do_what_they_say_and_stay(window: Visit, simulator: Simulat
 
 
 @pytest.mark.row("C4")
-def test_what_is_switched_is_seen_at_once_and_taken_back_where_it_is_refused(desk: Visit) -> None:
+@pytest.mark.parametrize("refused", ["the first", "the second"])
+def test_what_is_switched_is_seen_at_once_and_taken_back_where_it_is_refused(desk: Visit, refused: str) -> None:
     page = desk.sign_in(then="/settings")
+    desk.expected = ("500",)
     ask, park = (page.get_by_role("switch", name=re.compile(name)) for name in ("^Always ask", "^Let requests wait"))
     expect(ask).to_be_visible()
     sent: list[Route] = []
@@ -95,22 +97,28 @@ def test_what_is_switched_is_seen_at_once_and_taken_back_where_it_is_refused(des
     def hold(route: Route) -> None:
         sent.append(route)
 
+    def answer(number: int) -> None:
+        if refused == ("the first", "the second")[number]:
+            sent[number].fulfill(status=500, body='{"error": {"message": "The disk is full."}}')
+        else:
+            sent[number].continue_()
+
     page.route("**/api/byok/preferences", hold)
     with page.expect_request("**/api/byok/preferences"):
         ask.check()
     park.check()
     with page.expect_request("**/api/byok/preferences"):
-        sent[0].continue_()
+        answer(0)
     expect(park).to_be_checked()
-    desk.expected = ("500",)
-    sent[1].fulfill(status=500, body='{"error": {"message": "The disk is full."}}')
+    answer(1)
     expect(page.get_by_role("alert")).to_contain_text("The disk is full.")
-    expect(park).not_to_be_checked()
-    expect(ask).to_be_checked()
+    gone, stays = (ask, park) if refused == "the first" else (park, ask)
+    expect(gone).not_to_be_checked()
+    expect(stays).to_be_checked()
     page.unroute("**/api/byok/preferences")
     page.reload()
-    expect(ask).to_be_checked()
-    expect(park).not_to_be_checked()
+    expect(stays).to_be_checked()
+    expect(gone).not_to_be_checked()
 
 
 @pytest.mark.row("C4")

@@ -4,7 +4,7 @@ import type { UseQueryResult } from "@tanstack/react-query";
 import { type ReactNode, useEffect, useRef, useState } from "react";
 import { Link, useLocation } from "react-router";
 import { type Action, asProblem, type Problem } from "../api/problem";
-import type { Way as Door } from "../api/words";
+import type { Way } from "../api/words";
 
 const PATIENCE_MS = 120;
 
@@ -82,7 +82,7 @@ export function Failed({
       {children && <Text size="md">{children}</Text>}
       <Later key={problem.retryAfterS} problem={problem} retry={waits ? retry : undefined} />
       <Group gap="xs" mt={retry || wayOf(problem) || problem.way ? "xs" : 0}>
-        <Way problem={problem} acts={acts} />
+        <Mend problem={problem} acts={acts} />
         {retry && (
           <Button variant="default" size="xs" onClick={retry}>
             {waits ? "Try now" : "Try again"}
@@ -124,7 +124,7 @@ function wayOf(problem: Problem): Action | "over_budget" | null {
   return problem.code === "budget_exceeded" ? "over_budget" : problem.action;
 }
 
-function Way({ problem, acts }: { problem: Problem; acts: Acts }) {
+function Mend({ problem, acts }: { problem: Problem; acts: Acts }) {
   const which = wayOf(problem);
   const way = which && WAYS[which];
   if (!which || !way) return problem.way && <Elsewhere way={problem.way} />;
@@ -144,7 +144,7 @@ function Way({ problem, acts }: { problem: Problem; acts: Acts }) {
   );
 }
 
-function Elsewhere({ way }: { way: Door }) {
+function Elsewhere({ way }: { way: Way }) {
   if (useLocation().pathname === way.to) return null;
   return (
     <Button component={Link} to={way.to} size="xs">

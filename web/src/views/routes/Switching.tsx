@@ -1,13 +1,7 @@
 import { Box, Stack, Switch, Text, Title } from "@mantine/core";
-import { useQuery } from "@tanstack/react-query";
-import { useChange } from "../../api/change";
-import { api, type Shape, told } from "../../api/client";
+import { usePreferences, usePreferring } from "../../api/preferences";
 import { usePerson } from "../../app/session";
 import { Answered, Failed } from "../../parts/States";
-
-type Wanted = Shape<"PreferencesShape">;
-
-const KEY = ["preferences"];
 
 const SWITCHES: readonly { name: "auto_switch" | "ask" | "park"; label: string; says: string }[] = [
   { name: "auto_switch", label: "Ask another provider when one fails", says: "Off: you get the error of the first." },
@@ -26,8 +20,8 @@ const SWITCHES: readonly { name: "auto_switch" | "ask" | "park"; label: string; 
 /** What one wants done where a provider fails, whatever route is asked. */
 export function Switching() {
   const viewer = usePerson().role === "viewer";
-  const wanted = useQuery({ queryKey: KEY, queryFn: () => told(api.GET("/api/byok/preferences")) });
-  const changing = useChange<Wanted>(KEY, (body) => told(api.PATCH("/api/byok/preferences", { body })));
+  const wanted = usePreferences();
+  const { change, refused } = usePreferring();
   return (
     <Box component="section" mt={40} aria-labelledby="switching">
       <Title order={2} id="switching" mb={4}>
@@ -46,10 +40,10 @@ export function Switching() {
                 description={says}
                 checked={now[name]}
                 disabled={viewer}
-                onChange={(event) => changing.mutate({ [name]: event.currentTarget.checked })}
+                onChange={(event) => change({ [name]: event.currentTarget.checked })}
               />
             ))}
-            {changing.isError && <Failed error={changing.error} compact />}
+            {refused && <Failed error={refused} compact />}
           </Stack>
         )}
       </Answered>

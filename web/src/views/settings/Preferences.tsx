@@ -1,15 +1,11 @@
 import { Fieldset, NativeSelect, NumberInput, Stack, Switch, Text, Title } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
-import { useChange } from "../../api/change";
-import { api, type Shape, told } from "../../api/client";
+import { api, told } from "../../api/client";
+import { usePreferences, usePreferring, type Preferences as Wanted } from "../../api/preferences";
 import { usePerson } from "../../app/session";
 import { useSay } from "../../parts/Said";
 import { Answered, Failed } from "../../parts/States";
-
-type Wanted = Shape<"PreferencesShape">;
-
-const KEY = ["preferences"];
 
 /** What each switch does, in words. */
 const SWITCHES: readonly {
@@ -37,8 +33,7 @@ const SWITCHES: readonly {
 ];
 
 export function Preferences() {
-  const wanted = useQuery({ queryKey: KEY, queryFn: () => told(api.GET("/api/byok/preferences")) });
-  return <Answered query={wanted}>{(found) => <Shown wanted={found} />}</Answered>;
+  return <Answered query={usePreferences()}>{(found) => <Shown wanted={found} />}</Answered>;
 }
 
 function Shown({ wanted }: { wanted: Wanted }) {
@@ -46,8 +41,7 @@ function Shown({ wanted }: { wanted: Wanted }) {
   const views = usePerson().role === "viewer";
   const providers = useQuery({ queryKey: ["providers"], queryFn: () => told(api.GET("/api/byok/providers")) });
   const [tokens, setTokens] = useState<string | number>(wanted.max_tokens ?? "");
-  const keep = (body: Partial<Wanted>) => told(api.PATCH("/api/byok/preferences", { body }));
-  const changing = useChange(KEY, keep, () => say("Saved."));
+  const { change, refused } = usePreferring(() => say("Saved."));
   const choices = [
     { value: "", label: "None" },
     ...(providers.data?.providers ?? []).map((one) => ({ value: one.id, label: one.name })),
@@ -56,7 +50,7 @@ function Shown({ wanted }: { wanted: Wanted }) {
     <Fieldset variant="unstyled" disabled={views}>
       <Stack maw={560} gap="lg">
         {views && <Text className="quiet">A viewer changes nothing.</Text>}
-        {changing.isError && <Failed error={changing.error} compact />}
+        {refused && <Failed error={refused} compact />}
         <section className="card" aria-labelledby="who">
           <Title order={2} id="who" mb="sm">
             Who is asked
@@ -67,14 +61,14 @@ function Shown({ wanted }: { wanted: Wanted }) {
               description="Asked first, where a model is not named."
               value={wanted.provider ?? ""}
               data={choices}
-              onChange={(event) => changing.mutate({ provider: event.currentTarget.value || null })}
+              onChange={(event) => change({ provider: event.currentTarget.value || null })}
             />
             <NativeSelect
               label="Fallback provider"
               description="Asked last, where the others fail."
               value={wanted.fallback ?? ""}
               data={choices}
-              onChange={(event) => changing.mutate({ fallback: event.currentTarget.value || null })}
+              onChange={(event) => change({ fallback: event.currentTarget.value || null })}
             />
           </Stack>
         </section>
@@ -89,7 +83,7 @@ function Shown({ wanted }: { wanted: Wanted }) {
                 label={one.label}
                 description={one.says}
                 checked={wanted[one.name]}
-                onChange={(event) => changing.mutate({ [one.name]: event.currentTarget.checked })}
+                onChange={(event) => change({ [one.name]: event.currentTarget.checked })}
               />
             ))}
             <NumberInput
@@ -100,7 +94,7 @@ function Shown({ wanted }: { wanted: Wanted }) {
               onChange={setTokens}
               onBlur={() => {
                 const next = tokens === "" ? null : Number(tokens);
-                if (next !== wanted.max_tokens) changing.mutate({ max_tokens: next });
+                if (next !== wanted.max_tokens) change({ max_tokens: next });
               }}
             />
           </Stack>

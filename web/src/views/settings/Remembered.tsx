@@ -37,9 +37,9 @@ function History() {
   const terms = useQuery({ queryKey: TERMS, queryFn: () => told(api.GET("/api/byok/history-terms")) });
   const [clearing, setClearing] = useState(false);
   const renew = () => queries.invalidateQueries({ queryKey: ["history"] });
-  const changing = useChange<Terms>(
+  const { change, refused } = useChange<Terms>(
     TERMS,
-    ({ keep = false, days = null }) => told(api.PUT("/api/byok/history-terms", { body: { keep, days } })),
+    (_, { keep, days }) => told(api.PUT("/api/byok/history-terms", { body: { keep, days } })),
     renew,
   );
   return (
@@ -56,7 +56,7 @@ function History() {
             <Switch
               label="Keep my chats"
               checked={found.keep}
-              onChange={(event) => changing.mutate({ keep: event.currentTarget.checked, days: found.days })}
+              onChange={(event) => change({ keep: event.currentTarget.checked })}
             />
             {found.keep && (
               <NumberInput
@@ -67,11 +67,11 @@ function History() {
                 defaultValue={found.days ?? ""}
                 onBlur={(event) => {
                   const days = Number(event.currentTarget.value) || null;
-                  if (days !== found.days) changing.mutate({ keep: true, days });
+                  if (days !== found.days) change({ days });
                 }}
               />
             )}
-            {changing.isError && <Failed error={changing.error} compact />}
+            {refused && <Failed error={refused} compact />}
             {found.count > 0 && (
               <>
                 <Entries />
@@ -138,7 +138,7 @@ function Cache() {
   const queries = useQueryClient();
   const say = useSay();
   const cache = useQuery({ queryKey: CACHE, queryFn: () => told(api.GET("/api/byok/cache")) });
-  const changing = useChange<Cached>(CACHE, ({ ttl_s = null, models = null }) =>
+  const { change, refused } = useChange<Cached>(CACHE, (_, { ttl_s, models }) =>
     told(api.PUT("/api/byok/cache", { body: { on: ttl_s !== null, ttl_s: ttl_s ?? HOUR_S, models } })),
   );
   const clearing = useMutation({
@@ -162,9 +162,7 @@ function Cache() {
             <Switch
               label="Give answers again"
               checked={found.ttl_s !== null}
-              onChange={(event) =>
-                changing.mutate({ ttl_s: event.currentTarget.checked ? HOUR_S : null, models: found.models })
-              }
+              onChange={(event) => change({ ttl_s: event.currentTarget.checked ? HOUR_S : null })}
             />
             {found.ttl_s !== null && (
               <NumberInput
@@ -174,11 +172,11 @@ function Cache() {
                 defaultValue={Math.max(1, Math.round(found.ttl_s / HOUR_S))}
                 onBlur={(event) => {
                   const ttl_s = Math.max(1, Number(event.currentTarget.value) || 1) * HOUR_S;
-                  if (ttl_s !== found.ttl_s) changing.mutate({ ttl_s, models: found.models });
+                  if (ttl_s !== found.ttl_s) change({ ttl_s });
                 }}
               />
             )}
-            {(changing.isError || clearing.isError) && <Failed error={changing.error ?? clearing.error} compact />}
+            {(refused || clearing.isError) && <Failed error={refused ?? clearing.error} compact />}
             <Group justify="space-between">
               <Text>
                 {plural(found.hits, "time", "times")} given again; {money(found.saved_nano)} saved.

@@ -1,13 +1,12 @@
 import { Badge, Button, Group, Stack, Text, TextInput } from "@mantine/core";
-import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
-import { api, type Shape, told } from "../../api/client";
+import type { Shape } from "../../api/client";
+import { type Preferences, usePrefer } from "../../api/preferences";
 import { count, money } from "../../parts/figures";
 import { Failed } from "../../parts/States";
 import classes from "./Welcome.module.css";
 
 type Model = Shape<"ModelShape">;
-type Preferences = Shape<"PreferencesShape">;
 
 const FEW = 6;
 const MANY = 100;
@@ -32,16 +31,9 @@ export function ModelChoice({
   wanted: Preferences;
   taken: () => void;
 }) {
-  const queries = useQueryClient();
   const [search, setSearch] = useState("");
   const [all, setAll] = useState(false);
-  const taking = useMutation({
-    mutationFn: async (model: Model) => {
-      const body = { provider: model.provider, models: { ...wanted.models, [model.provider]: model.id } };
-      queries.setQueryData(["preferences"], await told(api.PATCH("/api/byok/preferences", { body })));
-      taken();
-    },
-  });
+  const taking = usePrefer(taken);
   const words = search.toLowerCase().split(/\s+/).filter(Boolean);
   const talking = models.filter(talks);
   const sorted = talking
@@ -82,7 +74,9 @@ export function ModelChoice({
               size="xs"
               variant={one.default ? "filled" : "default"}
               disabled={taking.isPending}
-              onClick={() => taking.mutate(one)}
+              onClick={() =>
+                taking.mutate({ provider: one.provider, models: { ...wanted.models, [one.provider]: one.id } })
+              }
               aria-label={`Use this model: ${one.name ?? one.id}`}
             >
               Use this model

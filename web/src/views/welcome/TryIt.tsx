@@ -2,6 +2,7 @@ import { Alert, Anchor, Button, Text } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { api, type Shape, told } from "../../api/client";
+import { type Preferences, usePreferences } from "../../api/preferences";
 import { PageHead } from "../../parts/PageHead";
 import { Answered } from "../../parts/States";
 import { Conversation } from "./Conversation";
@@ -11,15 +12,11 @@ import type { Frame } from "./Welcome";
 
 type Provider = Shape<"ProviderShape">;
 type Model = Shape<"ModelShape">;
-type Preferences = Shape<"PreferencesShape">;
 
 /** First a model, then an answer with its price. */
 export function TryIt(frame: Frame) {
   const providers = useQuery({ queryKey: ["providers"], queryFn: () => told(api.GET("/api/byok/providers")) });
-  const preferences = useQuery({
-    queryKey: ["preferences"],
-    queryFn: () => told(api.GET("/api/byok/preferences")),
-  });
+  const preferences = usePreferences();
   const models = useQuery({ queryKey: ["models"], queryFn: () => told(api.GET("/api/byok/models")) });
   return (
     <Answered query={providers}>
