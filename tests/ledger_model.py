@@ -15,7 +15,7 @@ from ownkey.spending.budget import Budget
 from ownkey.spending.window import Window
 from ownkey.store.entry import Ending, Hold
 
-SCOPES = ("owner", "provider", "key_id", "token_id", "automation")
+SCOPES = ("owner", "provider", "model", "key_id", "token_id", "automation")
 START_MS = int(datetime(2028, 2, 27, 22, tzinfo=UTC).timestamp() * 1000)
 
 
@@ -127,7 +127,7 @@ class Life:
             token_id=chance.choice((None, "t1")),
             key_id=chance.choice((None, "k1", "k2")),
             provider=chance.choice(("p1", "p2")),
-            model="m",
+            model=chance.choice(("m1", "m2")),
             wire="w",
             stream=False,
             held_nano=chance.randrange(most),
@@ -162,7 +162,7 @@ class Life:
 
     def budget(self, number: int | None = None) -> Budget:
         chance = self.random
-        which = chance.randrange(6) if number is None else number
+        which = chance.randrange(7) if number is None else number
         scope: dict[str, Any] = (
             {},
             {"owner": "ann"},
@@ -170,6 +170,7 @@ class Life:
             {"key_id": "k1"},
             {"token_id": "t1", "owner": "bob"},
             {"automation": "a1"},
+            {"provider": "p1", "model": "m1"},
         )[which]
         period: Any = chance.choice(("day", "week", "month", "cycle", "ever"))
         anchor = 1 if period not in ("week", "cycle") else chance.choice((1, 3, 7) if period == "week" else (1, 15, 31))

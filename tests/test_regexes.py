@@ -91,14 +91,14 @@ def late(use: Use, text: str, most_s: float) -> bool:
     subject = text.encode("utf-8") if isinstance(use.pattern, bytes) else text
     nothing = subject[:0]
     for _ in range(5):
-        began = time.perf_counter()
+        began = time.thread_time()
         if use.method in ("sub", "subn"):
             getattr(compiled, use.method)(nothing, subject)
         elif use.method == "finditer":
             list(compiled.finditer(subject))
         else:
             getattr(compiled, use.method)(subject)
-        if time.perf_counter() - began <= most_s:
+        if time.thread_time() - began <= most_s:
             return False
     return True
 

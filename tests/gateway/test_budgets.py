@@ -151,6 +151,26 @@ def test_U19_an_exhausted_budget_falls_back_to_what_still_fits(served: Gateway, 
     assert served.ask(f"{provider}/gpt-4o,{other}/gpt-4o", max_tokens=10).status == 402
 
 
+@pytest.mark.row("B11")
+def test_a_budget_of_one_model_counts_its_runs_only_and_leaves_the_others_of_its_provider(
+    served: Gateway, provider: str
+) -> None:
+    dear, other = f"{provider}/gpt-4o", f"{provider}/gpt-4o-mini"
+    budget(served, "dear", limit="0", model=dear, exhausted="fall_back")
+    assert served.ask(dear, max_tokens=10).error["code"] == "budget_exceeded"
+    assert served.ask(other, max_tokens=10).status == 200
+    assert served.ask(f"{served.provider()}/gpt-4o", max_tokens=10).status == 200
+    answer = served.ask(f"{dear},{other}", max_tokens=10)
+    assert (answer.status, answer.headers["x-ownkey-model"]) == (200, "gpt-4o-mini")
+    budget(served, "dear", limit="1")
+    assert served.ask(dear, max_tokens=10).status == 200
+    with library(served.home) as ownkey:
+        (room,) = (room for room in ownkey.budgets.rooms() if room.budget.name == "dear")
+        (row,) = (row for row in served.rows(provider) if row.model == "gpt-4o" and row.cost_nano)
+        assert (room.spent, room.pending) == (row.cost_nano, 0)
+        assert ownkey.budgets.wrong() == 0
+
+
 def test_a_budget_of_a_token_and_of_an_automation_counts_their_runs_only(served: Gateway, provider: str) -> None:
     budget(served, "nightly", limit="0", automation="nightly report")
     assert served.ask(f"{provider}/gpt-4o", max_tokens=10).status == 200

@@ -66,6 +66,35 @@ def test_a_budget_is_made_seen_to_be_spent_lowered_and_removed(window: Visit) ->
 
 
 @pytest.mark.row("B11")
+def test_a_budget_is_for_one_model_and_then_for_all_of_its_provider(window: Visit) -> None:
+    page = window.sign_in(then="/budgets/new")
+    sheet(page).get_by_label("Name").fill("Dear ones")
+    sheet(page).get_by_label("At most", exact=True).fill("0.000001")
+    sheet(page).get_by_role("combobox", name="Provider").click()
+    page.get_by_role("option", name="OpenAI", exact=True).click()
+    model = sheet(page).get_by_role("combobox", name="Model")
+    expect(model).to_have_value("Any of its models")
+    model.fill("gpt-4o")
+    page.get_by_role("option", name=re.compile(r"^gpt-4o(?!-)")).click()
+    expect(model).to_have_value("openai/gpt-4o")
+    window.check_accessible()
+    window.check_fits()
+    sheet(page).get_by_role("button", name="Add budget").click()
+    budget = page.get_by_role("article", name="Dear ones")
+    expect(budget).to_contain_text("openai/gpt-4o · ")
+    assert window.gateway.ask("openai/gpt-4o").error["code"] == "budget_exceeded"
+    assert window.gateway.ask("openai/gpt-4o-mini").status == 200
+
+    budget.get_by_role("link", name="Dear ones").click()
+    expect(model).to_have_value("openai/gpt-4o")
+    model.fill("any")
+    page.get_by_role("option", name="Any of its models").click()
+    sheet(page).get_by_role("button", name="Save budget").click()
+    expect(budget).to_contain_text("OpenAI · ")
+    assert window.gateway.ask("openai/gpt-4o-mini").error["code"] == "budget_exceeded"
+
+
+@pytest.mark.row("B11")
 def test_a_budget_is_made_by_keyboard_with_caps_on_each_run_and_found_again_at_its_address(
     chromium: Browser, kept: Gateway
 ) -> None:

@@ -79,7 +79,7 @@ def test_B28_several_budgets_are_held_all_or_nothing(store: Store) -> None:
     assert standing(store, "theirs") == (0, 0)
 
 
-@pytest.mark.parametrize("scope", ["owner", "provider", "key_id", "token_id", "automation"])
+@pytest.mark.parametrize("scope", ["owner", "provider", "model", "key_id", "token_id", "automation"])
 def test_a_budget_counts_what_it_names_and_nothing_else(store: Store, scope: str) -> None:
     store.budgets.set(budget(limit=1_000, **{scope: "this"}))
     assert refused(ask(store, hold(held_nano=5_000), hold(held_nano=1_000, **{scope: "this"}))) == []

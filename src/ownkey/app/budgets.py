@@ -37,7 +37,7 @@ _CHOICES: dict[str, tuple[str, ...]] = {
 }
 _PERCENTS = {"alert_percent": (1, 100), "share_percent": (1, 100)}
 _WINDOW = {"per": "period", "zone": "zone", "anchor_day": "anchor_day"}
-_SCOPES = ("owner", "provider", "key", "token", "automation")
+_SCOPES = ("owner", "provider", "model", "key", "token", "automation")
 
 
 class Impact(Struct, frozen=True):
@@ -76,10 +76,10 @@ class BudgetBook:
         """Make a budget of that name, or change what is given of the one that there is; None takes a value away.
 
         `limit` in dollars (an exact decimal, or text), tokens or requests, as `unit` says; `per` is `day`, `week`,
-        `month`, `cycle` or `ever`, with `zone` and `anchor_day`; `provider`, `owner`, `key` (PROVIDER or
-        PROVIDER/LABEL), `token` (its name) and `automation` say what it is for; `exhausted` is `refuse`, `fall_back` or
-        `ask`; `run_soft_usd`, `run_hard_usd`, `run_soft_tokens`, `run_hard_tokens`, `run_soft`, `alert_percent`,
-        `share_percent`. Raises InvalidRequest, naming the field.
+        `month`, `cycle` or `ever`, with `zone` and `anchor_day`; `provider`, `model` (PROVIDER/MODEL), `owner`, `key`
+        (PROVIDER or PROVIDER/LABEL), `token` (its name) and `automation` say what it is for; `exhausted` is `refuse`,
+        `fall_back` or `ask`; `run_soft_usd`, `run_hard_usd`, `run_soft_tokens`, `run_hard_tokens`, `run_soft`,
+        `alert_percent`, `share_percent`. Raises InvalidRequest, naming the field.
         """
         if not 1 <= len(name) <= 100 or not name.isprintable() or not name.strip():
             raise InvalidRequest("A budget's name is 1 to 100 printable characters.", param="name")
@@ -146,7 +146,7 @@ class BudgetBook:
             )
 
     def _changed(self, budget: Budget, given: dict[str, Any]) -> Budget:
-        changes: dict[str, Any] = {}
+        changes = self._scopes(budget, given)
         window = structs.asdict(budget.window)
         unit = given.get("unit", budget.unit)
         for field, value in given.items():
@@ -155,7 +155,7 @@ class BudgetBook:
             if field in _WINDOW:
                 window[_WINDOW[field]] = value
             elif field in _SCOPES:
-                changes |= self._scope(field, value)
+                continue
             elif field == "limit":
                 changes["limit"] = amount_of(value, unit, field)
             elif field.endswith("_usd"):
@@ -172,12 +172,31 @@ class BudgetBook:
             raise InvalidRequest("With another unit, say the limit in it too.", param="limit")
         return structs.replace(budget, window=Window(**window), **changes)
 
+    def _scopes(self, budget: Budget, given: dict[str, Any]) -> dict[str, Any]:
+        """What is given of what it is for. A model is its provider's, which it brings along."""
+        changes: dict[str, Any] = {}
+        for field in (field for field in _SCOPES if field in given):
+            named = self._scope(field, given[field])
+            if named.get("model") and changes.get("provider") not in (None, named["provider"]):
+                raise InvalidRequest(f"{given[field][:100]} is not a model of {changes['provider']}.", param="model")
+            changes |= named
+        provider, model = (changes.get(name, getattr(budget, name)) for name in ("provider", "model"))
+        if model is not None and "model" not in changes and provider != budget.provider:
+            told = f"This budget is for the model {budget.provider}/{model}."
+            raise InvalidRequest(told, "Say another model too, or `none`.", param="provider")
+        return changes
+
     def _scope(self, field: str, value: str | None) -> dict[str, str | None]:
         """What is named, as the book names it. Raises InvalidRequest where there is no such thing."""
         if value is None:
             return {{"key": "key_id", "token": "token_id"}.get(field, field): None}
         if field == "provider":
             return {"provider": self._house.catalogue.get(value).id}
+        if field == "model":
+            provider, _, model = value.partition("/")
+            if not model:
+                raise InvalidRequest("A model is named as PROVIDER/MODEL.", param=field)
+            return {"provider": self._house.catalogue.get(provider).id, "model": model}
         if field == "token":
             for row in self._house.tokens.listed(self._only):
                 if value in (row.id, row.name) and row.revoked_at_ms is None:

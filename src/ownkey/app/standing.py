@@ -170,7 +170,7 @@ def monthly(budgets: Iterable[Budget]) -> dict[str, Budget]:
         if budget.key_id is not None
         and (budget.unit, budget.window.period) == ("usd", "month")
         and budget.limit is not None
-        and (budget.provider, budget.token_id, budget.automation) == (None, None, None)
+        and (budget.provider, budget.model, budget.token_id, budget.automation) == (None, None, None, None)
         and (budget.owner is None or budget.key_id.startswith(GRANTED))
     }
 

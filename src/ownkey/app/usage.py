@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from ownkey.app.budgets import BudgetBook
 from ownkey.catalog.manifest import Provider
-from ownkey.spending.budget import Room
+from ownkey.spending.budget import SCOPES, Room
 from ownkey.spending.forecast import Coverage, Projection, backtest, project, run_out
 from ownkey.spending.price import REDUCED, reduced_by
 from ownkey.spending.reprice import kept_rates
@@ -223,8 +223,7 @@ class UsageBook:
         for room in BudgetBook(self._house, self._owner or "", only=self._owner).rooms():
             budget, runs_out = room.budget, None
             if budget.unit == "usd" and budget.limit is not None:
-                scope = ("owner", "provider", "key_id", "token_id", "automation")
-                where = {name: value for name in scope if (value := getattr(budget, name)) is not None}
+                where = {name: value for name in SCOPES if (value := getattr(budget, name)) is not None}
                 until = min(datetime.fromtimestamp(min(room.end_ms, _ms(now) + 366 * DAY_MS) / 1000, UTC), _FAR).date()
                 days = UsageBook(self._house).by_day(60, UTC, where)
                 runs_out = run_out(budget.limit, room.spent, days, now.astimezone(UTC).date(), until)

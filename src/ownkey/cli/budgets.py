@@ -30,6 +30,7 @@ def set_budget(
     zone: str | None = typer.Option(None, help="The time zone whose days it counts, such as Europe/Berlin."),
     anchor_day: int | None = typer.Option(None, help="The day on which a cycle begins, or the weekday of a week."),
     provider: str | None = typer.Option(None, help="Only for this provider."),
+    model: str | None = typer.Option(None, help="Only for this model: PROVIDER/MODEL."),
     owner: str | None = typer.Option(None, help="Only for this person."),
     key: str | None = typer.Option(None, help="Only for this key: PROVIDER or PROVIDER/LABEL."),
     token: str | None = typer.Option(None, help="Only for this gateway token."),
@@ -52,6 +53,7 @@ def set_budget(
         "zone": zone,
         "anchor_day": anchor_day,
         "provider": provider,
+        "model": model,
         "owner": owner,
         "key": key,
         "token": token,
@@ -141,7 +143,9 @@ def _used(room: Room) -> str:
 
 def _scope(budget: Budget, names: Mapping[str, str] = MappingProxyType({})) -> str:
     """`names` are those of keys, by id."""
-    named = {"provider": budget.provider, "person": budget.owner, "automation": budget.automation}
+    model = f"{budget.provider}/{budget.model}" if budget.model else None
+    named = {"model": model} if model else {"provider": budget.provider}
+    named |= {"person": budget.owner, "automation": budget.automation}
     named |= {"key": names.get(budget.key_id or "", budget.key_id), "token": budget.token_id}
     return ", ".join(f"{what} {which}" for what, which in named.items() if which) or "everything"
 
@@ -169,7 +173,7 @@ def _sentence(room: Room) -> str:
 def _plain(room: Room) -> dict[str, Any]:
     budget = room.budget
     fields = (
-        *("id", "name", "owner", "provider", "key_id", "token_id", "automation", "unit", "limit", "exhausted"),
+        *("id", "name", "owner", "provider", "model", "key_id", "token_id", "automation", "unit", "limit", "exhausted"),
         *("alert_percent", "run_soft", "run_soft_nano", "run_hard_nano", "run_soft_tokens", "run_hard_tokens"),
         "share_percent",
     )

@@ -212,7 +212,7 @@ class Sender:
 
     def budgets(self, asker: Asker, target: Target, key_id: str | None) -> Falls:
         """The budgets that a try falls under now. They may be a second old: the book decides by what they are then."""
-        scope = (asker.owner, target.provider.id, key_id, asker.token_id, asker.automation)
+        scope = (asker.owner, target.provider.id, target.model, key_id, asker.token_id, asker.automation)
         return self._budgets.current().of(scope, time.time_ns() // 1_000_000)
 
     async def as_budgets_are(self, tried: Callable[[], Awaitable[Result]]) -> Result:

@@ -16,8 +16,8 @@ from ownkey.spending.window import Window, span
 Unit = Literal["usd", "tokens", "requests"]
 Exhausted = Literal["refuse", "fall_back", "ask"]
 
-SCOPES = ("owner", "provider", "key_id", "token_id", "automation")
-"""What a budget may be for; one that names none of them is for the whole house."""
+SCOPES = ("owner", "provider", "model", "key_id", "token_id", "automation")
+"""What a budget may be for; one that names none of them is for the whole house. Of a row of the book, in this order."""
 
 RUN_TOKENS = 16_384
 """The most output that a run is given where a budget applies and nobody said how much."""
@@ -35,6 +35,7 @@ class Budget(Struct, frozen=True, kw_only=True):
     name: str = ""
     owner: str | None = None
     provider: str | None = None
+    model: str | None = None
     key_id: str | None = None
     token_id: str | None = None
     automation: str | None = None
@@ -91,7 +92,7 @@ class Refused(Struct, frozen=True):
 Place = tuple[str, int, str]
 """A counter: the budget, the start of the window, and the owner whose pending share it counts, or nothing."""
 
-Scope = tuple[str, str, str | None, str | None, str | None]
+Scope = tuple[str, str, str, str | None, str | None, str | None]
 """What an attempt is, in the order of `SCOPES`."""
 
 

@@ -9,7 +9,7 @@ from ownkey.spending.budget import Budget
 from ownkey.spending.window import Window
 
 COLUMNS = (
-    *("id", "name", "owner", "provider", "key_id", "token_id", "automation", "unit", "most"),
+    *("id", "name", "owner", "provider", "model", "key_id", "token_id", "automation", "unit", "most"),
     *("period", "zone", "anchor_day", "exhausted", "alert_percent"),
     *("run_soft", "run_soft_nano", "run_hard_nano", "run_soft_tokens", "run_hard_tokens"),
     *("share_percent", "created_at_ms"),

@@ -62,6 +62,7 @@ _LIMITED = and_(
     _B.most.is_not(None),
     _B.owner == _T.user_id,
     _B.provider.is_(None),
+    _B.model.is_(None),
     _B.token_id.is_(None),
     _B.automation.is_(None),
 )

@@ -104,7 +104,8 @@ class Posting:
     def ended(self, row: Ended, ending: Ending) -> None:
         """That row was held until now, and ended so."""
         self._at_ms = max(self._at_ms, ending.ended_at_ms)
-        _, owner, provider, model, key_id, token_id, automation = row[:7]
+        scope = row[1:7]
+        owner, provider, model, key_id, token_id, automation = scope
         started_at_ms, held_nano, held_tokens, priced, attempt = row[7:]
         hour_ms = started_at_ms - started_at_ms % HOUR_MS
         key = (hour_ms, owner, provider, model, key_id or "", token_id or "", automation or "")
@@ -112,7 +113,7 @@ class Posting:
         if sums is None:
             sums = self.hours[key] = [0] * _WIDTH
         _add(sums, ending, bool(priced), attempt)
-        falls = self.budgets.of((owner, provider, key_id, token_id, automation), started_at_ms)
+        falls = self.budgets.of(scope, started_at_ms)
         if falls.places:
             known = self._ended.get(id(falls))
             if known is None:
@@ -304,7 +305,7 @@ def told(room: Room, about: str) -> str:
 
 
 def scope_of(hold: Hold) -> Scope:
-    return (hold.owner, hold.provider, hold.key_id, hold.token_id, hold.automation)
+    return (hold.owner, hold.provider, hold.model, hold.key_id, hold.token_id, hold.automation)
 
 
 def _add(sums: list[int], ending: Ending, priced: bool, attempt: int) -> None:

@@ -14,7 +14,7 @@ from ownkey.store.files import sync_folder
 from ownkey.store.lock import alone
 from ownkey.talk.errors import BadConfiguration, StorageUnavailable
 
-REVISIONS = tuple(f"{number:04}" for number in range(1, 20))
+REVISIONS = tuple(f"{number:04}" for number in range(1, 21))
 """Every revision of the schema, oldest first: a database of any of them can be brought to the last."""
 
 VERSION_TABLE = "ownkey_version"

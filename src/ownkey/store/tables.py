@@ -199,7 +199,7 @@ budgets = Table(
     metadata,
     Column("id", Text, primary_key=True),
     _column("name", Text),
-    *(Column(name, Text) for name in ("owner", "provider", "key_id", "token_id", "automation")),
+    *(Column(name, Text) for name in ("owner", "provider", "model", "key_id", "token_id", "automation")),
     _column("unit", Text),
     Column("most", _Int),
     _column("period", Text),

@@ -2320,8 +2320,8 @@ export interface components {
         };
         /**
          * BudgetForm
-         * @description What is given is changed, and nothing else; null takes it away. People who do not keep this Ownkey make budgets
-         *     for what is their own: `owner` is theirs whatever they send.
+         * @description What is given is changed, and nothing else; null takes it away. `model` is PROVIDER/MODEL. People who do not keep
+         *     this Ownkey make budgets for what is their own: `owner` is theirs whatever they send.
          */
         BudgetForm: {
             /** Alert Percent */
@@ -2336,6 +2336,8 @@ export interface components {
             key?: string | null;
             /** Limit */
             limit?: string | number | null;
+            /** Model */
+            model?: string | null;
             /** Owner */
             owner?: string | null;
             /** Per */
@@ -2363,7 +2365,8 @@ export interface components {
         };
         /**
          * BudgetShape
-         * @description Amounts of `limit`, `spent`, `pending` and `left` are in nano-USD, tokens or requests, as `unit` says.
+         * @description `model` is one of `provider`. Amounts of `limit`, `spent`, `pending` and `left` are in nano-USD, tokens or
+         *     requests, as `unit` says.
          */
         BudgetShape: {
             /** Alert Percent */
@@ -2387,6 +2390,8 @@ export interface components {
             left: number | null;
             /** Limit */
             limit: number | null;
+            /** Model */
+            model: string | null;
             /** Name */
             name: string;
             /** Owner */
@@ -3978,6 +3983,8 @@ export interface components {
             key?: string | null;
             /** Limit */
             limit?: string | number | null;
+            /** Model */
+            model?: string | null;
             /**
              * Name
              * @default

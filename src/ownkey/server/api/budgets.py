@@ -24,8 +24,8 @@ Amount = str | int | None
 
 
 class BudgetForm(Form):
-    """What is given is changed, and nothing else; null takes it away. People who do not keep this Ownkey make budgets
-    for what is their own: `owner` is theirs whatever they send."""
+    """What is given is changed, and nothing else; null takes it away. `model` is PROVIDER/MODEL. People who do not keep
+    this Ownkey make budgets for what is their own: `owner` is theirs whatever they send."""
 
     limit: Amount = None
     unit: Literal["usd", "tokens", "requests"] | None = None
@@ -34,6 +34,7 @@ class BudgetForm(Form):
     anchor_day: int | None = None
     owner: str | None = None
     provider: str | None = None
+    model: str | None = None
     key: str | None = None
     token: str | None = None
     automation: str | None = None
@@ -54,12 +55,14 @@ class PreviewForm(BudgetForm):
 
 
 class BudgetShape(Shape):
-    """Amounts of `limit`, `spent`, `pending` and `left` are in nano-USD, tokens or requests, as `unit` says."""
+    """`model` is one of `provider`. Amounts of `limit`, `spent`, `pending` and `left` are in nano-USD, tokens or
+    requests, as `unit` says."""
 
     id: str
     name: str
     owner: str | None
     provider: str | None
+    model: str | None
     key_id: str | None
     token_id: str | None
     automation: str | None

@@ -13,10 +13,15 @@ import {
   Text,
 } from "@mantine/core";
 import { useDisclosure } from "@mantine/hooks";
+import { Fragment, useCallback } from "react";
+import { ModelPicker } from "../../parts/ModelPicker";
 import { AmountField, ExactField } from "./AmountField";
 import type { Budget, Unit } from "./amount";
 import { anchored, type Draft } from "./draft";
 import { type Named, SCOPES } from "./named";
+
+/** No model is called so: each has its provider before it. */
+const ANY = "any";
 
 interface Part {
   draft: Draft;
@@ -116,22 +121,41 @@ export function Within({ draft, change, named }: Part & { named: Named }) {
           const known = value === null || options.some((one) => one.value === value);
           if (known && options.length === 0) return null;
           return (
-            <Select
-              key={field}
-              label={label}
-              placeholder="Any"
-              data={known ? [...options] : [...options, { value, label: value }]}
-              value={value}
-              onChange={(next) => change({ [field]: next })}
-              clearable
-              searchable
-              clearButtonProps={{ "aria-label": `Any ${label.toLowerCase()}` }}
-              nothingFoundMessage="Nothing is called that."
-            />
+            <Fragment key={field}>
+              <Select
+                label={label}
+                placeholder="Any"
+                data={known ? [...options] : [...options, { value, label: value }]}
+                value={value}
+                onChange={(next) => change(field === "provider" ? { provider: next, model: null } : { [field]: next })}
+                clearable
+                searchable
+                clearButtonProps={{ "aria-label": `Any ${label.toLowerCase()}` }}
+                nothingFoundMessage="Nothing is called that."
+              />
+              {field === "provider" && value !== null && (
+                <OneModel provider={value} model={draft.model} change={change} />
+              )}
+            </Fragment>
           );
         })}
       </Stack>
     </Fieldset>
+  );
+}
+
+/** Of the provider that is named, one of its models, or any. */
+function OneModel({ provider, model, change }: Pick<Part, "change"> & { provider: string; model: string | null }) {
+  const ofProvider = useCallback((one: { provider: string }) => one.provider === provider, [provider]);
+  return (
+    <ModelPicker
+      label="Model"
+      value={model ?? ANY}
+      others={[{ value: ANY, label: "Any of its models" }]}
+      choose={(target) => change({ model: target === ANY ? null : target })}
+      fits={ofProvider}
+      all
+    />
   );
 }
 

@@ -36,8 +36,8 @@ export default function Budgets() {
           <>
             {all.length === 0 ? (
               <Empty title="There is no limit yet" action={add}>
-                A budget says how much may be spent in a day or a month: in all, or with one provider, person, token or
-                automation.
+                A budget says how much may be spent in a day or a month: in all, or with one provider, model, person,
+                token or automation.
               </Empty>
             ) : (
               <Stack gap="sm" component="section" aria-label="Budgets">

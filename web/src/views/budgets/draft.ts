@@ -1,5 +1,6 @@
 import type { Shape } from "../../api/client";
 import { type Budget, faultOf, plain, typed, type Unit } from "./amount";
+import { modelOf } from "./named";
 
 /** A budget as it is being written: amounts as they were typed. */
 export interface Draft {
@@ -14,6 +15,8 @@ export interface Draft {
   alertPercent: number;
   sharePercent: number | null;
   provider: string | null;
+  /** `provider/model`, of that provider. */
+  model: string | null;
   owner: string | null;
   key_id: string | null;
   token_id: string | null;
@@ -40,6 +43,7 @@ export function draftOf(budget: Budget | null): Draft {
     alertPercent: budget?.alert_percent ?? USUAL_ALERT,
     sharePercent: budget?.share_percent ?? null,
     provider: budget?.provider ?? null,
+    model: budget ? modelOf(budget) : null,
     owner: budget?.owner ?? null,
     key_id: budget?.key_id ?? null,
     token_id: budget?.token_id ?? null,
@@ -65,6 +69,7 @@ export function bodyOf(draft: Draft): Shape<"BudgetForm"> {
     alert_percent: draft.alerts ? draft.alertPercent : null,
     share_percent: draft.sharePercent,
     provider: draft.provider,
+    model: draft.model,
     owner: draft.owner,
     key: draft.key_id,
     token: draft.token_id,

@@ -67,11 +67,18 @@ export function labelled(options: readonly Option[], value: string): string {
   return options.find((one) => one.value === value)?.label ?? value;
 }
 
+/** As it is asked for, `provider/model`. */
+export function modelOf({ provider, model }: Budget): string | null {
+  return provider !== null && model !== null ? `${provider}/${model}` : null;
+}
+
 /** `OpenAI, automation nightly`; `Everything` where nothing is named. */
 export function forWhat(budget: Budget, named: Named): string {
+  const model = modelOf(budget);
   const parts = SCOPES.flatMap(({ field, label, of }) => {
     const value = budget[field];
     if (value === null) return [];
+    if (field === "provider" && model !== null) return [model];
     const name = labelled(named[of], value);
     return [field === "provider" ? name : `${label.toLowerCase()} ${name}`];
   });

@@ -1,0 +1,54 @@
+"""`ownkey budgets`: what one is for, as it is set, shown and changed."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from house import environment, make_home, run
+
+Env = dict[str, str]
+
+
+@pytest.fixture
+def env(tmp_path: Path) -> Env:
+    make_home(tmp_path / "home")
+    return environment(tmp_path / "home")
+
+
+def budgets(env: Env, *arguments: str) -> Any:
+    done = run(env, "budgets", *arguments, "--json")
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+@pytest.mark.row("B11")
+def test_a_budget_for_one_model_is_its_providers_until_it_is_said_otherwise(env: Env) -> None:
+    made = budgets(env, "set", "dear", "--limit", "5", "--per", "day", "--model", "openai/gpt-4o")
+    assert (made["provider"], made["model"]) == ("openai", "gpt-4o")
+    assert "model openai/gpt-4o" in run(env, "budgets", "list").stdout
+    moved = budgets(env, "set", "dear", "--model", "openrouter/meta-llama/llama-3.3-70b-instruct")
+    assert (moved["provider"], moved["model"]) == ("openrouter", "meta-llama/llama-3.3-70b-instruct")
+    wide = budgets(env, "set", "dear", "--model", "none")
+    assert (wide["provider"], wide["model"], wide["limit"]) == ("openrouter", None, 5_000_000_000)
+
+
+@pytest.mark.parametrize(
+    ("asked", "says"),
+    [
+        (("--model", "gpt-4o"), "PROVIDER/MODEL"),
+        (("--model", "nobody/gpt-4o"), "nobody"),
+        (("--provider", "anthropic", "--model", "openai/gpt-4o-mini"), "not a model of anthropic"),
+        (("--provider", "anthropic"), "for the model openai/gpt-4o"),
+        (("--provider", "none"), "for the model openai/gpt-4o"),
+    ],
+)
+def test_a_budgets_model_and_its_provider_never_disagree(env: Env, asked: tuple[str, str], says: str) -> None:
+    before = budgets(env, "set", "dear", "--limit", "5", "--model", "openai/gpt-4o")
+    refused = run(env, "budgets", "set", "dear", *asked)
+    assert refused.returncode == 2, refused.stdout
+    assert says in refused.stderr
+    assert budgets(env, "list") == [before]
