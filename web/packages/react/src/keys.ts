@@ -1,6 +1,6 @@
+import { besideButton } from "../../../src/api/words.js";
 import { duration } from "../../../src/parts/figures.js";
 import type { Client, Shape } from "./client.js";
-import { plain } from "./States.js";
 
 export type ProviderShape = Shape<"ProviderShape">;
 export type KeyShape = Shape<"KeyShape">;
@@ -41,7 +41,7 @@ export async function test(client: Client, provider: ProviderShape): Promise<{ v
       ? await client.send<Shape<"ValidShape">>("POST", `${path(provider.id)}/test`)
       : await client.send<Shape<"ValidShape">>("POST", "/api/byok/validate", body);
   if (found.valid) return { valid: true, says: answered(found.asked ?? provider.name, found.took_ms, found.models) };
-  return { valid: false, says: [found.error ?? "It did not work.", plain(found.hint ?? "")].join(" ").trim() };
+  return { valid: false, says: [found.error ?? "It did not work.", besideButton(found.hint)].join(" ").trim() };
 }
 
 function answered(whom: string, tookMs?: number | null, models?: number | null): string {

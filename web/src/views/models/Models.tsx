@@ -6,6 +6,7 @@ import { Link, Route, Routes } from "react-router";
 import { api, type Shape, told } from "../../api/client";
 import { MODELS, type Model, makeDefault, useDefaultModel, useModels } from "../../api/models";
 import { asProblem } from "../../api/problem";
+import { besideButton } from "../../api/words";
 import { usePerson } from "../../app/session";
 import { PageHead } from "../../parts/PageHead";
 import { useSay } from "../../parts/Said";
@@ -154,7 +155,7 @@ function Refreshed({ found, names }: { found: readonly Shape<"RefreshedShape">[]
       <Text size="sm">{says.join(" ")}</Text>
       {failed.map((one) => (
         <Text size="sm" key={one.provider}>
-          <strong>{nameOf(one.provider)}</strong>: {one.error} {one.hint?.replaceAll("`", "")}{" "}
+          <strong>{nameOf(one.provider)}</strong>: {one.error} {besideButton(one.hint)}{" "}
           <Link to={`/settings/byok/${encodeURIComponent(one.provider)}`}>Open {nameOf(one.provider)}</Link>
         </Text>
       ))}

@@ -174,10 +174,10 @@ function KeyField({
   );
 }
 
-/** With what became of the key, and without what is said to a terminal alone: `--no-check`. */
+/** With what became of the key. */
 function forPage(error: unknown): Problem {
   const problem = asProblem(error);
-  const said = problem.said.replaceAll(/ [^.]*`--[^`]*`[^.]*\./g, "");
+  const { said } = problem;
   const message = said.includes("Nothing was") ? said : `${said} Nothing was saved.`;
   return new Problem({ ...problem, message, notice: undefined, action: undefined, retryAfterS: undefined });
 }

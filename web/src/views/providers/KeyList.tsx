@@ -4,6 +4,7 @@ import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { api, proveNow, type Shape, told } from "../../api/client";
 import { asProblem, Problem } from "../../api/problem";
+import { besideButton } from "../../api/words";
 import { readSession, useKeeper } from "../../app/session";
 import { Ask } from "../../parts/Ask";
 import { duration } from "../../parts/figures";
@@ -13,7 +14,7 @@ import { KeyForm } from "./KeyForm";
 import { KeyRow } from "./KeyRow";
 import classes from "./Providers.module.css";
 import { useRemoval } from "./removal";
-import { many, plain } from "./tested";
+import { many } from "./tested";
 
 type Stored = Shape<"StoredShape">;
 
@@ -91,7 +92,7 @@ function Saved({ stored, provider }: { stored: Stored; provider: Provider }) {
   return (
     <Text my="xs" c={says ? undefined : "var(--good)"} style={{ overflowWrap: "anywhere" }}>
       {says ? "" : "✓ "}
-      {answered}Saved as {masked(key)}, for {provider.name} alone.{says && ` ${plain(says)}`}
+      {answered}Saved as {masked(key)}, for {provider.name} alone.{says && ` ${besideButton(says)}`}
     </Text>
   );
 }

@@ -1,4 +1,5 @@
 import { api, told } from "../../api/client";
+import { besideButton } from "../../api/words";
 import { duration } from "../../parts/figures";
 import type { Valid } from "./data";
 
@@ -8,7 +9,7 @@ export function testSays(valid: Valid): string {
   const after = valid.took_ms === null || valid.took_ms === undefined ? "" : ` in ${duration(valid.took_ms)}`;
   if (!valid.valid) {
     const asked = valid.asked ? `Asked ${valid.asked}${after && `, answered${after}`}. ` : "";
-    return `${asked}${valid.error ?? "It did not work."}${valid.hint ? ` ${plain(valid.hint)}` : ""}`;
+    return `${asked}${valid.error ?? "It did not work."} ${besideButton(valid.hint)}`.trimEnd();
   }
   const models = valid.models === null || valid.models === undefined ? "" : `, with ${many(valid.models)}`;
   return `${where} answered${after}${models}.`;
@@ -16,11 +17,6 @@ export function testSays(valid: Valid): string {
 
 export function many(models: number): string {
   return models === 1 ? "1 model" : `${models.toLocaleString("en-US")} models`;
-}
-
-/** Hints name commands between backticks. */
-export function plain(hint: string): string {
-  return hint.replaceAll("`", "");
 }
 
 /** With its first key that fits, or without one where none is needed. */
