@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 import postgres
-from house import KEYS, UNLIMITED, Gateway, Simulator, gateway, library
+from house import HEADERS_TIMEOUT_S, KEYS, UNLIMITED, Gateway, Simulator, gateway, library
 from sweep import SWEEP, listen_to_children
 
 # Keys of whoever runs the tests are no part of them.
@@ -65,9 +65,11 @@ def simulator() -> Iterator[Simulator]:
 
 @pytest.fixture(scope="session")
 def served(simulator: Simulator, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
-    """A gateway whose OpenAI, Anthropic and Gemini are the simulator. Retries wait little, silence is cut short."""
+    """A gateway whose OpenAI, Anthropic and Gemini are the simulator. Retries wait little; silence is cut short, what
+    takes its time on a busy machine is not."""
     home = tmp_path_factory.mktemp("gateway") / "home"
-    quick = {"OWNKEY_RETRY_DELAY_S": "0.01", "OWNKEY_HEADERS_TIMEOUT_S": "2", "OWNKEY_IDLE_TIMEOUT_S": "1"}
+    waits = {"OWNKEY_HEADERS_TIMEOUT_S": str(HEADERS_TIMEOUT_S), "OWNKEY_IDLE_TIMEOUT_S": "3"}
+    quick = {"OWNKEY_RETRY_DELAY_S": "0.01", **waits}
     with library(home) as ownkey:
         for name, key in KEYS.items():
             version = "v1beta" if name == "gemini" else "v1"

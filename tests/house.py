@@ -45,6 +45,9 @@ BAD = canary("bad", "bad-")
 UNLIMITED = {"OWNKEY_REQUESTS_PER_MINUTE": "0"}
 """Tests ask a provider as much as they like; those of limits set their own."""
 
+HEADERS_TIMEOUT_S = 5
+"""How long the gateway that tests share waits for a provider's first byte."""
+
 # USD per million tokens, of every model of a provider that a test writes.
 PRICE = {"input": "2.50", "output": "10.00"}
 CHAT = "/v1/chat/completions"
@@ -196,6 +199,12 @@ class Gateway:
     def provider(self, fault: str = "", *, wire: str = "openai-chat", **more: str) -> str:
         """Write a provider's file: at the simulator, with that fault and a key. Its name; its model is `gpt-4o`."""
         return write_provider(self.home, self.simulator, fault, wire=wire, **more)
+
+    @property
+    def processor_s(self) -> float:
+        """Of a processor's time, what it has taken since it began."""
+        fields = Path(f"/proc/{self.process.pid}/stat").read_text("utf-8").rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def stop(self, how: signal.Signals = signal.SIGTERM) -> int:
         """Its exit code."""

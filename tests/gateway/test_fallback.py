@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from canaries import MARK, canary
-from house import Gateway
+from house import HEADERS_TIMEOUT_S, Gateway
 
 
 @pytest.mark.row("A6")
@@ -102,7 +102,7 @@ def test_U20_silence_is_not_waited_for_twice_and_is_charged_as_perhaps_billed(se
     started_s = time.monotonic()
     answer = served.ask(f"{first}/gpt-4o,{second}/gpt-4o", stream=stream, max_tokens=50)
     assert (answer.status, answer.headers["x-ownkey-provider"]) == (200, second)
-    assert time.monotonic() - started_s < 3
+    assert time.monotonic() - started_s < 2 * HEADERS_TIMEOUT_S
     (silent,) = served.rows(first)
     assert (silent.state, silent.error) == ("assumed", "upstream_timeout")
     assert silent.cost_nano == silent.held_nano > 50 * 10_000

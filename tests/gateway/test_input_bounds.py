@@ -137,9 +137,9 @@ def test_G10_a_million_characters_of_anything_are_sized_at_once(served: Gateway,
         body = say(text, f"{penniless}/gpt-4o", max_tokens=5)
         took_s: list[float] = []
         for _ in range(3):
-            began = time.monotonic()
+            began_s = served.processor_s
             answer = served.send("POST", CHAT, body, served.own)
-            took_s.append(time.monotonic() - began)
+            took_s.append(served.processor_s - began_s)
             # More than the model's context can hold is refused for that; the rest for what it would cost.
             assert answer.status in (402, 400, 422), (what, answer.body)
         assert min(took_s) < 0.25, (what, took_s)

@@ -2458,6 +2458,8 @@ export interface components {
             key_id: string | null;
             /** Limit */
             limit: number | null;
+            /** Model */
+            model: string | null;
             /** Name */
             name: string;
             /** Owner */

@@ -65,6 +65,7 @@ class BudgetTermsShape(Shape):
     name: str
     owner: str | None
     provider: str | None
+    model: str | None
     key_id: str | None
     token_id: str | None
     automation: str | None
