@@ -36,6 +36,7 @@ from ownkey.store.db import Store
 from ownkey.store.keys import KeyRow
 from ownkey.talk.errors import BadConfiguration, OwnkeyError
 from ownkey.talk.origin import Origin
+from ownkey.talk.ready import make_ready
 from ownkey.talk.secret import REDACTED, Secret
 from ownkey.transport import Deadlines, Transport
 from ownkey.transport.addresses import is_global, is_metadata, parse
@@ -67,6 +68,7 @@ class House:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+        make_ready()
         _make_home(settings.home)
         self.store = Store.open(settings.database_url)
         # What a program that forgets to close has spent would stand in the book as a crash: assumed, in full.

@@ -15,6 +15,7 @@ from ownkey.server.exchange import Exchange
 from ownkey.server.guard import Head
 from ownkey.server.plain import check_plain
 from ownkey.talk.errors import TooLarge
+from ownkey.talk.ready import make_ready
 
 MOST_BYTES = 256 << 10
 FILES = ("/api/byok/import",)
@@ -52,7 +53,10 @@ class Api:
     async def _load(self) -> Application:
         async with self._loading:
             if self._application is None:
-                self._application = await asyncio.to_thread(_build)
+                application = await asyncio.to_thread(_build)
+                # Its handlers run in threads, several at once.
+                make_ready()
+                self._application = application
         return self._application
 
 
