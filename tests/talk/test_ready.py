@@ -42,6 +42,23 @@ def test_threads_that_read_a_new_record_at_once_do_not_end_the_process() -> None
     assert done.returncode == 0, done.stderr[-2000:]
 
 
+LOADED = """
+from ownkey.talk.ready import make_ready
+from ownkey.wires import batches, wire
+
+for load, names in ((wire.spoken, wire.WIRE_NAMES), (batches.batch_wire, batches.TABLE)):
+    for name in sorted(names):
+        load(name)
+        assert make_ready() == 0, name
+"""
+
+
+def test_what_is_loaded_with_a_wire_is_ready_before_anybody_reads_with_it() -> None:
+    environment = os.environ | {"PYTHONPATH": str(ROOT / "src")}
+    done = subprocess.run([sys.executable, "-c", LOADED], env=environment, capture_output=True, timeout=100)
+    assert done.returncode == 0, done.stderr[-2000:]
+
+
 def test_the_first_requests_of_an_api_come_at_once_and_each_is_answered(tmp_path: Path, simulator: Simulator) -> None:
     paths = ("providers", "models", "keys", "budgets", "usage/summary", "usage/days?count=7", "preferences", "tokens")
     with gateway(tmp_path / "home", simulator) as running:

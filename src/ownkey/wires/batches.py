@@ -9,6 +9,7 @@ from typing import Literal, Protocol, cast
 from msgspec import Struct
 
 from ownkey.talk.errors import ProviderError
+from ownkey.talk.ready import make_ready
 from ownkey.wires.wire import Headers
 
 
@@ -113,5 +114,7 @@ def batch_wire(name: str) -> BatchWire:
     """One of `TABLE`, loaded when it is first asked for."""
     if name not in _loaded:
         module, _, attribute = TABLE[name].partition(":")
-        _loaded[name] = cast("BatchWire", getattr(import_module(module), attribute)())
+        loaded = cast("BatchWire", getattr(import_module(module), attribute)())
+        make_ready()
+        _loaded[name] = loaded
     return _loaded[name]

@@ -16,6 +16,7 @@ from msgspec import Raw, Struct
 from ownkey.catalog.manifest import Model, Quirks
 from ownkey.talk.chat import Chat
 from ownkey.talk.errors import BadConfiguration, OwnkeyError, ProviderError
+from ownkey.talk.ready import make_ready
 from ownkey.talk.reply import Event, Reply, Usage
 
 if TYPE_CHECKING:
@@ -265,7 +266,9 @@ def spoken(name: str) -> Spoken:
     The name is one of `wire_names`: what nobody named must not be loaded.
     """
     if name not in _loaded:
-        _loaded[name] = _load(name)
+        loaded = _load(name)
+        make_ready()
+        _loaded[name] = loaded
     return _loaded[name]
 
 
