@@ -164,9 +164,9 @@ def test_a_budget_of_one_model_counts_its_runs_only_and_leaves_the_others_of_its
     assert (answer.status, answer.headers["x-ownkey-model"]) == (200, "gpt-4o-mini")
     budget(served, "dear", limit="1")
     assert served.ask(dear, max_tokens=10).status == 200
+    (row,) = (row for row in served.rows(provider) if row.model == "gpt-4o" and row.cost_nano)
     with library(served.home) as ownkey:
         (room,) = (room for room in ownkey.budgets.rooms() if room.budget.name == "dear")
-        (row,) = (row for row in served.rows(provider) if row.model == "gpt-4o" and row.cost_nano)
         assert (room.spent, room.pending) == (row.cost_nano, 0)
         assert ownkey.budgets.wrong() == 0
 
