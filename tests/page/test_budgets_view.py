@@ -16,6 +16,11 @@ def sheet(page: Page) -> Any:
     return page.get_by_role("dialog")
 
 
+def choose_provider(page: Page, name: str) -> None:
+    sheet(page).get_by_role("combobox", name="Provider").click()
+    page.get_by_role("option", name=name, exact=True).click()
+
+
 @pytest.mark.row("B11")
 def test_a_budget_is_made_seen_to_be_spent_lowered_and_removed(window: Visit) -> None:
     page = window.sign_in(then="/budgets")
@@ -33,8 +38,7 @@ def test_a_budget_is_made_seen_to_be_spent_lowered_and_removed(window: Visit) ->
     expect(field).to_have_value("0.50")
     field.fill("0.05")
     sheet(page).get_by_label("In each").select_option("Day")
-    sheet(page).get_by_role("combobox", name="Provider").click()
-    page.get_by_role("option", name="OpenAI", exact=True).click()
+    choose_provider(page, "OpenAI")
     would = sheet(page).get_by_role("region", name="What it would do")
     expect(would).to_contain_text("With last month's use this would not have stopped you")
     window.check_accessible()
@@ -70,8 +74,7 @@ def test_a_budget_is_for_one_model_and_then_for_all_of_its_provider(window: Visi
     page = window.sign_in(then="/budgets/new")
     sheet(page).get_by_label("Name").fill("Dear ones")
     sheet(page).get_by_label("At most", exact=True).fill("0.000001")
-    sheet(page).get_by_role("combobox", name="Provider").click()
-    page.get_by_role("option", name="OpenAI", exact=True).click()
+    choose_provider(page, "OpenAI")
     model = sheet(page).get_by_role("combobox", name="Model")
     expect(model).to_have_value("Any of its models")
     model.fill("gpt-4o")
@@ -135,8 +138,7 @@ def test_a_budget_is_made_by_keyboard_with_caps_on_each_run_and_found_again_at_i
 def test_a_rate_limit_is_set_and_holds_and_is_removed(window: Visit) -> None:
     page = window.sign_in(then="/budgets")
     page.get_by_role("link", name="Add rate limit").click()
-    sheet(page).get_by_role("combobox", name="Provider").click()
-    page.get_by_role("option", name="OpenAI", exact=True).click()
+    choose_provider(page, "OpenAI")
     sheet(page).get_by_label("Requests a minute").fill("1")
     window.check_accessible()
     sheet(page).get_by_role("button", name="Add rate limit").click()

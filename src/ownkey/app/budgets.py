@@ -149,13 +149,12 @@ class BudgetBook:
         changes = self._scopes(budget, given)
         window = structs.asdict(budget.window)
         unit = given.get("unit", budget.unit)
-        for field, value in given.items():
+        terms = {field: value for field, value in given.items() if field not in _SCOPES}
+        for field, value in terms.items():
             if field in _CHOICES and value not in _CHOICES[field]:
                 raise InvalidRequest(f"{field} is one of: {', '.join(_CHOICES[field])}.", param=field)
             if field in _WINDOW:
                 window[_WINDOW[field]] = value
-            elif field in _SCOPES:
-                continue
             elif field == "limit":
                 changes["limit"] = amount_of(value, unit, field)
             elif field.endswith("_usd"):

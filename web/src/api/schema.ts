@@ -2365,8 +2365,7 @@ export interface components {
         };
         /**
          * BudgetShape
-         * @description `model` is one of `provider`. Amounts of `limit`, `spent`, `pending` and `left` are in nano-USD, tokens or
-         *     requests, as `unit` says.
+         * @description `spent`, `pending` and `left` are counted as `limit` is.
          */
         BudgetShape: {
             /** Alert Percent */

@@ -54,8 +54,8 @@ class PreviewForm(BudgetForm):
     name: str = Field(default="", max_length=100)
 
 
-class BudgetShape(Shape):
-    """`model` is one of `provider`. Amounts of `limit`, `spent`, `pending` and `left` are in nano-USD, tokens or
+class BudgetTerms(Shape):
+    """What a budget is for and what it allows. `model` is one of `provider`; `limit` is in nano-USD, tokens or
     requests, as `unit` says."""
 
     id: str
@@ -76,6 +76,11 @@ class BudgetShape(Shape):
     run_hard_nano: int | None
     run_soft_tokens: int | None
     run_hard_tokens: int | None
+
+
+class BudgetShape(BudgetTerms):
+    """`spent`, `pending` and `left` are counted as `limit` is."""
+
     per: Period
     zone: str
     anchor_day: int

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Literal
 
 import msgspec
 
 from ownkey.app.usage import Summary
+from ownkey.server.api.budgets import BudgetTerms
 from ownkey.server.api.forms import Shape
-from ownkey.spending.budget import Exhausted, Unit
 from ownkey.spending.window import Period
 
 
@@ -60,26 +59,8 @@ class WindowShape(Shape):
     anchor_day: int
 
 
-class BudgetTermsShape(Shape):
-    id: str
-    name: str
-    owner: str | None
-    provider: str | None
-    model: str | None
-    key_id: str | None
-    token_id: str | None
-    automation: str | None
-    unit: Unit
-    limit: int | None
+class BudgetTermsShape(BudgetTerms):
     window: WindowShape
-    exhausted: Exhausted
-    alert_percent: int | None
-    run_soft: Literal["warn", "ask"]
-    run_soft_nano: int | None
-    run_hard_nano: int | None
-    run_soft_tokens: int | None
-    run_hard_tokens: int | None
-    share_percent: int | None
     created_at_ms: int
 
 
