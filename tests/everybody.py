@@ -205,6 +205,8 @@ class Everybody:
         made: dict[str, Any] = {
             "POST /api/byok/providers": {"form": FORM | {"id": f"form-{number}"}},
             "PUT /api/byok/providers/{provider}/toml": {"toml": manifest(self.added[-1] if self.added else "none")},
+            "POST /api/byok/budgets": {"name": f"budget {number}", "limit": "5"},
+            "POST /api/byok/routes": {"name": f"route-of-{number}", "targets": ["openai/gpt-4o"]},
             "POST /api/automations": {"name": f"automation {number}", "prompt": "Say {{what}}"},
             "POST /api/byok/tokens": {"name": f"token {number}"},
             "POST /api/byok/users": {"name": "New", "email": f"new{number}@example.com"},

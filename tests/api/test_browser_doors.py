@@ -341,6 +341,35 @@ def test_a_budget_that_was_set_for_somebody_is_not_theirs_to_change(place: Gatew
         ownkey.budgets.remove("of limited")
 
 
+def test_a_new_budget_or_route_never_takes_the_place_of_one_that_is_there(place: Gateway) -> None:
+    keeper = signed_in(place)
+    for kind, given in (("budgets", {"limit": "5"}), ("routes", {"targets": ["openai/gpt-4o"]})):
+        path = f"/api/byok/{kind}"
+        assert keeper.ask("POST", path, {"name": "once", **given}).status == 201
+        before = keeper.get(path).json
+        again = keeper.ask("POST", path, {"name": "once", **given})
+        assert (again.status, again.json["error"]["code"], again.json["error"]["param"]) == (409, "conflict", "name")
+        assert keeper.get(path).json == before
+        made = before[kind][-1] if kind == "budgets" else {"id": "once"}
+        assert keeper.ask("DELETE", f"{path}/{made['id']}").status == 200
+
+
+def test_a_budget_is_changed_by_its_id_and_by_its_name_only_by_whose_it_is(place: Gateway) -> None:
+    with library(place.home) as ownkey:
+        member = ownkey.people.add("Of the same name").id
+    keeper, theirs = signed_in(place), signed_in(place, member)
+    made = [who.ask("PUT", "/api/byok/budgets/mine", {"limit": "5"}).json["budget"] for who in (theirs, keeper)]
+    assert made[0]["id"] != made[1]["id"]
+    changed = keeper.ask("PUT", f"/api/byok/budgets/{made[0]['id']}", {"limit": "7"}).json["budget"]
+    assert (changed["id"], changed["name"], changed["owner"]) == (made[0]["id"], "mine", member)
+    assert keeper.ask("PUT", "/api/byok/budgets/mine", {"limit": "6"}).json["budget"]["id"] == made[1]["id"]
+    assert theirs.get("/api/byok/budgets").json["budgets"][0]["limit"] == 7 * 10**9
+    for id in (made[1]["id"], f"b_{0:012x}"):
+        assert theirs.ask("PUT", f"/api/byok/budgets/{id}", {"limit": "1"}).status == 404
+    for one in made:
+        assert keeper.ask("DELETE", f"/api/byok/budgets/{one['id']}").status == 200
+
+
 def test_A08_a_token_makes_no_token(place: Gateway) -> None:
     headers = place.own
     refused = place.send("POST", "/api/byok/tokens", json.dumps({"name": "wider"}).encode(), headers)

@@ -16,7 +16,7 @@ from ownkey.spending.preview import Cut, Preview, last_month, preview
 from ownkey.spending.window import Period, Window, check
 from ownkey.store.runs import Wanted
 from ownkey.store.usage import UsageTotal
-from ownkey.talk.errors import Conflict, InvalidRequest, PermissionDenied
+from ownkey.talk.errors import Conflict, InvalidRequest, NotFound, PermissionDenied
 from ownkey.talk.money import NANO_PER_USD
 
 if TYPE_CHECKING:
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 KEPT, OWN = "b_", "bo_"
 """How the id of a budget begins: of one that is kept over people, and of one that its person has made."""
+
+_ID = re.compile(rf"({KEPT}|{OWN})[0-9a-f]{{12}}")
 
 MOST_NANO = 2**53 - 1
 """About nine million dollars: what the book keeps."""
@@ -64,22 +66,33 @@ class BudgetBook:
         return self._house.store.budgets.rooms(time.time_ns() // 1_000_000, ids)
 
     def get(self, name: str) -> Budget:
-        """By its name or id. Raises InvalidRequest."""
-        for budget in self.all():
-            if name in (budget.name, budget.id):
-                return budget
+        """By its id or name. Raises InvalidRequest."""
+        there = self.all()
+        named = [one for one in there if one.id == name] or [one for one in there if one.name == name]
+        # What is kept over people comes before what they have made for themselves.
+        for budget in sorted(named, key=lambda one: one.id.startswith(OWN)):
+            return budget
         raise InvalidRequest(
             f"There is no budget {name[:100]!r}.", "`ownkey budgets list` shows those that there are.", param="name"
         )
 
+    def add(self, name: str, **given: Any) -> Impact:
+        """As `set`, where there is none of that name yet. Raises Conflict too."""
+        if self._to_set(name) is not None:
+            raise Conflict(
+                f"There is a budget {name[:100]!r} already.", "Take another name, or change that one.", param="name"
+            )
+        return self.set(name, **given)
+
     def set(self, name: str, **given: Any) -> Impact:
-        """Make a budget of that name, or change what is given of the one that there is; None takes a value away.
+        """Make a budget of that name, or change what is given of the one that there is, by its id or name; None takes a
+        value away. What somebody made for themselves, others change by its id only: its name is theirs.
 
         `limit` in dollars (an exact decimal, or text), tokens or requests, as `unit` says; `per` is `day`, `week`,
         `month`, `cycle` or `ever`, with `zone` and `anchor_day`; `provider`, `model` (PROVIDER/MODEL), `owner`, `key`
         (PROVIDER or PROVIDER/LABEL), `token` (its name) and `automation` say what it is for; `exhausted` is `refuse`,
         `fall_back` or `ask`; `run_soft_usd`, `run_hard_usd`, `run_soft_tokens`, `run_hard_tokens`, `run_soft`,
-        `alert_percent`, `share_percent`. Raises InvalidRequest, naming the field.
+        `alert_percent`, `share_percent`. Raises InvalidRequest, naming the field, and NotFound for an id of none.
         """
         if not 1 <= len(name) <= 100 or not name.isprintable() or not name.strip():
             raise InvalidRequest("A budget's name is 1 to 100 printable characters.", param="name")
@@ -106,14 +119,24 @@ class BudgetBook:
         return preview(budget, by_hour, self._house.store.budgets.room(budget, now_ms), now_ms, cut)
 
     def _would_be(self, name: str, given: dict[str, Any]) -> tuple[Budget | None, Budget]:
-        """The one of that name as it is, and as it would be."""
-        there = next((budget for budget in self.all() if budget.name == name), None)
+        """The one of that name or id as it is, and as it would be."""
+        there = self._to_set(name)
         if self._only is not None:
             given = given | {"owner": self._only}
             self._check_own(there)
         budget = self._changed(there or _new(name, OWN if self._only is not None else KEPT), given)
         _check(budget)
         return there, budget
+
+    def _to_set(self, name: str) -> Budget | None:
+        there = self.all()
+        if _ID.fullmatch(name):
+            for budget in there:
+                if budget.id == name:
+                    return budget
+            raise NotFound("There is no such budget.", "It may have been removed.")
+        own = self._only is not None
+        return next((one for one in there if one.name == name and (own or not one.id.startswith(OWN))), None)
 
     def remove(self, name: str) -> Budget:
         """Raises InvalidRequest where there is none."""

@@ -114,6 +114,14 @@ class RouteBook:
             raise NotFound(f"There is no route {name[:100]!r}.", "`ownkey routes list` shows those that there are.")
         return found
 
+    def add(self, name: str, *, everybody: bool = False, **given: Any) -> Route:
+        """As `set`, where there is none of that name yet. Raises Conflict too."""
+        if self._house.store.routes.get(self._whose(everybody), name) is not None:
+            raise Conflict(
+                f"There is a route {name[:64]!r} already.", "Take another name, or change that one.", param="name"
+            )
+        return self.set(name, everybody=everybody, **given)
+
     def set(self, name: str, *, everybody: bool = False, **given: Any) -> Route:
         """Make a route, or change what is given of the one that there is; None goes back to what it is without.
 

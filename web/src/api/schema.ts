@@ -445,7 +445,8 @@ export interface paths {
         /** List Budgets */
         get: operations["list_budgets_api_byok_budgets_get"];
         put?: never;
-        post?: never;
+        /** Add Budget */
+        post: operations["add_budget_api_byok_budgets_post"];
         delete?: never;
         options?: never;
         head?: never;
@@ -462,7 +463,7 @@ export interface paths {
         get?: never;
         /**
          * Set Budget
-         * @description Make one of this name, or change the one that there is.
+         * @description Change the one of this id or name, or make one of this name.
          */
         put: operations["set_budget_api_byok_budgets__budget__put"];
         post?: never;
@@ -1152,7 +1153,8 @@ export interface paths {
         /** List Routes */
         get: operations["list_routes_api_byok_routes_get"];
         put?: never;
-        post?: never;
+        /** Add Route */
+        post: operations["add_route_api_byok_routes_post"];
         delete?: never;
         options?: never;
         head?: never;
@@ -3623,6 +3625,49 @@ export interface components {
                 [key: string]: components["schemas"]["VariableForm"];
             } | null;
         };
+        /** NewBudgetForm */
+        NewBudgetForm: {
+            /** Alert Percent */
+            alert_percent?: number | null;
+            /** Anchor Day */
+            anchor_day?: number | null;
+            /** Automation */
+            automation?: string | null;
+            /** Exhausted */
+            exhausted?: ("refuse" | "fall_back" | "ask") | null;
+            /** Key */
+            key?: string | null;
+            /** Limit */
+            limit?: string | number | null;
+            /** Model */
+            model?: string | null;
+            /** Name */
+            name: string;
+            /** Owner */
+            owner?: string | null;
+            /** Per */
+            per?: ("day" | "week" | "month" | "cycle" | "ever") | null;
+            /** Provider */
+            provider?: string | null;
+            /** Run Hard Tokens */
+            run_hard_tokens?: string | number | null;
+            /** Run Hard Usd */
+            run_hard_usd?: string | number | null;
+            /** Run Soft */
+            run_soft?: ("warn" | "ask") | null;
+            /** Run Soft Tokens */
+            run_soft_tokens?: string | number | null;
+            /** Run Soft Usd */
+            run_soft_usd?: string | number | null;
+            /** Share Percent */
+            share_percent?: number | null;
+            /** Token */
+            token?: string | null;
+            /** Unit */
+            unit?: ("usd" | "tokens" | "requests") | null;
+            /** Zone */
+            zone?: string | null;
+        };
         /** NewPasskeyForm */
         NewPasskeyForm: {
             /** Credential */
@@ -3647,6 +3692,42 @@ export interface components {
             gallery?: string | null;
             /** Toml */
             toml?: string | null;
+        };
+        /** NewRouteForm */
+        NewRouteForm: {
+            /** Ask */
+            ask?: boolean | null;
+            /** Carry On */
+            carry_on?: boolean | null;
+            /** Choose */
+            choose?: string | null;
+            /**
+             * Everybody
+             * @default false
+             */
+            everybody: boolean;
+            /** Exclude */
+            exclude?: string[] | null;
+            /** Fallback */
+            fallback?: boolean | null;
+            /** First Token Timeout S */
+            first_token_timeout_s?: number | null;
+            /** Local Only */
+            local_only?: boolean | null;
+            /** Name */
+            name: string;
+            /** Not Regions */
+            not_regions?: string[] | null;
+            /** Regions */
+            regions?: string[] | null;
+            /** Retries */
+            retries?: number | null;
+            /** Targets */
+            targets?: string[] | null;
+            /** Task */
+            task?: string | null;
+            /** Total S */
+            total_s?: number | null;
         };
         /**
          * NewToken
@@ -3969,7 +4050,7 @@ export interface components {
         };
         /**
          * PreviewForm
-         * @description A budget as it would be set: that of this name, changed, or a new one.
+         * @description A budget as it would be set: that of this id or name, changed, or a new one.
          */
         PreviewForm: {
             /** Alert Percent */
@@ -6358,6 +6439,36 @@ export interface operations {
             503: components["responses"]["503"];
         };
     };
+    add_budget_api_byok_budgets_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewBudgetForm"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ImpactShape"];
+                };
+            };
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            413: components["responses"]["413"];
+            421: components["responses"]["421"];
+            422: components["responses"]["422"];
+            503: components["responses"]["503"];
+        };
+    };
     set_budget_api_byok_budgets__budget__put: {
         parameters: {
             query?: never;
@@ -7901,6 +8012,36 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["RoutesShape"];
+                };
+            };
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            413: components["responses"]["413"];
+            421: components["responses"]["421"];
+            422: components["responses"]["422"];
+            503: components["responses"]["503"];
+        };
+    };
+    add_route_api_byok_routes_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewRouteForm"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RouteShape"];
                 };
             };
             401: components["responses"]["401"];

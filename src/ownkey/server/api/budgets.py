@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Path
 from pydantic import Field
 
-from ownkey.app.budgets import BudgetBook
+from ownkey.app.budgets import BudgetBook, Impact
 from ownkey.app.house import House
 from ownkey.server.api.forms import Form, Known, Owner, Removed, Shape, TheHouse
 from ownkey.server.doors import Principal, nothing_here
@@ -48,8 +48,12 @@ class BudgetForm(Form):
     run_hard_tokens: Amount = None
 
 
+class NewBudgetForm(BudgetForm):
+    name: str = Field(min_length=1, max_length=100)
+
+
 class PreviewForm(BudgetForm):
-    """A budget as it would be set: that of this name, changed, or a new one."""
+    """A budget as it would be set: that of this id or name, changed, or a new one."""
 
     name: str = Field(default="", max_length=100)
 
@@ -145,24 +149,28 @@ def list_budgets(principal: Known, house: TheHouse) -> BudgetsShape:
     return BudgetsShape(budgets=[budget_shape(room) for room in rooms])
 
 
+@router.post("", status_code=201)
+def add_budget(form: NewBudgetForm, principal: Owner, house: TheHouse) -> ImpactShape:
+    given = form.model_dump(exclude_unset=True, exclude={"name"})
+    _check_owner(given, principal)
+    return _impact_shape(_book(principal, house).add(form.name, **given))
+
+
 @router.put("/{budget}")
 def set_budget(
     budget: Annotated[str, Path(min_length=1, max_length=100)], form: BudgetForm, principal: Owner, house: TheHouse
 ) -> ImpactShape:
-    """Make one of this name, or change the one that there is."""
-    given: dict[str, Any] = form.model_dump(exclude_unset=True)
-    if not principal.keeper and given.get("owner") not in (None, principal.owner):
-        raise nothing_here()
-    impact = _book(principal, house).set(budget, **given)
-    return ImpactShape(budget=budget_shape(impact.room), refuses=impact.refuses)
+    """Change the one of this id or name, or make one of this name."""
+    given = form.model_dump(exclude_unset=True)
+    _check_owner(given, principal)
+    return _impact_shape(_book(principal, house).set(budget, **given))
 
 
 @preview_router.post("")
 def preview_budget(form: PreviewForm, principal: Owner, house: TheHouse) -> PreviewShape:
     """What it would have done last month, and what it would do now. Nothing is set."""
-    given: dict[str, Any] = form.model_dump(exclude_unset=True, exclude={"name"})
-    if not principal.keeper and given.get("owner") not in (None, principal.owner):
-        raise nothing_here()
+    given = form.model_dump(exclude_unset=True, exclude={"name"})
+    _check_owner(given, principal)
     return _preview(_book(principal, house).preview(form.name, **given))
 
 
@@ -184,6 +192,15 @@ def budget_shape(room: Room) -> BudgetShape:
     times = {"per": window.period, "zone": window.zone, "anchor_day": window.anchor_day}
     counted = {name: getattr(room, name) for name in ("spent", "pending", "left", "start_ms", "end_ms")}
     return BudgetShape(**plain, **times, **counted)
+
+
+def _impact_shape(impact: Impact) -> ImpactShape:
+    return ImpactShape(budget=budget_shape(impact.room), refuses=impact.refuses)
+
+
+def _check_owner(given: dict[str, Any], principal: Principal) -> None:
+    if not principal.keeper and given.get("owner") not in (None, principal.owner):
+        raise nothing_here()
 
 
 def _preview(one: Preview) -> PreviewShape:

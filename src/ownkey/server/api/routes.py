@@ -43,6 +43,10 @@ class RouteForm(Form):
     everybody: bool = False
 
 
+class NewRouteForm(RouteForm):
+    name: str = Field(min_length=1, max_length=64)
+
+
 class RouteShape(Shape):
     """`whose`: `own`, `everybody`, or `ownkey` for those that are always there."""
 
@@ -138,6 +142,12 @@ class ThumbShape(Shape):
 @router.get("")
 def list_routes(principal: Known, house: TheHouse) -> RoutesShape:
     return RoutesShape(routes=[route_shape(one) for one in RouteBook(house, principal.owner).all()])
+
+
+@router.post("", status_code=201)
+def add_route(form: NewRouteForm, principal: Owner, house: TheHouse) -> RouteShape:
+    given: dict[str, Any] = form.model_dump(exclude_unset=True, exclude={"name", "everybody"})
+    return route_shape(_book(principal, house).add(form.name, everybody=form.everybody, **given))
 
 
 @router.put("/{route}")

@@ -45,8 +45,11 @@ function BudgetForm({ budget, named }: { budget: Budget | null; named: Named }) 
   const change = (part: Partial<Draft>) => setDraft((before) => ({ ...before, ...part }));
   const name = draft.name.trim();
   const saving = useMutation({
-    mutationFn: () =>
-      told(api.PUT("/api/byok/budgets/{budget}", { params: { path: { budget: name } }, body: bodyOf(draft) })),
+    mutationFn: () => {
+      const body = bodyOf(draft);
+      if (budget === null) return told(api.POST("/api/byok/budgets", { body: { ...body, name } }));
+      return told(api.PUT("/api/byok/budgets/{budget}", { params: { path: { budget: budget.id } }, body }));
+    },
     onSuccess: async (impact) => {
       await queries.invalidateQueries({ queryKey: ["budgets"] });
       say(impact.refuses ? `Saved. Nothing is left of “${name}”: what falls under it is refused.` : `Saved “${name}”.`);

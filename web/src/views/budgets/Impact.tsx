@@ -11,7 +11,7 @@ const PAUSE_MS = 350;
 
 /** What it would have done last month and what it would refuse now, before it is saved. */
 export function Impact({ draft, budget }: { draft: Draft; budget: Budget | null }) {
-  const [body] = useDebouncedValue({ ...bodyOf(draft), name: budget?.name ?? "" }, PAUSE_MS);
+  const [body] = useDebouncedValue({ ...bodyOf(draft), name: budget?.id ?? "" }, PAUSE_MS);
   const preview = useQuery({
     queryKey: ["budget-preview", body],
     queryFn: () => told(api.POST("/api/byok/budget-preview", { body })),

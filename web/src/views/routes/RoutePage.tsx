@@ -41,8 +41,11 @@ export function RoutePage({ route }: { route: Route | null }) {
   const changed = route === null || JSON.stringify(draft) !== JSON.stringify(draftOf(route));
   const name = draft.name.trim();
   const saving = useMutation({
-    mutationFn: () =>
-      told(api.PUT("/api/byok/routes/{route}", { params: { path: { route: name } }, body: bodyOf(draft) })),
+    mutationFn: () => {
+      const body = bodyOf(draft);
+      if (route === null) return told(api.POST("/api/byok/routes", { body: { ...body, name } }));
+      return told(api.PUT("/api/byok/routes/{route}", { params: { path: { route: route.name } }, body }));
+    },
     onSuccess: async (saved) => {
       await queries.invalidateQueries({ queryKey: ["routes"] });
       setDraft(draftOf(saved));

@@ -43,7 +43,7 @@ function Choose({ budgets, go, back, busy }: Frame & { budgets: readonly Budget[
     mutationFn: async () => {
       if (limited) {
         const body = { limit: usd.toFixed(2), per: "month" as const, ...(!there && { zone: ZONE }) };
-        await told(api.PUT("/api/byok/budgets/{budget}", { params: { path: { budget: name } }, body }));
+        await told(api.PUT("/api/byok/budgets/{budget}", { params: { path: { budget: there?.id ?? name } }, body }));
       } else if (there) {
         await told(api.DELETE("/api/byok/budgets/{budget}", { params: { path: { budget: there.id } } }));
       }
