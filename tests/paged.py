@@ -124,6 +124,8 @@ class Visit:
         quiet = 0
         while quiet < QUIET_LOOKS:
             self.page.wait_for_timeout(LOOK_MS)
+            # A page that stands still has nothing more to ask only as long as it does.
+            self.page.evaluate("0")
             quiet = 0 if self.waited_for else quiet + 1
         expect(self.page.get_by_label("Loading")).to_have_count(0)
 
@@ -139,6 +141,7 @@ class Visit:
     def tab_to(self, wanted: Locator) -> None:
         """By the keyboard alone: on from where the focus is, as often as it takes."""
         expect(wanted).to_be_visible()
+        expect(wanted).to_be_enabled()
         for _ in range(MOST_STOPS):
             if wanted.evaluate("one => one === one.getRootNode().activeElement"):
                 return

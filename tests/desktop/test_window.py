@@ -51,7 +51,7 @@ def test_where_there_is_a_tray_closing_the_window_leaves_it_running(tmp_path: Pa
     with screen() as display, tray(display), window(tmp_path / "home", display, "--port", "0") as shown:
         running = shown.processes()
         assert close_windows(display) == 1
-        until(lambda: shown.page.evaluate("document.visibilityState") == "hidden")
+        until(lambda: shown.page.evaluate("document.visibilityState") == "hidden", STOP_S)
         assert shown.page.evaluate("fetch('/health').then(answer => answer.status)") == 200
         assert shown.process.poll() is None
         shown.process.terminate()
@@ -82,9 +82,9 @@ def test_the_window_is_as_large_as_it_was(tmp_path: Path, display: str) -> None:
     home = tmp_path / "home"
     for size in ([1200, 800], [900, 640]):
         with window(home, display, "--port", "0") as shown:
-            until(lambda page=shown.page, size=size: page.evaluate("[innerWidth, innerHeight]") == size)
+            until(lambda page=shown.page, size=size: page.evaluate("[innerWidth, innerHeight]") == size, STOP_S)
             resize_windows(display, 900, 640)
-            until(lambda page=shown.page: page.evaluate("[innerWidth, innerHeight]") == [900, 640])
+            until(lambda page=shown.page: page.evaluate("[innerWidth, innerHeight]") == [900, 640], STOP_S)
             shown.process.terminate()
             assert shown.process.wait(STOP_S) == 0
 

@@ -252,18 +252,18 @@ def test_tokens_a_minute_are_those_that_answers_tell(tmp_path: Path) -> None:
 @pytest.mark.row("E8")
 def test_where_one_key_has_its_fill_the_next_is_tried_at_once_and_that_key_alone_is_left(tmp_path: Path) -> None:
     async def work(ownkey: Ownkey, fake: Fake) -> None:
-        fake.full["a"] = "2"
+        fake.full["a"] = "5"
         began_s = time.monotonic()
         for _ in range(3):
             await ownkey.chat("Hello", MODEL)
-        assert time.monotonic() - began_s < 1.5
+        assert time.monotonic() - began_s < 5
         assert fake.keys == "abbb"
         views = {view.label: view for view in ownkey.keys.all("openai")}
         assert views["a"].rests_until_ms is not None
         assert views["b"].rests_until_ms is None
         assert views["a"].state == "ready"
         fake.full.clear()
-        await asyncio.sleep(max(0.0, began_s + 3.1 - time.monotonic()))
+        await asyncio.sleep(max(0.0, began_s + 6.1 - time.monotonic()))
         await ownkey.chat("Hello", MODEL)
         assert fake.keys == "abbba"
 

@@ -139,7 +139,7 @@ def test_U03_a_wild_retry_after_is_bounded(served: Gateway, stream: bool, wire: 
         started_s = time.monotonic()
         answer = served.ask(f"{first}/gpt-4o,openai/gpt-4o", stream=stream)
         assert (answer.status, answer.headers["x-ownkey-provider"]) == (200, "openai")
-        assert time.monotonic() - started_s < 3
+        assert time.monotonic() - started_s < 8
 
 
 @pytest.mark.row("B20")

@@ -12,7 +12,7 @@ from playwright.sync_api import Page, expect
 
 from browsing import with_password
 from chatting import answers, ask, message, open_chat, price, receipt, simulated
-from house import Gateway, Simulator, library
+from house import HEADERS_TIMEOUT_S, Gateway, Simulator, library
 from paged import Visit, visit
 
 REFUSED = ("402", "404", "409", "429", "502", "503", "504")
@@ -45,7 +45,7 @@ def test_a_key_that_is_refused_says_so_and_leads_to_where_it_is_entered(
 def test_a_rate_limit_counts_down_and_asks_again_by_itself(
     chromium: Chromium, tmp_path: Path, simulator: Simulator
 ) -> None:
-    fault = {"openai": "status=429;retry-after=4;times=1"}
+    fault = {"openai": "status=429;retry-after=8;times=1"}
     with simulated(tmp_path / "home", simulator, fault) as running, visit(chromium, running) as window:
         window.expected = REFUSED
         page = open_chat(window, "openai/gpt-4o")
@@ -106,7 +106,7 @@ def test_what_else_goes_wrong_at_a_provider_has_its_words_and_its_button(
 def test_a_provider_that_says_nothing_is_not_waited_for_for_ever(
     chromium: Chromium, tmp_path: Path, simulator: Simulator
 ) -> None:
-    quick = {"OWNKEY_FIRST_TOKEN_TIMEOUT_S": "1", "OWNKEY_HEADERS_TIMEOUT_S": "1", "OWNKEY_RETRIES": "0"}
+    quick = {"OWNKEY_HEADERS_TIMEOUT_S": str(HEADERS_TIMEOUT_S), "OWNKEY_RETRIES": "0"}
     with (
         simulated(tmp_path / "home", simulator, {"openai": "silence;times=1"}, **quick) as running,
         visit(chromium, running) as window,

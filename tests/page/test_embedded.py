@@ -135,7 +135,8 @@ def shown(
         with visit(browser, running, size, others=(product.host,)) as found:
             found.page.goto(product.origin)
             # The first answer is late: the server makes its API ready then.
-            expect(found.page.get_by_text("Looking up providers…")).to_have_count(0, timeout=60_000)
+            answered = found.page.get_by_label("Provider", exact=True).or_(found.page.get_by_role("alert"))
+            expect(answered.first).to_be_visible(timeout=60_000)
             yield found
 
 
@@ -210,6 +211,7 @@ def test_a_product_lets_its_user_bring_a_key_choose_a_model_and_see_what_it_cost
 
         asked = {"model": "openai/gpt-4o", "messages": [{"role": "user", "content": "Hello " * 4_000}]}
         assert product.ask("POST", CHAT, asked).status == 200
+        assert product.ownkey.rows("openai")
         page.reload()
         expect(page.get_by_text(re.compile(r"^This month: \$0\.0\d*[1-9]$"))).to_be_visible()
         page.get_by_text("As a table").click()

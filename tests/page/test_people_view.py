@@ -152,7 +152,7 @@ def test_a_shared_key_is_allowed_seen_to_be_used_and_taken_back(
     home = tmp_path / "home"
     make_home(home)
     (home / "providers").mkdir()
-    (home / "providers" / "acme.toml").write_text(ACME.format(url=f"{simulator.url}/fault/name=acme/v1"))
+    (home / "providers" / "acme.toml").write_text(ACME.format(url=f"{simulator.url}/fault/name=granted-acme/v1"))
     with gateway(home, simulator, ACME_API_KEY=KEYS["openai"]) as running, visit(chromium, running) as window:
         user, theirs = with_password(running, "Ann")
         running.token = theirs.post("/api/byok/tokens", {"name": "hers"}).json["token"]
@@ -166,7 +166,7 @@ def test_a_shared_key_is_allowed_seen_to_be_used_and_taken_back(
         expect(meter).to_have_accessible_name("$2.00 left for acme")
         window.check_accessible()
         assert running.ask("acme/gpt-4o").status == 200
-        (asked,) = (one for one in simulator.seen("acme") if one.method == "POST")
+        (asked,) = (one for one in simulator.seen("granted-acme") if one.method == "POST")
         assert dict(asked.headers)[b"authorization"] == f"Bearer {KEYS['openai']}".encode()
         sheet.get_by_role("button", name="Take back acme").click()
         expect(meter).to_have_count(0)

@@ -110,7 +110,8 @@ def test_what_is_switched_is_seen_at_once_and_taken_back_where_it_is_refused(des
     with page.expect_request("**/api/byok/preferences"):
         answer(0)
     expect(park).to_be_checked()
-    answer(1)
+    with page.expect_response("**/api/byok/preferences"):
+        answer(1)
     expect(page.get_by_role("alert")).to_contain_text("The disk is full.")
     gone, stays = (ask, park) if refused == "the first" else (park, ask)
     expect(gone).not_to_be_checked()

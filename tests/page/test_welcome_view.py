@@ -301,12 +301,12 @@ def test_a_limit_is_slid_or_typed_and_none_is_said_plainly(first_window: Visit) 
         assert ownkey.budgets.all() == []
 
 
-FAULTS = {"openai": "status=429;retry-after=2;times=1", "anthropic": "reset", "gemini": ""}
+FAULTS = {"openai": "status=429;retry-after=6;times=1", "anthropic": "reset", "gemini": ""}
 
 
 @contextmanager
 def faulty(home: Path, simulator: Simulator, *, keys: bool, **settings: str) -> Iterator[Gateway]:
-    """OpenAI wants no more requests for two seconds, Anthropic cannot be reached, Gemini is well."""
+    """OpenAI wants no more requests for six seconds, Anthropic cannot be reached, Gemini is well."""
     with library(home) as ownkey:
         for name, fault in FAULTS.items():
             path = ";".join(filter(None, (fault, f"name={home.parent.name}-{name}")))
@@ -368,7 +368,7 @@ def test_an_answer_that_does_not_come_says_why_and_what_to_do(
         at(page, "Try it")
         press(page, "Ask")
         expect(alert).to_contain_text("OpenAI rate limit hit.")
-        expect(page.get_by_role("timer")).to_have_text(re.compile(r"Trying again in [12] seconds?\."))
+        expect(page.get_by_role("timer")).to_have_text(re.compile(r"Trying again in [1-6] seconds?\."))
         expect(cost).to_be_visible()
         expect(alert).to_have_count(0)
         wants(running, "anthropic")

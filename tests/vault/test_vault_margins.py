@@ -158,13 +158,13 @@ def test_V15_a_keychain_that_hung_once_is_not_waited_for_again() -> None:
         def set_password(self, service: str, username: str, password: str) -> None: ...
         def delete_password(self, service: str, username: str) -> None: ...
 
-    chain = Keychain(Hangs, deadline_s=0.3)
+    chain = Keychain(Hangs, deadline_s=2.0)
     with pytest.raises(VaultSealed, match="in time"):
         chain.read("x")
     began = time.monotonic()
     with pytest.raises(VaultSealed, match="in time"):
         chain.read("x")
-    assert time.monotonic() - began < 0.5
+    assert time.monotonic() - began < 2.0
     let_go.set()
 
 

@@ -19,7 +19,8 @@ from ownkey.transport.addresses import parse
 if TYPE_CHECKING:
     from ownkey.app.house import House
 
-LOOK_S = 0.8
+LOOK_S = 3.0
+"""Where nobody listens that is told at once; who does may be busy."""
 MOST_MODELS = 200
 """Of one server; there may be more."""
 
@@ -38,7 +39,7 @@ class Local(Struct, frozen=True):
 
 
 async def look_for_local(house: House) -> list[Local]:
-    """Every local provider of this machine, those that were found first. Within a second in all, all at once."""
+    """Every local provider of this machine, those that were found first. All at once."""
     known = await asyncio.to_thread(lambda: list(_on_this_machine(house)))
     places = {(origin.host, origin.port) for _, origin, _ in known}
     # Of its own: an address of the gallery is no leave for anything else to go there.

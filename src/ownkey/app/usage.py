@@ -154,6 +154,7 @@ class UsageBook:
 
     def cached(self, since_ms: int) -> Saved:
         """What was not asked again since then, for the answer was in the cache: at the price of the first time."""
+        self._house.memory.settle()
         return self._house.store.cached.saved(since_ms, self._where())
 
     def savings(self, since_ms: int) -> list[Saving]:
