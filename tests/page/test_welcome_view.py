@@ -452,3 +452,22 @@ def test_where_nobody_knows_the_price_it_is_said_and_asked_about(chromium: Brows
         press(page, "Ask all the same")
         expect(page.get_by_text("What that cost is not known.")).to_be_visible()
         expect(page.get_by_role("alert")).to_have_count(0)
+
+
+def test_what_the_first_steps_have_read_and_what_the_providers_have_serve_each_other(
+    chromium: Browser, fresh: Gateway
+) -> None:
+    begin_at(fresh.home, "key")
+    with visit(chromium, fresh) as found:
+        page = found.sign_in(then="/welcome")
+        press(page, "I have another provider’s key")
+        page.get_by_role("combobox", name="Provider").fill("Mistral")
+        expect(page.get_by_role("option", name="Mistral", exact=True)).to_be_visible()
+        page.get_by_role("link", name="Finish later").click()
+        page.get_by_role("link", name="Providers", exact=True).click()
+        page.get_by_role("link", name="Add provider").first.click()
+        expect(page.get_by_text("to choose from")).to_be_visible()
+        expect(page.get_by_text("Looking…")).to_have_count(0)
+        page.evaluate("history.go(-3)")
+        press(page, "Back")
+        expect(page.get_by_role("button", name="Look again")).to_be_visible()
