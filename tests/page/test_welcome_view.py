@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
+from browsing import signed_in
+from canaries import canary
 from conftest import LOCAL
 from house import BAD, KEYS, Gateway, Simulator, gateway, library, until
 from ownkey.app.onboarding import Onboarding, agreement
@@ -471,3 +473,24 @@ def test_what_the_first_steps_have_read_and_what_the_providers_have_serve_each_o
         page.evaluate("history.go(-3)")
         press(page, "Back")
         expect(page.get_by_role("button", name="Look again")).to_be_visible()
+
+
+@pytest.mark.row("B8")
+def test_a_mistyped_key_of_a_provider_of_the_gallery_is_entered_again(
+    chromium: Browser, fresh: Gateway, simulator: Simulator
+) -> None:
+    begin_at(fresh.home, "key")
+    with visit(chromium, fresh) as found:
+        found.expected = REFUSED
+        page = found.sign_in(then="/welcome")
+        press(page, "I have another provider’s key")
+        page.get_by_role("combobox", name="Provider").fill("Cerebras")
+        page.get_by_role("option", name="Cerebras", exact=True).click()
+        page.get_by_label("Your Cerebras key").fill("mistyped")
+        press(page, "Test and save")
+        expect(page.get_by_role("alert")).to_contain_text("Nothing was saved")
+        here = {"endpoint": f"{simulator.url}/fault/name=cerebras/v1"}
+        assert signed_in(fresh).ask("PATCH", "/api/byok/providers/cerebras", here).status == 200
+        page.get_by_label("Your Cerebras key").fill(canary("cerebras", "csk-"))
+        press(page, "Test and save")
+        expect(page.get_by_text("is saved")).to_be_visible()

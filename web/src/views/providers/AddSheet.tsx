@@ -9,8 +9,8 @@ import { useKeeper } from "../../app/session";
 import { useSay } from "../../parts/Said";
 import { Sheet } from "../../parts/Sheet";
 import { Answered, Waiting } from "../../parts/States";
-import { HOME, isInUse, isLocal, type Provider, refresh, sheetOf, useGallery, useLocal } from "./data";
-import { addFromGallery, offerSays } from "./FromGallery";
+import { addFromGallery, HOME, isInUse, isLocal, type Provider, refresh, sheetOf, useGallery, useLocal } from "./data";
+import { offerSays } from "./FromGallery";
 import { OwnForm } from "./OwnForm";
 import { OwnToml } from "./OwnToml";
 import classes from "./Providers.module.css";
@@ -170,7 +170,7 @@ function Running({ used }: { used: readonly Provider[] }) {
   const use = async (one: Shape<"LocalShape">) => {
     setBusy(one.provider);
     try {
-      if (!one.added) await addFromGallery(one.provider);
+      if (!one.added) await addFromGallery(queries, one.provider);
       await api.POST("/api/byok/models/refresh", { body: { provider: one.provider } });
       await refresh(queries);
       await navigate(`${sheetOf(one.provider)}?kind=local`);

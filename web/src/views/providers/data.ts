@@ -35,6 +35,15 @@ export function useLocal() {
   return useQuery({ queryKey: ["local"], queryFn: async () => (await told(api.GET("/api/byok/local"))).providers });
 }
 
+/** Whatever comes of it, what is there is read again, so that another try goes on with that. */
+export async function addFromGallery(queries: QueryClient, id: string): Promise<void> {
+  try {
+    await told(api.POST("/api/byok/providers", { body: { gallery: id } }));
+  } finally {
+    await refresh(queries);
+  }
+}
+
 /** After anything was changed here: what shows it elsewhere too. */
 export async function refresh(queries: QueryClient): Promise<void> {
   const old = new Set(["providers", "gallery", "local", "home", "health", ...MODELS]);

@@ -1,12 +1,12 @@
 import { Button, Select, SimpleGrid, Stack, Text, Title } from "@mantine/core";
 import { IconCloud, IconDeviceDesktop } from "@tabler/icons-react";
-import { useMutation } from "@tanstack/react-query";
+import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { api, type Shape, told } from "../../api/client";
 import { PageHead } from "../../parts/PageHead";
 import { State } from "../../parts/State";
 import { Answered, Failed } from "../../parts/States";
-import { useLocal } from "../providers/data";
+import { addFromGallery, useLocal } from "../providers/data";
 import { Foot } from "./Foot";
 import type { Frame } from "./Welcome";
 import classes from "./Welcome.module.css";
@@ -14,10 +14,11 @@ import classes from "./Welcome.module.css";
 type Server = Shape<"LocalShape">;
 
 export function Mode({ go, back, busy }: Frame) {
+  const queries = useQueryClient();
   const local = useLocal();
   const taking = useMutation({
     mutationFn: async (server: Server) => {
-      if (!server.added) await told(api.POST("/api/byok/providers", { body: { gallery: server.provider } }));
+      if (!server.added) await addFromGallery(queries, server.provider);
       await told(api.POST("/api/byok/models/refresh", { body: { provider: server.provider } }));
       go("agreement", { mode: "local" });
     },
