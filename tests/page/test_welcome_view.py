@@ -494,3 +494,20 @@ def test_a_mistyped_key_of_a_provider_of_the_gallery_is_entered_again(
         page.get_by_label("Your Cerebras key").fill(canary("cerebras", "csk-"))
         press(page, "Test and save")
         expect(page.get_by_text("is saved")).to_be_visible()
+
+
+@pytest.mark.row("B14")
+def test_what_is_asked_again_by_itself_is_what_was_asked(
+    chromium: Browser, tmp_path: Path, simulator: Simulator
+) -> None:
+    home = tmp_path / "home"
+    with faulty(home, simulator, keys=True) as running, visit(chromium, running) as found:
+        found.expected = REFUSED
+        begin_at(home, "try", model="openai")
+        page = found.sign_in(then="/welcome")
+        page.get_by_label("Your question").fill("What is a key for?")
+        press(page, "Ask")
+        expect(page.get_by_role("alert")).to_contain_text("OpenAI rate limit hit.")
+        page.get_by_label("Your question").fill("What is a lo")
+        expect(page.get_by_role("region", name="The answer")).to_contain_text("What is a key for?")
+        expect(page.get_by_label("Your question")).to_have_value("What is a lo")
