@@ -169,3 +169,19 @@ def test_a_run_is_tried_again_by_itself_with_what_it_was_given(
         page.get_by_label("text").fill("an oth")
         expect(page.get_by_role("region", name="What the run gave")).to_contain_text("Tidy this up: a mess")
         expect(page.get_by_label("text")).to_have_value("an oth")
+
+
+@pytest.mark.row("B9")
+def test_a_field_that_was_renamed_is_given_no_more(chromium: Browser, kept: Gateway) -> None:
+    with library(kept.home) as ownkey:
+        ownkey.automations.add("tidy", "Tidy this up: {{text}}", model="openai/gpt-4o-mini")
+    with visit(chromium, kept) as window:
+        page = window.sign_in(then="/automations/tidy")
+        page.get_by_label("text").fill("a mess")
+        page.get_by_role("link", name="Edit").click()
+        sheet(page).get_by_label("Prompt").fill("Tidy this up: {{words}}")
+        sheet(page).get_by_role("button", name="Save automation").click()
+        page.get_by_label("words").fill("a heap")
+        expect(page.get_by_text(re.compile("This run costs about"))).to_be_visible()
+        page.get_by_role("button", name="Run", exact=True).click()
+        expect(page.get_by_role("region", name="What the run gave")).to_contain_text("Tidy this up: a heap")

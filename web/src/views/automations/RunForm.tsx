@@ -22,7 +22,7 @@ export function RunForm({ automation }: { automation: Automation }) {
   const running = useMutation({
     mutationFn: ({ given, accepted }: { given: Giving; accepted: boolean }) => {
       const accepts = { accept_unknown_price: accepted, accept_over_budget: accepted };
-      const body = { ...sent(given), ...accepts };
+      const body = { ...sent(automation.variables, given), ...accepts };
       return told(api.POST("/api/automations/{automation}/run", { ...path, body }));
     },
     onSettled: () =>
@@ -35,7 +35,12 @@ export function RunForm({ automation }: { automation: Automation }) {
   const quote = useQuery({
     queryKey: ["automation-quote", automation.name, automation.model_asked, automation.changed_at_ms, asked],
     queryFn: () =>
-      told(api.POST("/api/automations/{automation}/quote", { ...path, body: { ...sent(asked), ...terms } })),
+      told(
+        api.POST("/api/automations/{automation}/quote", {
+          ...path,
+          body: { ...sent(automation.variables, asked), ...terms },
+        }),
+      ),
     enabled: ready && isReady(automation.variables, asked),
     placeholderData: keepPreviousData,
     gcTime: 0,
@@ -114,7 +119,7 @@ function Field({
   change: (giving: Giving) => void;
 }) {
   const [fault, setFault] = useState<string | null>(null);
-  const file = giving.files[name];
+  const file = variable.kind === "file" ? giving.files[name] : undefined;
   const take = async (chosen: File | null) => {
     setFault(null);
     const { [name]: _, ...others } = giving.files;
