@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from house import Gateway, library
+from chatting import simulated
+from house import Gateway, Simulator, library
 from paged import Visit, visit
 
 
@@ -148,3 +150,38 @@ def test_the_default_model_is_what_new_automations_use(chromium: Browser, kept: 
         picker.fill("gemini/gemini-2.5-flash")
         page.get_by_role("option", name=re.compile("^gemini-2.5-flash")).first.click()
         expect(page.get_by_role("article", name="plain")).to_contain_text("gemini/gemini-2.5-flash")
+
+
+@pytest.mark.row("B14")
+def test_a_run_is_tried_again_by_itself_with_what_it_was_given(
+    chromium: Browser, tmp_path: Path, simulator: Simulator
+) -> None:
+    home = tmp_path / "home"
+    fault = {"openai": "status=429;retry-after=3;times=1"}
+    with simulated(home, simulator, fault, OWNKEY_RETRIES="0") as running, visit(chromium, running) as window:
+        window.expected = ("429",)
+        with library(home) as ownkey:
+            ownkey.automations.add("tidy", "Tidy this up: {{text}}", model="openai/gpt-4o-mini")
+        page = window.sign_in(then="/automations/tidy")
+        page.get_by_label("text").fill("a mess")
+        page.get_by_role("button", name="Run", exact=True).click()
+        expect(page.get_by_role("alert")).to_contain_text("OpenAI rate limit hit.")
+        page.get_by_label("text").fill("an oth")
+        expect(page.get_by_role("region", name="What the run gave")).to_contain_text("Tidy this up: a mess")
+        expect(page.get_by_label("text")).to_have_value("an oth")
+
+
+@pytest.mark.row("B9")
+def test_a_field_that_was_renamed_is_given_no_more(chromium: Browser, kept: Gateway) -> None:
+    with library(kept.home) as ownkey:
+        ownkey.automations.add("tidy", "Tidy this up: {{text}}", model="openai/gpt-4o-mini")
+    with visit(chromium, kept) as window:
+        page = window.sign_in(then="/automations/tidy")
+        page.get_by_label("text").fill("a mess")
+        page.get_by_role("link", name="Edit").click()
+        sheet(page).get_by_label("Prompt").fill("Tidy this up: {{words}}")
+        sheet(page).get_by_role("button", name="Save automation").click()
+        page.get_by_label("words").fill("a heap")
+        expect(page.get_by_text(re.compile("This run costs about"))).to_be_visible()
+        page.get_by_role("button", name="Run", exact=True).click()
+        expect(page.get_by_role("region", name="What the run gave")).to_contain_text("Tidy this up: a heap")

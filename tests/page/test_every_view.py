@@ -154,3 +154,27 @@ def test_on_a_phone_the_main_views_are_at_the_thumb(chromium: Browser, kept: Gat
         for name in ("Chat", "Providers", "Budgets", "Usage", "Home"):
             bar.get_by_role("link", name=name).click()
             expect(bar.get_by_role("link", name=name)).to_have_attribute("aria-current", "page")
+
+
+def test_whoever_closes_a_question_is_where_they_were(chromium: Browser, kept: Gateway) -> None:
+    with visit(chromium, kept) as window:
+        page = window.sign_in()
+
+        page.get_by_role("button", name="Find anything").press("Enter")
+        expect(page.get_by_placeholder("Find anything")).to_be_focused()
+        page.keyboard.press("Escape")
+        expect(page.get_by_role("button", name="Find anything")).to_be_focused()
+        window.go("/settings/byok/openai")
+        more = page.get_by_role("button", name=re.compile("^More for the key"))
+        more.press("Enter")
+        page.get_by_role("menuitem", name="Remove it").press("Enter")
+        page.get_by_role("button", name="Cancel").press("Enter")
+        expect(more).to_be_focused()
+        window.go("/chat?model=openai/gpt-4o")
+        page.get_by_role("textbox", name="Message", exact=True).fill("Hello")
+        page.keyboard.press("Enter")
+        others = page.get_by_role("button", name="Try with…")
+        others.press("Enter")
+        expect(page.get_by_label("Find a model")).to_be_focused()
+        page.keyboard.press("Escape")
+        expect(others).to_be_focused()

@@ -142,6 +142,7 @@ def test_by_keyboard_alone_a_role_is_changed_after_the_password_was_given_again(
         page.keyboard.press("Enter")
         expect(proof).to_have_count(0)
         expect(role(page)).to_have_value("viewer")
+        expect(role(page)).to_be_focused()
         page.keyboard.press("Escape")
         expect(row(page, "Ann")).to_contain_text("Viewer")
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, Response, expect
+from playwright.sync_api import Browser, Page, Response, Route, expect
 
 from house import BAD, KEYS, Gateway, Simulator, gateway, library, make_home
 from paged import Visit, visit
@@ -368,3 +368,38 @@ def test_members_have_their_own_keys_and_change_nothing_else(chromium: Browser, 
         found.expected = ("ERR_FAILED",)
         page.goto(f"{found.origin}{VIEW}")
         expect(page.get_by_role("button", name="Try again")).to_be_visible()
+
+
+@pytest.mark.row("D6")
+def test_a_removal_is_waited_for_by_who_signs_out(chromium: Browser, kept: Gateway) -> None:
+    with visit(chromium, kept) as found:
+        found.expected = ("500",)
+        # What waits ten seconds never comes: a slow machine shall not remove the key by itself.
+        found.page.add_init_script(
+            "const later = setTimeout; window.setTimeout = (act, ms) => ms === 10_000 ? 0 : later(act, ms)"
+        )
+        page = found.sign_in(then=f"{VIEW}/openai")
+
+        def remove_and_sign_out() -> None:
+            page.get_by_role("button", name=f"More for the key ending {GOOD[-4:]}").click()
+            page.get_by_role("menuitem", name="Remove it").click()
+            page.get_by_role("button", name="Remove the key").click()
+            expect(page.get_by_text("Removed in a moment")).to_be_visible()
+            page.get_by_role("dialog", name="OpenAI").get_by_role("button", name="Close").click()
+            page.get_by_role("button", name="Your account").click()
+            page.get_by_role("menuitem", name="Sign out").click()
+
+        def refuse(route: Route) -> None:
+            if route.request.method != "DELETE":
+                return route.fallback()
+            return route.fulfill(status=500, json={"error": {"message": "The disk is full."}})
+
+        page.route("**/api/byok/key/*", refuse)
+        remove_and_sign_out()
+        expect(page.get_by_text(f"You are still signed in. The key ending {GOOD[-4:]} is still there")).to_be_visible()
+        page.unroute("**/api/byok/key/*")
+        page.goto(f"{found.origin}{VIEW}/openai")
+        remove_and_sign_out()
+        expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+        with library(kept.home) as ownkey:
+            assert ownkey.keys.all("openai") == []

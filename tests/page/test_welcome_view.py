@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
+from browsing import signed_in
+from canaries import canary
 from conftest import LOCAL
 from house import BAD, KEYS, Gateway, Simulator, gateway, library, until
 from ownkey.app.onboarding import Onboarding, agreement
@@ -452,3 +454,60 @@ def test_where_nobody_knows_the_price_it_is_said_and_asked_about(chromium: Brows
         press(page, "Ask all the same")
         expect(page.get_by_text("What that cost is not known.")).to_be_visible()
         expect(page.get_by_role("alert")).to_have_count(0)
+
+
+def test_what_the_first_steps_have_read_and_what_the_providers_have_serve_each_other(
+    chromium: Browser, fresh: Gateway
+) -> None:
+    begin_at(fresh.home, "key")
+    with visit(chromium, fresh) as found:
+        page = found.sign_in(then="/welcome")
+        press(page, "I have another provider’s key")
+        page.get_by_role("combobox", name="Provider").fill("Mistral")
+        expect(page.get_by_role("option", name="Mistral", exact=True)).to_be_visible()
+        page.get_by_role("link", name="Finish later").click()
+        page.get_by_role("link", name="Providers", exact=True).click()
+        page.get_by_role("link", name="Add provider").first.click()
+        expect(page.get_by_text("to choose from")).to_be_visible()
+        expect(page.get_by_text("Looking…")).to_have_count(0)
+        page.evaluate("history.go(-3)")
+        press(page, "Back")
+        expect(page.get_by_role("button", name="Look again")).to_be_visible()
+
+
+@pytest.mark.row("B8")
+def test_a_mistyped_key_of_a_provider_of_the_gallery_is_entered_again(
+    chromium: Browser, fresh: Gateway, simulator: Simulator
+) -> None:
+    begin_at(fresh.home, "key")
+    with visit(chromium, fresh) as found:
+        found.expected = REFUSED
+        page = found.sign_in(then="/welcome")
+        press(page, "I have another provider’s key")
+        page.get_by_role("combobox", name="Provider").fill("Cerebras")
+        page.get_by_role("option", name="Cerebras", exact=True).click()
+        page.get_by_label("Your Cerebras key").fill("mistyped")
+        press(page, "Test and save")
+        expect(page.get_by_role("alert")).to_contain_text("Nothing was saved")
+        here = {"endpoint": f"{simulator.url}/fault/name=cerebras/v1"}
+        assert signed_in(fresh).ask("PATCH", "/api/byok/providers/cerebras", here).status == 200
+        page.get_by_label("Your Cerebras key").fill(canary("cerebras", "csk-"))
+        press(page, "Test and save")
+        expect(page.get_by_text("is saved")).to_be_visible()
+
+
+@pytest.mark.row("B14")
+def test_what_is_asked_again_by_itself_is_what_was_asked(
+    chromium: Browser, tmp_path: Path, simulator: Simulator
+) -> None:
+    home = tmp_path / "home"
+    with faulty(home, simulator, keys=True) as running, visit(chromium, running) as found:
+        found.expected = REFUSED
+        begin_at(home, "try", model="openai")
+        page = found.sign_in(then="/welcome")
+        page.get_by_label("Your question").fill("What is a key for?")
+        press(page, "Ask")
+        expect(page.get_by_role("alert")).to_contain_text("OpenAI rate limit hit.")
+        page.get_by_label("Your question").fill("What is a lo")
+        expect(page.get_by_role("region", name="The answer")).to_contain_text("What is a key for?")
+        expect(page.get_by_label("Your question")).to_have_value("What is a lo")

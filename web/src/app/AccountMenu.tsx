@@ -1,8 +1,14 @@
 import { Menu } from "@mantine/core";
 import { IconLogout } from "@tabler/icons-react";
+import { useQueryClient } from "@tanstack/react-query";
 import type { ReactElement } from "react";
 import { Link } from "react-router";
-import { usePerson, useSignOut } from "./session";
+import { api, rememberProof } from "../api/client";
+import { asProblem } from "../api/problem";
+import { useSay } from "../parts/Said";
+import { refresh } from "../views/providers/data";
+import { removeNow } from "../views/providers/removal";
+import { usePerson } from "./session";
 
 /** Who is signed in, and out again; open from the first, below `button`. */
 export default function AccountMenu({ button }: { button: ReactElement }) {
@@ -22,4 +28,25 @@ export default function AccountMenu({ button }: { button: ReactElement }) {
       </Menu.Dropdown>
     </Menu>
   );
+}
+
+/** Does what was to be done in a moment, ends the session here, and forgets all that was read in it. */
+function useSignOut(): () => Promise<void> {
+  const queries = useQueryClient();
+  const say = useSay();
+  return async () => {
+    try {
+      await removeNow();
+      await api.DELETE("/api/byok/sessions/current");
+    } catch (error) {
+      const problem = asProblem(error);
+      if (!problem.signedOut) {
+        say(`You are still signed in. ${problem.said}`);
+        return refresh(queries);
+      }
+    }
+    rememberProof(null);
+    queries.clear();
+    window.location.assign("/sign-in");
+  };
 }

@@ -4,6 +4,7 @@ import { createSpotlight } from "@mantine/spotlight";
 import { IconSearch } from "@tabler/icons-react";
 import { useEffect, useMemo } from "react";
 import { useNavigate } from "react-router";
+import { useFocusBack } from "../parts/focus";
 import { useKeeper } from "./session";
 import { root, VIEWS } from "./view";
 
@@ -11,6 +12,7 @@ const [store, spotlight] = createSpotlight();
 
 /** Any view by its name or by what it is for: ⌘K, or Ctrl K. */
 export default function Finder({ close }: { close: () => void }) {
+  useFocusBack();
   const navigate = useNavigate();
   const keeper = useKeeper();
   useEffect(() => spotlight.open(), []);

@@ -2,11 +2,13 @@ import { Button, Modal, PasswordInput, Stack, Text, TextInput } from "@mantine/c
 import { useMutation } from "@tanstack/react-query";
 import { type FormEvent, useState } from "react";
 import { api } from "../api/client";
+import { useFocusBack } from "../parts/focus";
 import { Failed } from "../parts/States";
 import { usePerson } from "./session";
 
 /** `end` is called once: with true where it was shown who it is. */
 export default function ProofSheet({ end }: { end: (shown: boolean) => void }) {
+  useFocusBack();
   const person = usePerson();
   const [password, setPassword] = useState("");
   const [code, setCode] = useState("");

@@ -67,14 +67,3 @@ function looking(queries: QueryClient): () => void {
       });
   };
 }
-
-/** Ends the session here, and forgets all that was read in it. */
-export function useSignOut(): () => Promise<void> {
-  const queries = useQueryClient();
-  return async () => {
-    await api.DELETE("/api/byok/sessions/current");
-    rememberProof(null);
-    queries.clear();
-    window.location.assign("/sign-in");
-  };
-}

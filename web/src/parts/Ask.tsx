@@ -1,5 +1,6 @@
 import { Button, Group, Modal, Text } from "@mantine/core";
 import { type ReactNode, useState } from "react";
+import { useFocusBack } from "./focus";
 import { Failed } from "./States";
 
 /** A question before what cannot be taken back: it names what goes. `act` may fail; that is said here. */
@@ -20,6 +21,7 @@ export function Ask({
 }) {
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<unknown>(null);
+  useFocusBack();
   const go = async () => {
     setBusy(true);
     setError(null);

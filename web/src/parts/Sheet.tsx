@@ -1,7 +1,8 @@
 import { Drawer } from "@mantine/core";
 import { useMediaQuery } from "@mantine/hooks";
-import { type ReactNode, useEffect, useState } from "react";
+import { type ReactNode, useEffect } from "react";
 import { useNavigate } from "react-router";
+import { useFocusBack } from "./focus";
 
 /** Details beside what they are of. Its address is the view's and one step more, so that back and reload work: the view
  * draws it where its path says so, and `back` is the view's own path. */
@@ -25,17 +26,5 @@ export function Sheet({ title, back, children }: { title: string; back: string; 
     >
       {children}
     </Drawer>
-  );
-}
-
-/** When the sheet is gone, the focus is where it was before: a drawer gives it back only where it stays mounted. */
-function useFocusBack() {
-  const [opener] = useState(() => document.activeElement);
-  useEffect(
-    () => () => {
-      const lost = document.activeElement === null || document.activeElement === document.body;
-      if (lost && opener instanceof HTMLElement && opener.isConnected) opener.focus({ preventScroll: true });
-    },
-    [opener],
   );
 }

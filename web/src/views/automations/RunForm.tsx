@@ -20,9 +20,10 @@ export function RunForm({ automation }: { automation: Automation }) {
   const path = { params: { path: { automation: automation.name } } };
   const terms = { accept_unknown_price: false, accept_over_budget: false };
   const running = useMutation({
-    mutationFn: (accepted: boolean) => {
+    mutationFn: ({ given, accepted }: { given: Giving; accepted: boolean }) => {
       const accepts = { accept_unknown_price: accepted, accept_over_budget: accepted };
-      return told(api.POST("/api/automations/{automation}/run", { ...path, body: { ...sent(giving), ...accepts } }));
+      const body = { ...sent(automation.variables, given), ...accepts };
+      return told(api.POST("/api/automations/{automation}/run", { ...path, body }));
     },
     onSettled: () =>
       Promise.all(
@@ -34,15 +35,21 @@ export function RunForm({ automation }: { automation: Automation }) {
   const quote = useQuery({
     queryKey: ["automation-quote", automation.name, automation.model_asked, automation.changed_at_ms, asked],
     queryFn: () =>
-      told(api.POST("/api/automations/{automation}/quote", { ...path, body: { ...sent(asked), ...terms } })),
+      told(
+        api.POST("/api/automations/{automation}/quote", {
+          ...path,
+          body: { ...sent(automation.variables, asked), ...terms },
+        }),
+      ),
     enabled: ready && isReady(automation.variables, asked),
     placeholderData: keepPreviousData,
     gcTime: 0,
   });
   const submit = (event: FormEvent) => {
     event.preventDefault();
-    running.mutate(false);
+    running.mutate({ given: giving, accepted: false });
   };
+  const again = (accepted: boolean) => running.variables && running.mutate({ ...running.variables, accepted });
   const problem = running.isError ? asProblem(running.error) : null;
   return (
     <Box component="section" mt="lg" aria-labelledby="run">
@@ -76,9 +83,9 @@ export function RunForm({ automation }: { automation: Automation }) {
       </form>
       <Box mt="md">
         {running.isPending && <Going />}
-        {problem && <Failed error={problem} compact retry={() => running.mutate(false)} />}
+        {problem && <Failed error={problem} compact retry={() => again(false)} />}
         {problem?.code === "consent_required" && (
-          <Button mt="xs" variant="default" onClick={() => running.mutate(true)}>
+          <Button mt="xs" variant="default" onClick={() => again(true)}>
             Run it all the same
           </Button>
         )}
@@ -112,7 +119,7 @@ function Field({
   change: (giving: Giving) => void;
 }) {
   const [fault, setFault] = useState<string | null>(null);
-  const file = giving.files[name];
+  const file = variable.kind === "file" ? giving.files[name] : undefined;
   const take = async (chosen: File | null) => {
     setFault(null);
     const { [name]: _, ...others } = giving.files;

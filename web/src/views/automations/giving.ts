@@ -33,15 +33,21 @@ export function isTyped(variable: Variable): boolean {
 
 /** Whether everything is given that has to be. */
 export function isReady(variables: Readonly<Record<string, Variable>>, giving: Giving): boolean {
-  return Object.entries(variables).every(
-    ([name, one]) => one.default !== null || name in giving.files || (giving.values[name] ?? "") !== "",
-  );
+  const { values, files } = sent(variables, giving);
+  return Object.entries(variables).every(([name, one]) => one.default !== null || name in files || name in values);
 }
 
-/** As it is sent: what was left empty is left out, so that defaults hold. */
-export function sent(giving: Giving): { values: Record<string, string>; files: Record<string, GivenFile> } {
-  const filled = Object.entries(giving.values).filter(([name, text]) => text !== "" && !(name in giving.files));
-  return { values: Object.fromEntries(filled), files: { ...giving.files } };
+/** As it is sent: what was left empty is left out, so that defaults hold, and so is what there is no field for any
+ * more. */
+export function sent(variables: Readonly<Record<string, Variable>>, giving: Giving) {
+  const values: Record<string, string> = {};
+  const files: Record<string, GivenFile> = {};
+  for (const [name, one] of Object.entries(variables)) {
+    const [text, file] = [giving.values[name], giving.files[name]];
+    if (file && one.kind === "file") files[name] = file;
+    else if (text && isTyped(one)) values[name] = text;
+  }
+  return { values, files };
 }
 
 export function readFile(file: File): Promise<GivenFile> {

@@ -7,6 +7,7 @@ import { chats, type Model, useModels } from "../../api/models";
 import { isQuote, type Quoted, quote } from "../../api/quote";
 import { Money } from "../../parts/Figures";
 import { money } from "../../parts/figures";
+import { useFocusBack } from "../../parts/focus";
 import { Failed, Waiting } from "../../parts/States";
 import classes from "./Chat.module.css";
 
@@ -21,6 +22,7 @@ export function TryWith(props: {
   close: () => void;
 }) {
   const { request, current, choose, close } = props;
+  useFocusBack();
   const [search, setSearch] = useState("");
   const [wanted] = useDebouncedValue(search, 250);
   const models = useModels();

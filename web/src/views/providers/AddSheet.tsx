@@ -1,19 +1,18 @@
 import { Button, Group, Stack, Text, TextInput, Title } from "@mantine/core";
 import { IconChevronRight, IconSearch } from "@tabler/icons-react";
-import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { useQueryClient } from "@tanstack/react-query";
 import { useMemo, useState } from "react";
 import { Link, useNavigate, useSearchParams } from "react-router";
-import { api, type Shape, told } from "../../api/client";
+import { api, type Shape } from "../../api/client";
 import { asProblem } from "../../api/problem";
 import { useKeeper } from "../../app/session";
 import { useSay } from "../../parts/Said";
 import { Sheet } from "../../parts/Sheet";
 import { Answered, Waiting } from "../../parts/States";
-import { HOME, isInUse, isLocal, type Provider, refresh, sheetOf } from "./data";
-import { addFromGallery, offerSays } from "./FromGallery";
+import { addFromGallery, HOME, isInUse, isLocal, type Provider, refresh, sheetOf, useGallery, useLocal } from "./data";
+import { offerSays } from "./FromGallery";
 import { OwnForm } from "./OwnForm";
 import { OwnToml } from "./OwnToml";
-import { useGallery } from "./ProviderSheet";
 import classes from "./Providers.module.css";
 import { many } from "./tested";
 
@@ -163,10 +162,7 @@ function Running({ used }: { used: readonly Provider[] }) {
   const navigate = useNavigate();
   const say = useSay();
   const [busy, setBusy] = useState<string | null>(null);
-  const local = useQuery({
-    queryKey: ["local"],
-    queryFn: async () => (await told(api.GET("/api/byok/local"))).providers,
-  });
+  const local = useLocal();
   const known = new Set(used.map((one) => one.id));
   const found = (local.data ?? []).filter(
     (one) => (one.state === "found" || one.state === "wants_key") && !known.has(one.provider),
@@ -174,7 +170,7 @@ function Running({ used }: { used: readonly Provider[] }) {
   const use = async (one: Shape<"LocalShape">) => {
     setBusy(one.provider);
     try {
-      if (!one.added) await addFromGallery(one.provider);
+      if (!one.added) await addFromGallery(queries, one.provider);
       await api.POST("/api/byok/models/refresh", { body: { provider: one.provider } });
       await refresh(queries);
       await navigate(`${sheetOf(one.provider)}?kind=local`);

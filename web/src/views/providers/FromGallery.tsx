@@ -1,10 +1,10 @@
 import { Anchor, Button, Stack, Text } from "@mantine/core";
 import { useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
-import { api, type Shape, told } from "../../api/client";
+import type { Shape } from "../../api/client";
 import { useKeeper } from "../../app/session";
 import { Failed } from "../../parts/States";
-import { refresh } from "./data";
+import { addFromGallery } from "./data";
 import { many } from "./tested";
 
 export type Offer = Shape<"GalleryOneShape">;
@@ -19,8 +19,7 @@ export function FromGallery({ offer }: { offer: Offer }) {
     setBusy(true);
     setError(null);
     try {
-      await addFromGallery(offer.id);
-      await refresh(queries);
+      await addFromGallery(queries, offer.id);
     } catch (problem) {
       setError(problem);
       setBusy(false);
@@ -51,10 +50,6 @@ export function FromGallery({ offer }: { offer: Offer }) {
       )}
     </Stack>
   );
-}
-
-export function addFromGallery(id: string) {
-  return told(api.POST("/api/byok/providers", { body: { gallery: id } }));
 }
 
 /** In a line: whether it costs, whether prices are known, whether it wants a key. */

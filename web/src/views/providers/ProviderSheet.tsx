@@ -1,14 +1,12 @@
 import { Button, Group, Stack, Text } from "@mantine/core";
-import { useQuery } from "@tanstack/react-query";
 import { useLocation } from "react-router";
-import { api, told } from "../../api/client";
 import { useKeeper } from "../../app/session";
 import { When } from "../../parts/Figures";
 import { Sheet } from "../../parts/Sheet";
 import { State } from "../../parts/State";
 import { Answered, Empty } from "../../parts/States";
 import { Cost } from "./Card";
-import { HOME, type Key, type Provider, standing, useProviders } from "./data";
+import { HOME, type Key, type Provider, standing, useGallery, useProviders } from "./data";
 import { FromGallery } from "./FromGallery";
 import { ItsModels } from "./ItsModels";
 import { hostOf } from "./KeyForm";
@@ -110,11 +108,4 @@ function Offered({ id }: { id: string }) {
       }}
     </Answered>
   );
-}
-
-export function useGallery() {
-  return useQuery({
-    queryKey: ["gallery"],
-    queryFn: async () => (await told(api.GET("/api/byok/gallery"))).providers,
-  });
 }

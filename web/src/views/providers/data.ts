@@ -21,6 +21,29 @@ export function useKeys() {
   return useQuery({ queryKey: KEYS, queryFn: async () => (await told(api.GET("/api/byok/keys"))).keys });
 }
 
+/** Those that can be added, and whether they are. */
+export function useGallery(enabled = true) {
+  return useQuery({
+    queryKey: ["gallery"],
+    queryFn: async () => (await told(api.GET("/api/byok/gallery"))).providers,
+    enabled,
+  });
+}
+
+/** Servers of one's own, and whether they run. */
+export function useLocal() {
+  return useQuery({ queryKey: ["local"], queryFn: async () => (await told(api.GET("/api/byok/local"))).providers });
+}
+
+/** Whatever comes of it, what is there is read again, so that another try goes on with that. */
+export async function addFromGallery(queries: QueryClient, id: string): Promise<void> {
+  try {
+    await told(api.POST("/api/byok/providers", { body: { gallery: id } }));
+  } finally {
+    await refresh(queries);
+  }
+}
+
 /** After anything was changed here: what shows it elsewhere too. */
 export async function refresh(queries: QueryClient): Promise<void> {
   const old = new Set(["providers", "gallery", "local", "home", "health", ...MODELS]);

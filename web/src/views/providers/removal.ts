@@ -1,17 +1,23 @@
 import { type QueryClient, useQueryClient } from "@tanstack/react-query";
 import { useSyncExternalStore } from "react";
 import { api, proofHeaders, told } from "../../api/client";
-import { asProblem } from "../../api/problem";
+import { asProblem, Problem } from "../../api/problem";
 import { useSay } from "../../parts/Said";
 import { ending, type Key, refresh } from "./data";
 
 const UNTIL_MS = 10_000;
 
-/** The keys that go in a moment, each with the timer by which it does. */
-let leaving: ReadonlyMap<string, number> = new Map();
+/** A key that goes in a moment: the timer by which it does, and its removal once that has begun. */
+interface Leaving {
+  key: Key;
+  timer: number;
+  going?: Promise<void>;
+}
+
+let leaving: ReadonlyMap<string, Leaving> = new Map();
 const watching = new Set<() => void>();
 
-function put(change: (map: Map<string, number>) => void): void {
+function put(change: (map: Map<string, Leaving>) => void): void {
   const next = new Map(leaving);
   change(next);
   leaving = next;
@@ -25,14 +31,14 @@ function watch(seen: () => void): () => void {
 
 /** Whoever leaves the page does not take a removal back by it. */
 window.addEventListener("pagehide", () => {
-  for (const [key, timer] of leaving) {
+  for (const [key, { timer }] of leaving) {
     window.clearTimeout(timer);
     const path = `/api/byok/key/${encodeURIComponent(key)}`;
     void fetch(path, { method: "DELETE", keepalive: true, headers: proofHeaders(), credentials: "same-origin" });
   }
 });
 
-export function useLeaving(): ReadonlyMap<string, number> {
+export function useLeaving(): ReadonlyMap<string, Leaving> {
   return useSyncExternalStore(watch, () => leaving);
 }
 
@@ -45,7 +51,7 @@ export function useRemoval(): (key: Key) => Promise<void> {
     const use = (enabled: boolean) => told(api.PATCH("/api/byok/key/{key}", { params: { path }, body: { enabled } }));
     if (key.state !== "paused") await use(false);
     const timer = window.setTimeout(() => void gone(queries, key, say), UNTIL_MS);
-    put((map) => map.set(key.id, timer));
+    put((map) => map.set(key.id, { key, timer }));
     say({
       text: `${sentence(ending(key))} is switched off, and removed in ten seconds.`,
       undo: () => {
@@ -60,13 +66,41 @@ export function useRemoval(): (key: Key) => Promise<void> {
 
 async function gone(queries: QueryClient, key: Key, say: (text: string) => void): Promise<void> {
   try {
-    await api.DELETE("/api/byok/key/{key}", { params: { path: { key: key.id } } });
+    await remove(key);
     say(`${sentence(ending(key))} is removed.`);
   } catch (error) {
-    say(`${sentence(ending(key))} is still there, switched off. ${asProblem(error).said}`);
+    say(asProblem(error).said);
   }
-  put((map) => map.delete(key.id));
   await refresh(queries);
+}
+
+/** Once, however often it is asked for. What it throws says what became of the key. */
+function remove(key: Key): Promise<void> {
+  const one = leaving.get(key.id);
+  const going = one?.going ?? removed(key);
+  if (one) one.going = going;
+  return going;
+}
+
+async function removed(key: Key): Promise<void> {
+  try {
+    await api.DELETE("/api/byok/key/{key}", { params: { path: { key: key.id } } });
+  } catch (error) {
+    const { status, said } = asProblem(error);
+    throw new Problem({ status, message: `${sentence(ending(key))} is still there, switched off. ${said}` });
+  } finally {
+    put((map) => map.delete(key.id));
+  }
+}
+
+/** Removes all that are leaving, one after the other: each may ask for the password. */
+export async function removeNow(): Promise<void> {
+  while (leaving.size > 0) {
+    const [one] = leaving.values();
+    if (!one) return;
+    window.clearTimeout(one.timer);
+    await remove(one.key);
+  }
 }
 
 function sentence(words: string): string {

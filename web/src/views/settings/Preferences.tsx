@@ -1,11 +1,10 @@
 import { Fieldset, NativeSelect, NumberInput, Stack, Switch, Text, Title } from "@mantine/core";
-import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
-import { api, told } from "../../api/client";
 import { usePreferences, usePreferring, type Preferences as Wanted } from "../../api/preferences";
 import { usePerson } from "../../app/session";
 import { useSay } from "../../parts/Said";
 import { Answered, Failed } from "../../parts/States";
+import { useProviders } from "../providers/data";
 
 /** What each switch does, in words. */
 const SWITCHES: readonly {
@@ -39,7 +38,7 @@ export function Preferences() {
 function Shown({ wanted }: { wanted: Wanted }) {
   const say = useSay();
   const views = usePerson().role === "viewer";
-  const providers = useQuery({ queryKey: ["providers"], queryFn: () => told(api.GET("/api/byok/providers")) });
+  const providers = useProviders();
   const [tokens, setTokens] = useState<string | number>(wanted.max_tokens ?? "");
   const { change, refused } = usePreferring(() => say("Saved."));
   const choices = [

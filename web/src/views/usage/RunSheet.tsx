@@ -26,7 +26,7 @@ export function RunSheet({ search }: { search: string }) {
 
 function Found({ id }: { id: string }) {
   const run = useQuery({
-    queryKey: ["runs", id],
+    queryKey: ["runs", "one", id],
     queryFn: () => told(api.GET("/api/byok/usage/runs/{run}", { params: { path: { run: id } } })),
   });
   return <Answered query={run}>{(opened) => <Shown opened={opened} />}</Answered>;

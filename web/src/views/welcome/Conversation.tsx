@@ -64,12 +64,12 @@ export function Conversation({
         </section>
       )}
       {error !== null && (
-        <Failed error={error} retry={() => void talk.ask(prompt)} acts={acts}>
+        <Failed error={error} retry={() => void talk.again()} acts={acts}>
           {chargedSaid(answer.text !== "")}
         </Failed>
       )}
       {consent && (
-        <Button variant="default" onClick={() => void talk.ask(prompt, consent.token)}>
+        <Button variant="default" onClick={() => void talk.again(consent.token)}>
           Ask all the same
         </Button>
       )}

@@ -4,6 +4,7 @@ import { type FormEvent, useRef, useState } from "react";
 import { api, type Shape, told } from "../../api/client";
 import { asProblem } from "../../api/problem";
 import { Failed } from "../../parts/States";
+import { addFromGallery } from "../providers/data";
 import { oddityOf, type Place } from "./places";
 
 type Stored = Shape<"StoredShape">;
@@ -18,7 +19,7 @@ export function KeyForm({ place, saved }: { place: Place; saved: (stored: Stored
   const input = useRef<HTMLInputElement>(null);
   const saving = useMutation({
     mutationFn: async ({ force }: { force: boolean }) => {
-      if (!place.added) await told(api.POST("/api/byok/providers", { body: { gallery: place.id } }));
+      if (!place.added) await addFromGallery(queries, place.id);
       const named = { params: { path: { provider: place.id } } };
       if (place.wanted.length > 0)
         await told(api.PATCH("/api/byok/providers/{provider}", { ...named, body: { fields } }));

@@ -1,11 +1,11 @@
 import { Anchor, Button, Select, Stack, Text } from "@mantine/core";
-import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
-import { api, type Shape, told } from "../../api/client";
+import type { Shape } from "../../api/client";
 import { duration } from "../../parts/figures";
 import { PageHead } from "../../parts/PageHead";
 import { State } from "../../parts/State";
 import { Answered } from "../../parts/States";
+import { useGallery, useProviders } from "../providers/data";
 import { Foot } from "./Foot";
 import { KeyForm } from "./KeyForm";
 import { FIRST, type Place, placesOf } from "./places";
@@ -74,16 +74,12 @@ export function Taken({ stored }: { stored: Stored }) {
 export function ChooseAndEnter({ saved, open = false }: { saved: (stored: Stored) => void; open?: boolean }) {
   const [others, setOthers] = useState(open);
   const [chosen, setChosen] = useState<string | null>(null);
-  const providers = useQuery({ queryKey: ["providers"], queryFn: () => told(api.GET("/api/byok/providers")) });
-  const gallery = useQuery({
-    queryKey: ["gallery"],
-    queryFn: () => told(api.GET("/api/byok/gallery")),
-    enabled: others,
-  });
+  const providers = useProviders();
+  const gallery = useGallery(others);
   return (
     <Answered query={providers}>
       {(found) => {
-        const places = placesOf(found.providers, gallery.data?.providers ?? []);
+        const places = placesOf(found.providers, gallery.data ?? []);
         const place = others ? places.find((one) => one.id === chosen) : places[0];
         return (
           <Stack gap="md">

@@ -1,11 +1,12 @@
 import { Button, Select, SimpleGrid, Stack, Text, Title } from "@mantine/core";
 import { IconCloud, IconDeviceDesktop } from "@tabler/icons-react";
-import { useMutation, useQuery } from "@tanstack/react-query";
+import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { api, type Shape, told } from "../../api/client";
 import { PageHead } from "../../parts/PageHead";
 import { State } from "../../parts/State";
 import { Answered, Failed } from "../../parts/States";
+import { addFromGallery, useLocal } from "../providers/data";
 import { Foot } from "./Foot";
 import type { Frame } from "./Welcome";
 import classes from "./Welcome.module.css";
@@ -13,10 +14,11 @@ import classes from "./Welcome.module.css";
 type Server = Shape<"LocalShape">;
 
 export function Mode({ go, back, busy }: Frame) {
-  const local = useQuery({ queryKey: ["local"], queryFn: () => told(api.GET("/api/byok/local")), gcTime: 0 });
+  const queries = useQueryClient();
+  const local = useLocal();
   const taking = useMutation({
     mutationFn: async (server: Server) => {
-      if (!server.added) await told(api.POST("/api/byok/providers", { body: { gallery: server.provider } }));
+      if (!server.added) await addFromGallery(queries, server.provider);
       await told(api.POST("/api/byok/models/refresh", { body: { provider: server.provider } }));
       go("agreement", { mode: "local" });
     },
@@ -47,9 +49,7 @@ export function Mode({ go, back, busy }: Frame) {
             Models on this machine. Free and private, as good as your machine allows. No key is needed.
           </Text>
           <Answered query={local}>
-            {(found) => (
-              <Servers servers={found.providers} take={taking.mutate} busy={taking.isPending} again={local.refetch} />
-            )}
+            {(found) => <Servers servers={found} take={taking.mutate} busy={taking.isPending} again={local.refetch} />}
           </Answered>
         </section>
       </SimpleGrid>

@@ -5,6 +5,7 @@ import { api, type Shape, told } from "../../api/client";
 import { type Preferences, usePreferences } from "../../api/preferences";
 import { PageHead } from "../../parts/PageHead";
 import { Answered } from "../../parts/States";
+import { useProviders } from "../providers/data";
 import { Conversation } from "./Conversation";
 import { Foot } from "./Foot";
 import { ModelChoice } from "./ModelChoice";
@@ -15,7 +16,7 @@ type Model = Shape<"ModelShape">;
 
 /** First a model, then an answer with its price. */
 export function TryIt(frame: Frame) {
-  const providers = useQuery({ queryKey: ["providers"], queryFn: () => told(api.GET("/api/byok/providers")) });
+  const providers = useProviders();
   const preferences = usePreferences();
   const models = useQuery({ queryKey: ["models"], queryFn: () => told(api.GET("/api/byok/models")) });
   return (

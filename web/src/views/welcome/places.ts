@@ -23,7 +23,8 @@ export function placesOf(
   gallery: readonly Shape<"GalleryOneShape">[],
 ): Place[] {
   const there = providers.filter((one) => one.kind === "cloud").map(ofProvider);
-  const more = gallery.filter((one) => one.kind === "cloud" && !one.added).map(ofGallery);
+  const known = new Set(providers.map((one) => one.id));
+  const more = gallery.filter((one) => one.kind === "cloud" && !one.added && !known.has(one.id)).map(ofGallery);
   const first = there.filter((one) => one.id === FIRST);
   return [...first, ...there.filter((one) => one.id !== FIRST), ...more];
 }

@@ -23,7 +23,9 @@ export function useTalk(model: string, answered: () => void = () => undefined) {
   const [busy, setBusy] = useState(false);
   const stopping = useRef<AbortController | null>(null);
   useEffect(() => () => stopping.current?.abort(), []);
+  const asked = useRef("");
   const ask = async (prompt: string, consent?: string) => {
+    asked.current = prompt;
     stopping.current?.abort();
     const stop = new AbortController();
     const { signal } = stop;
@@ -50,7 +52,8 @@ export function useTalk(model: string, answered: () => void = () => undefined) {
     if (whole.by) setCost(await costOf(whole.by.run));
     await queries.invalidateQueries({ queryKey: ["budgets"] });
   };
-  return { answer, cost, error, busy, ask, stop: () => stopping.current?.abort() };
+  const again = (consent?: string) => ask(asked.current, consent);
+  return { answer, cost, error, busy, ask, again, stop: () => stopping.current?.abort() };
 }
 
 async function costOf(id: string): Promise<Cost | null> {
