@@ -1,23 +1,19 @@
 import { ActionIcon, Alert, Button, Collapse, FileButton, Group, Text, Textarea } from "@mantine/core";
 import { useMediaQuery } from "@mantine/hooks";
 import { IconAdjustments, IconPaperclip, IconPlayerStop, IconSend2, IconX } from "@tabler/icons-react";
-import { type ClipboardEvent, type DragEvent, type KeyboardEvent, useEffect, useId, useRef, useState } from "react";
+import { type ClipboardEvent, type DragEvent, type KeyboardEvent, useId, useRef, useState } from "react";
 import { useNavigate } from "react-router";
 import { LIMITS, size, TAKEN, taken } from "./attach";
 import classes from "./Chat.module.css";
+import { NO_PROMPT, setDraft, useDraft } from "./draft";
 import { PriceLine } from "./PriceLine";
 import { usePrices } from "./prices";
 import { SettingsArea } from "./SettingsArea";
 import { busy, send, stopAll, type Talk } from "./store";
 import { type Attached, fieldsOf, lastStep, needsOf, type Prompt, shownTake, wantsResults } from "./talk";
 
-const NO_PROMPT: Prompt = { text: "", attached: [] };
-
-/** What was typed and not sent, for who looks at another view and comes back. */
-let left: Prompt = NO_PROMPT;
-
 export default function Composer({ talk }: { talk: Talk }) {
-  const [prompt, setPrompt] = useState<Prompt>(left);
+  const prompt = useDraft();
   const [refused, setRefused] = useState<readonly string[]>([]);
   const [over, setOver] = useState(false);
   const [settings, setSettings] = useState(false);
@@ -29,25 +25,22 @@ export default function Composer({ talk }: { talk: Talk }) {
   const prices = usePrices(talk, prompt);
   const running = busy(talk);
   const wrong = problemOf(talk, prompt);
-  useEffect(() => {
-    left = prompt;
-  }, [prompt]);
 
   const add = (files: readonly File[]) => {
     const found = taken(files, prompt.attached, talk.turns);
     setRefused(found.refused);
-    setPrompt((old) => ({ ...old, attached: [...old.attached, ...found.attached] }));
+    setDraft((old) => ({ ...old, attached: [...old.attached, ...found.attached] }));
     resetFile.current?.();
   };
   const remove = (one: Attached) => {
     if (one.url) URL.revokeObjectURL(one.url);
-    setPrompt((old) => ({ ...old, attached: old.attached.filter((other) => other.id !== one.id) }));
+    setDraft((old) => ({ ...old, attached: old.attached.filter((other) => other.id !== one.id) }));
     box.current?.focus();
   };
   const go = () => {
     if (wrong !== null || running) return;
     void send({ ...prompt, text: prompt.text.trim() });
-    setPrompt(NO_PROMPT);
+    setDraft(() => NO_PROMPT);
     setRefused([]);
     navigate("/chat", { replace: true });
     box.current?.focus();
@@ -118,7 +111,7 @@ export default function Composer({ talk }: { talk: Talk }) {
           value={prompt.text}
           onChange={(event) => {
             const text = event.currentTarget.value;
-            setPrompt((old) => ({ ...old, text }));
+            setDraft((old) => ({ ...old, text }));
           }}
           onKeyDown={onKey}
           onPaste={onPaste}

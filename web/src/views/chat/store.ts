@@ -4,6 +4,7 @@ import { type ChatRequest, chat, consentOf, isAbort, type Manner } from "../../a
 import { asProblem } from "../../api/problem";
 import { isQuote, quote } from "../../api/quote";
 import { settled } from "../../api/run";
+import { dropDraft } from "./draft";
 import {
   answered,
   fieldsOf,
@@ -67,9 +68,11 @@ function set(next: Partial<Talk>): void {
   for (const listener of listeners) listener();
 }
 
-/** What somebody else said here is not for this person. */
+/** What somebody else said here, or meant to, is not for this person. */
 export function belongTo(person: string): void {
-  if (talk.person !== person) begin({ person });
+  if (talk.person === person) return;
+  dropDraft();
+  begin({ person });
 }
 
 /** A new conversation, with the same models and settings. */
