@@ -183,6 +183,43 @@ def test_pictures_and_texts_go_with_a_question_and_what_cannot_is_said(window: V
     expect(price(page)).to_contain_text("openai/o3-mini reads no pictures")
 
 
+def test_a_text_that_changes_on_disk_stays_as_it_was_attached(
+    chromium: Chromium, kept: Gateway, tmp_path: Path
+) -> None:
+    notes = tmp_path / "notes.md"
+    notes.write_text("The key is under the mat.")
+    with visit(chromium, kept) as window:
+        page = open_chat(window, "openai/gpt-4o")
+        page.locator("input[type=file]").set_input_files(notes)
+        ask(page, "Where is it?")
+        expect(receipt(page)).to_contain_text("in")
+        notes.write_text("The key has been moved, and nobody says where to.")
+        ask(page, "And the other one?")
+        expect(answers(page).last).to_contain_text("the other one")
+        assert b"under the mat" in kept.simulator.seen("openai")[-1].body
+
+
+def test_what_cannot_be_sent_stays_in_the_box_and_it_is_said_why(chromium: Chromium, kept: Gateway) -> None:
+    with visit(chromium, kept) as window:
+        page = open_chat(window, "openai/gpt-4o")
+        page.evaluate("() => { Blob.prototype.text = () => Promise.reject(new DOMException('', 'NotReadableError')) }")
+        field = page.locator("input[type=file]")
+        field.set_input_files([{"name": "notes.md", "mimeType": "text/markdown", "buffer": b"The key"}])
+        ask(page, "What is this?")
+        expect(page.get_by_role("alert")).to_contain_text("Nothing was sent. notes.md cannot be read any more")
+        expect(message(page)).to_have_value("What is this?")
+        expect(page.get_by_role("heading", name="Question 1")).to_have_count(0)
+        window.check_accessible()
+        page.get_by_role("button", name="Remove notes.md").click()
+        page.get_by_role("button", name="Send", exact=True).click()
+        expect(receipt(page)).to_contain_text("in")
+        expect(page.get_by_role("alert")).to_have_count(0)
+        page.get_by_role("button", name="Settings").last.click()
+        page.get_by_label("Functions").fill("[{")
+        page.get_by_role("button", name="Ask again").click()
+        expect(page.get_by_role("alert")).to_have_text("Nothing was sent. The list of functions is no JSON yet.")
+
+
 @pytest.mark.row("C2")
 def test_a_function_is_called_its_result_given_and_the_answer_goes_on(window: Visit) -> None:
     page = open_chat(window, "openai/gpt-4o")

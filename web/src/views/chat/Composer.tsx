@@ -9,7 +9,7 @@ import { NO_PROMPT, setDraft, useDraft } from "./draft";
 import { PriceLine } from "./PriceLine";
 import { usePrices } from "./prices";
 import { SettingsArea } from "./SettingsArea";
-import { busy, send, stopAll, type Talk } from "./store";
+import { busy, send, setUnsent, stopAll, type Talk } from "./store";
 import { type Attached, fieldsOf, lastStep, needsOf, type Prompt, shownTake, wantsResults } from "./talk";
 
 export default function Composer({ talk }: { talk: Talk }) {
@@ -25,6 +25,7 @@ export default function Composer({ talk }: { talk: Talk }) {
   const prices = usePrices(talk, prompt);
   const running = busy(talk);
   const wrong = problemOf(talk, prompt);
+  const notSent = talk.unsent ? [talk.unsent, ...refused] : refused;
 
   const add = (files: readonly File[]) => {
     const found = taken(files, prompt.attached, talk.turns);
@@ -63,7 +64,7 @@ export default function Composer({ talk }: { talk: Talk }) {
   };
   return (
     <section className={classes.box} aria-label="Your message">
-      {refused.length > 0 && (
+      {notSent.length > 0 && (
         <Alert
           role="alert"
           color="yellow"
@@ -71,9 +72,12 @@ export default function Composer({ talk }: { talk: Talk }) {
           mb="xs"
           withCloseButton
           closeButtonLabel="Dismiss"
-          onClose={() => setRefused([])}
+          onClose={() => {
+            setRefused([]);
+            setUnsent(null);
+          }}
         >
-          {refused.map((why) => (
+          {notSent.map((why) => (
             <div key={why}>{why}</div>
           ))}
         </Alert>

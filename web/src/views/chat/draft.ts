@@ -23,6 +23,14 @@ export function setDraft(change: (old: Prompt) => Prompt): void {
   for (const listener of listeners) listener();
 }
 
+/** What was not sent after all, before what has been typed since. */
+export function putBack({ text, attached }: Prompt): void {
+  setDraft((old) => ({
+    text: [text, old.text].filter(Boolean).join("\n"),
+    attached: [...attached, ...old.attached],
+  }));
+}
+
 /** It is nobody else's. */
 export function dropDraft(): void {
   for (const one of draft.attached) if (one.url) URL.revokeObjectURL(one.url);
