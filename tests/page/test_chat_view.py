@@ -87,6 +87,23 @@ def test_while_an_answer_comes_its_cost_is_counted_and_it_can_be_stopped(chromiu
         expect(answers(page).last).to_contain_text("word1 word2 word3")
 
 
+@pytest.mark.row("A13")
+def test_what_a_follow_up_costs_is_told_once_the_answer_before_it_is_whole(chromium: Chromium, slow: Gateway) -> None:
+    with visit(chromium, slow) as window:
+        page = open_chat(window, "openai/gpt-4o")
+        ask(page, "say 2000 words")
+        expect(answers(page)).to_contain_text("word3")
+        message(page).fill("And now?")
+        expect(price(page)).to_have_text("What it will cost stands here once the answer has ended.")
+        with page.expect_request(
+            lambda one: (
+                one.url.endswith("/quote") and "And now?" in str(one.post_data) and "word3" in str(one.post_data)
+            )
+        ):
+            page.get_by_role("button", name="Stop", exact=True).last.click()
+        expect(price(page)).to_contain_text("about $")
+
+
 @pytest.mark.row("E13")
 def test_several_models_answer_one_question_beside_each_other(window: Visit) -> None:
     page = open_chat(window, "openai/gpt-4o")

@@ -169,10 +169,15 @@ export default function Composer({ talk }: { talk: Talk }) {
       )}
       {wrong ? (
         <Text size="sm" c={wrong === EMPTY ? undefined : "var(--warn)"} className={classes.price} role="status">
-          {wrong === EMPTY ? <PriceLine prices={null} demo={isDemo(talk)} needs={[]} /> : wrong}
+          {wrong === EMPTY ? <PriceLine prices={null} demo={isDemo(talk)} running={false} needs={[]} /> : wrong}
         </Text>
       ) : (
-        <PriceLine prices={prices} demo={isDemo(talk)} needs={needsOf(talk.settings, talk.turns, prompt)} />
+        <PriceLine
+          prices={prices}
+          demo={isDemo(talk)}
+          running={running}
+          needs={needsOf(talk.settings, talk.turns, prompt)}
+        />
       )}
     </section>
   );
