@@ -318,6 +318,22 @@ def test_what_is_kept_is_opened_again_and_gone_on_with(window: Visit) -> None:
     assert b"blue door" in last.body
 
 
+def test_a_new_chat_after_an_earlier_one_stays_empty(chromium: Chromium, kept: Gateway) -> None:
+    with library(kept.home) as ownkey:
+        ownkey.history.on(30)
+    with visit(chromium, kept) as window:
+        page = open_chat(window, "openai/gpt-4o")
+        ask(page, "Remember the blue door")
+        expect(receipt(page)).to_contain_text("in")
+        for _ in range(2):
+            page.get_by_role("button", name="New chat").click()
+            expect(page).to_have_url(f"{window.origin}/chat")
+            expect(page.get_by_role("heading", name="Ask something")).to_be_visible()
+            page.get_by_role("link", name="Earlier chats").click()
+            page.get_by_role("button", name=re.compile("Remember the blue door")).click()
+            expect(answers(page)).to_contain_text("simulator in place of gpt-4o")
+
+
 def test_it_is_as_readable_in_the_dark_and_what_an_answer_says_does_nothing(chromium: Chromium, kept: Gateway) -> None:
     with visit(chromium, kept, color_scheme="dark") as window:
         page = open_chat(window, "openai/gpt-4o")
