@@ -87,6 +87,32 @@ def test_while_an_answer_comes_its_cost_is_counted_and_it_can_be_stopped(chromiu
         expect(answers(page).last).to_contain_text("word1 word2 word3")
 
 
+@pytest.mark.row("A13")
+def test_what_a_follow_up_costs_is_told_once_the_answer_before_it_is_whole(chromium: Chromium, slow: Gateway) -> None:
+    with visit(chromium, slow) as window:
+        page = open_chat(window, "openai/gpt-4o")
+        ask(page, "say 2000 words")
+        expect(answers(page)).to_contain_text("word3")
+        message(page).fill("And now?")
+        expect(price(page)).to_have_text("What it will cost stands here once the answer has ended.")
+        with page.expect_request(
+            lambda one: (
+                one.url.endswith("/quote") and "And now?" in str(one.post_data) and "word3" in str(one.post_data)
+            )
+        ):
+            page.get_by_role("button", name="Stop", exact=True).last.click()
+        expect(price(page)).to_contain_text("about $")
+
+
+def test_a_double_click_asks_once_and_stops_nothing(chromium: Chromium, slow: Gateway) -> None:
+    with visit(chromium, slow) as window:
+        page = open_chat(window, "openai/gpt-4o")
+        message(page).fill("say 4 words")
+        page.get_by_role("button", name="Send", exact=True).dblclick()
+        expect(answers(page)).to_contain_text("word1 word2 word3 word4")
+        assert len(slow.rows("openai")) == 1
+
+
 @pytest.mark.row("E13")
 def test_several_models_answer_one_question_beside_each_other(window: Visit) -> None:
     page = open_chat(window, "openai/gpt-4o")
@@ -183,6 +209,43 @@ def test_pictures_and_texts_go_with_a_question_and_what_cannot_is_said(window: V
     expect(price(page)).to_contain_text("openai/o3-mini reads no pictures")
 
 
+def test_a_text_that_changes_on_disk_stays_as_it_was_attached(
+    chromium: Chromium, kept: Gateway, tmp_path: Path
+) -> None:
+    notes = tmp_path / "notes.md"
+    notes.write_text("The key is under the mat.")
+    with visit(chromium, kept) as window:
+        page = open_chat(window, "openai/gpt-4o")
+        page.locator("input[type=file]").set_input_files(notes)
+        ask(page, "Where is it?")
+        expect(receipt(page)).to_contain_text("in")
+        notes.write_text("The key has been moved, and nobody says where to.")
+        ask(page, "And the other one?")
+        expect(answers(page).last).to_contain_text("the other one")
+        assert b"under the mat" in kept.simulator.seen("openai")[-1].body
+
+
+def test_what_cannot_be_sent_stays_in_the_box_and_it_is_said_why(chromium: Chromium, kept: Gateway) -> None:
+    with visit(chromium, kept) as window:
+        page = open_chat(window, "openai/gpt-4o")
+        page.evaluate("() => { Blob.prototype.text = () => Promise.reject(new DOMException('', 'NotReadableError')) }")
+        field = page.locator("input[type=file]")
+        field.set_input_files([{"name": "notes.md", "mimeType": "text/markdown", "buffer": b"The key"}])
+        ask(page, "What is this?")
+        expect(page.get_by_role("alert")).to_contain_text("Nothing was sent. notes.md cannot be read any more")
+        expect(message(page)).to_have_value("What is this?")
+        expect(page.get_by_role("heading", name="Question 1")).to_have_count(0)
+        window.check_accessible()
+        page.get_by_role("button", name="Remove notes.md").click()
+        page.get_by_role("button", name="Send", exact=True).click()
+        expect(receipt(page)).to_contain_text("in")
+        expect(page.get_by_role("alert")).to_have_count(0)
+        page.get_by_role("button", name="Settings").last.click()
+        page.get_by_label("Functions").fill("[{")
+        page.get_by_role("button", name="Ask again").click()
+        expect(page.get_by_role("alert")).to_have_text("Nothing was sent. The list of functions is no JSON yet.")
+
+
 @pytest.mark.row("C2")
 def test_a_function_is_called_its_result_given_and_the_answer_goes_on(window: Visit) -> None:
     page = open_chat(window, "openai/gpt-4o")
@@ -262,6 +325,22 @@ def test_what_is_kept_is_opened_again_and_gone_on_with(window: Visit) -> None:
     expect(answers(page).last).to_contain_text("red one")
     last = window.gateway.simulator.seen("openai")[-1]
     assert b"blue door" in last.body
+
+
+def test_a_new_chat_after_an_earlier_one_stays_empty(chromium: Chromium, kept: Gateway) -> None:
+    with library(kept.home) as ownkey:
+        ownkey.history.on(30)
+    with visit(chromium, kept) as window:
+        page = open_chat(window, "openai/gpt-4o")
+        ask(page, "Remember the blue door")
+        expect(receipt(page)).to_contain_text("in")
+        for _ in range(2):
+            page.get_by_role("button", name="New chat").click()
+            expect(page).to_have_url(f"{window.origin}/chat")
+            expect(page.get_by_role("heading", name="Ask something")).to_be_visible()
+            page.get_by_role("link", name="Earlier chats").click()
+            page.get_by_role("button", name=re.compile("Remember the blue door")).click()
+            expect(answers(page)).to_contain_text("simulator in place of gpt-4o")
 
 
 def test_it_is_as_readable_in_the_dark_and_what_an_answer_says_does_nothing(chromium: Chromium, kept: Gateway) -> None:

@@ -16,6 +16,7 @@ from playwright.sync_api import Page, expect
 
 from authenticator import Authenticator, encoded
 from browsing import PASSWORD, signed_in, with_password
+from chatting import message
 from house import Gateway, Simulator, gateway, library
 from oidc_server import CLIENT, SECRET, Running
 from ownkey.app.onboarding import Onboarding, agreement
@@ -155,6 +156,24 @@ def test_who_was_signed_out_comes_back_to_where_they_were(desk: Visit) -> None:
     by_password(page, "ann@example.com", PASSWORD)
     expect(page.get_by_role("heading", name="Usage", level=1)).to_be_visible()
     assert page.url.endswith("/usage?by=model")
+
+
+def test_what_one_person_did_not_send_is_not_there_for_the_next(desk: Visit) -> None:
+    desk.expected = REFUSED
+    for name in ("Ann", "Bob"):
+        through(desk.gateway, with_password(desk.gateway, name)[0])
+    page = desk.go("/chat")
+    by_password(page, "ann@example.com", PASSWORD)
+    message(page).fill("Between us")
+    page.locator("input[type=file]").set_input_files([{"name": "a.md", "mimeType": "text/markdown", "buffer": b"#"}])
+    expect(page.get_by_role("list", name="Attached")).to_be_visible()
+    page.context.clear_cookies()
+    # Whatever is asked next is refused.
+    page.get_by_role("link", name="Usage", exact=True).click()
+    by_password(page, "bob@example.com", PASSWORD)
+    page.get_by_role("link", name="Chat", exact=True).click()
+    expect(message(page)).to_have_value("")
+    expect(page.get_by_role("list", name="Attached")).to_have_count(0)
 
 
 def test_a_passkey_signs_in_where_ownkey_has_a_name(desk: Visit) -> None:

@@ -34,6 +34,7 @@ export default function Chat() {
     setActive(talk.lanes[at]?.id ?? active);
   });
   if (person.role === "viewer") return <NotForViewers />;
+  if (talk.person !== person.id) return null;
   const lanes = narrow && lane ? [lane] : talk.lanes;
   return (
     <div className={classes.chat}>

@@ -1,23 +1,20 @@
 import { ActionIcon, Alert, Button, Collapse, FileButton, Group, Text, Textarea } from "@mantine/core";
 import { useMediaQuery } from "@mantine/hooks";
 import { IconAdjustments, IconPaperclip, IconPlayerStop, IconSend2, IconX } from "@tabler/icons-react";
-import { type ClipboardEvent, type DragEvent, type KeyboardEvent, useEffect, useId, useRef, useState } from "react";
+import { type ClipboardEvent, type DragEvent, type KeyboardEvent, useId, useRef, useState } from "react";
 import { useNavigate } from "react-router";
+import { single } from "../../parts/clicks";
 import { LIMITS, size, TAKEN, taken } from "./attach";
 import classes from "./Chat.module.css";
+import { NO_PROMPT, setDraft, useDraft } from "./draft";
 import { PriceLine } from "./PriceLine";
 import { usePrices } from "./prices";
 import { SettingsArea } from "./SettingsArea";
-import { busy, send, stopAll, type Talk } from "./store";
+import { busy, send, setUnsent, stopAll, type Talk } from "./store";
 import { type Attached, fieldsOf, lastStep, needsOf, type Prompt, shownTake, wantsResults } from "./talk";
 
-const NO_PROMPT: Prompt = { text: "", attached: [] };
-
-/** What was typed and not sent, for who looks at another view and comes back. */
-let left: Prompt = NO_PROMPT;
-
 export default function Composer({ talk }: { talk: Talk }) {
-  const [prompt, setPrompt] = useState<Prompt>(left);
+  const prompt = useDraft();
   const [refused, setRefused] = useState<readonly string[]>([]);
   const [over, setOver] = useState(false);
   const [settings, setSettings] = useState(false);
@@ -29,25 +26,23 @@ export default function Composer({ talk }: { talk: Talk }) {
   const prices = usePrices(talk, prompt);
   const running = busy(talk);
   const wrong = problemOf(talk, prompt);
-  useEffect(() => {
-    left = prompt;
-  }, [prompt]);
+  const notSent = talk.unsent ? [talk.unsent, ...refused] : refused;
 
   const add = (files: readonly File[]) => {
     const found = taken(files, prompt.attached, talk.turns);
     setRefused(found.refused);
-    setPrompt((old) => ({ ...old, attached: [...old.attached, ...found.attached] }));
+    setDraft((old) => ({ ...old, attached: [...old.attached, ...found.attached] }));
     resetFile.current?.();
   };
   const remove = (one: Attached) => {
     if (one.url) URL.revokeObjectURL(one.url);
-    setPrompt((old) => ({ ...old, attached: old.attached.filter((other) => other.id !== one.id) }));
+    setDraft((old) => ({ ...old, attached: old.attached.filter((other) => other.id !== one.id) }));
     box.current?.focus();
   };
   const go = () => {
     if (wrong !== null || running) return;
     void send({ ...prompt, text: prompt.text.trim() });
-    setPrompt(NO_PROMPT);
+    setDraft(() => NO_PROMPT);
     setRefused([]);
     navigate("/chat", { replace: true });
     box.current?.focus();
@@ -70,7 +65,7 @@ export default function Composer({ talk }: { talk: Talk }) {
   };
   return (
     <section className={classes.box} aria-label="Your message">
-      {refused.length > 0 && (
+      {notSent.length > 0 && (
         <Alert
           role="alert"
           color="yellow"
@@ -78,9 +73,12 @@ export default function Composer({ talk }: { talk: Talk }) {
           mb="xs"
           withCloseButton
           closeButtonLabel="Dismiss"
-          onClose={() => setRefused([])}
+          onClose={() => {
+            setRefused([]);
+            setUnsent(null);
+          }}
         >
-          {refused.map((why) => (
+          {notSent.map((why) => (
             <div key={why}>{why}</div>
           ))}
         </Alert>
@@ -118,7 +116,7 @@ export default function Composer({ talk }: { talk: Talk }) {
           value={prompt.text}
           onChange={(event) => {
             const text = event.currentTarget.value;
-            setPrompt((old) => ({ ...old, text }));
+            setDraft((old) => ({ ...old, text }));
           }}
           onKeyDown={onKey}
           onPaste={onPaste}
@@ -154,11 +152,15 @@ export default function Composer({ talk }: { talk: Talk }) {
               Enter sends, Shift Enter begins a new line
             </Text>
             {running ? (
-              <Button variant="default" leftSection={<IconPlayerStop size={16} aria-hidden />} onClick={stopAll}>
+              <Button
+                variant="default"
+                leftSection={<IconPlayerStop size={16} aria-hidden />}
+                onClick={single(stopAll)}
+              >
                 Stop{talk.lanes.length > 1 ? " all" : ""}
               </Button>
             ) : (
-              <Button onClick={go} disabled={wrong !== null} leftSection={<IconSend2 size={16} aria-hidden />}>
+              <Button onClick={single(go)} disabled={wrong !== null} leftSection={<IconSend2 size={16} aria-hidden />}>
                 Send
               </Button>
             )}
@@ -172,10 +174,15 @@ export default function Composer({ talk }: { talk: Talk }) {
       )}
       {wrong ? (
         <Text size="sm" c={wrong === EMPTY ? undefined : "var(--warn)"} className={classes.price} role="status">
-          {wrong === EMPTY ? <PriceLine prices={null} demo={isDemo(talk)} needs={[]} /> : wrong}
+          {wrong === EMPTY ? <PriceLine prices={null} demo={isDemo(talk)} running={false} needs={[]} /> : wrong}
         </Text>
       ) : (
-        <PriceLine prices={prices} demo={isDemo(talk)} needs={needsOf(talk.settings, talk.turns, prompt)} />
+        <PriceLine
+          prices={prices}
+          demo={isDemo(talk)}
+          running={running}
+          needs={needsOf(talk.settings, talk.turns, prompt)}
+        />
       )}
     </section>
   );

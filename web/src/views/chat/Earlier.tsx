@@ -73,10 +73,12 @@ export function Earlier() {
   );
 }
 
-/** Opens a kept chat in the place of the conversation. What to say about it; null where it stands there. */
+/** Opens a kept chat in the place of the conversation, once: a new one may begin before the address has changed. What
+ * to say about it; null where it was opened. */
 export function useReopened(entry: string): string | null {
   const talk = useTalk();
-  const here = talk.entry === entry;
+  const [opened, setOpened] = useState<string | null>(null);
+  const here = talk.entry === entry || opened === entry;
   const found = useQuery({
     queryKey: ["history", "one", entry],
     queryFn: () => told(api.GET("/api/byok/history/{entry}", { params: { path: { entry } } })),
@@ -85,6 +87,9 @@ export function useReopened(entry: string): string | null {
     gcTime: 0,
   });
   const kept = found.data;
+  useEffect(() => {
+    if (here) setOpened(entry);
+  }, [here, entry]);
   useEffect(() => {
     if (!kept?.entry || here) return;
     const { turns, settings, model } = reopened(kept.entry, kept, nextId);

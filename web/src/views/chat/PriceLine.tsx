@@ -14,16 +14,22 @@ const GUESS = "a usual answer";
 export function PriceLine({
   prices,
   demo,
+  running,
   needs,
 }: {
   prices: readonly Price[] | null;
   demo: boolean;
+  running: boolean;
   needs: readonly Need[];
 }) {
   return (
     <div className={classes.price} role="status" aria-label="Price before sending">
       {prices === null ? (
-        <span>{demo ? "free: the demo asks no model" : "What it will cost stands here as you type."}</span>
+        <span>
+          {demo
+            ? "free: the demo asks no model"
+            : `What it will cost stands here ${running ? "once the answer has ended" : "as you type"}.`}
+        </span>
       ) : prices.length > 1 ? (
         <Together prices={prices} needs={needs} />
       ) : (

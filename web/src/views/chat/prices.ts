@@ -3,7 +3,7 @@ import type { ChatRequest } from "../../api/chat";
 import { isAbort } from "../../api/chat";
 import { asProblem, type Problem } from "../../api/problem";
 import { type Quoted, quote } from "../../api/quote";
-import type { Talk } from "./store";
+import { busy, type Talk } from "./store";
 import { fieldsOf, messagesOf, type Prompt } from "./talk";
 
 const TYPING_MS = 350;
@@ -11,16 +11,17 @@ const HEAVY_MS = 900;
 
 export type Price = { lane: string; model: string } & ({ quoted: Quoted } | { problem: Problem });
 
-/** What sending this would cost in each lane, asked once the person rests; null where there is nothing to send yet. */
+/** What sending this would cost in each lane, asked once the person rests; null where there is nothing to send yet, or
+ * an answer comes that would be sent with it. */
 export function usePrices(talk: Talk, prompt: Prompt): readonly Price[] | null {
   const [prices, setPrices] = useState<readonly Price[] | null>(null);
   const { lanes, turns, settings } = talk;
-  const said = prompt.text.trim() !== "" || prompt.attached.length > 0;
-  // What streams makes the turns new with each word; only what is whole is sent with the next question.
+  const told = !busy(talk) && (prompt.text.trim() !== "" || prompt.attached.length > 0);
+  // The turns are new as well where the book has told what they cost.
   const whole = turns.map((turn) => JSON.stringify(turn.shown) + Object.keys(turn.takes).length).join();
   // biome-ignore lint/correctness/useExhaustiveDependencies: `whole` stands for the turns
   useEffect(() => {
-    if (!said) {
+    if (!told) {
       setPrices(null);
       return;
     }
@@ -48,8 +49,8 @@ export function usePrices(talk: Talk, prompt: Prompt): readonly Price[] | null {
       window.clearTimeout(timer);
       stopper.abort();
     };
-  }, [said, prompt, lanes, settings, whole]);
-  return said ? prices : null;
+  }, [told, prompt, lanes, settings, whole]);
+  return told ? prices : null;
 }
 
 async function one(request: Omit<ChatRequest, "model">, model: string, signal: AbortSignal): Promise<Quoted> {

@@ -4,6 +4,7 @@ import { type ChatRequest, chat, consentOf, isAbort, type Manner } from "../../a
 import { asProblem } from "../../api/problem";
 import { isQuote, quote } from "../../api/quote";
 import { settled } from "../../api/run";
+import { dropDraft, putBack } from "./draft";
 import {
   answered,
   fieldsOf,
@@ -29,6 +30,8 @@ export interface Talk {
   readonly settings: Settings;
   /** The entry of the history that it goes on from. */
   readonly entry: string | null;
+  /** Why the last that was asked could not be sent. */
+  readonly unsent: string | null;
 }
 
 interface Place {
@@ -42,7 +45,14 @@ const MOST_AGAIN = 3;
 const LONGEST_WAIT_S = 120;
 const HIDDEN_MS = 250;
 
-const EMPTY: Talk = { person: null, lanes: [{ id: "a", model: "" }], turns: [], settings: PLAIN, entry: null };
+const EMPTY: Talk = {
+  person: null,
+  lanes: [{ id: "a", model: "" }],
+  turns: [],
+  settings: PLAIN,
+  entry: null,
+  unsent: null,
+};
 
 let talk: Talk = EMPTY;
 let count = 0;
@@ -67,9 +77,11 @@ function set(next: Partial<Talk>): void {
   for (const listener of listeners) listener();
 }
 
-/** What somebody else said here is not for this person. */
+/** What somebody else said here, or meant to, is not for this person. */
 export function belongTo(person: string): void {
-  if (talk.person !== person) begin({ person });
+  if (talk.person === person) return;
+  dropDraft();
+  begin({ person });
 }
 
 /** A new conversation, with the same models and settings. */
@@ -79,7 +91,7 @@ export function begin(next: Partial<Talk> = {}): void {
   waits.clear();
   for (const turn of talk.turns) for (const one of turn.prompt.attached) if (one.url) URL.revokeObjectURL(one.url);
   const kept = next.person === undefined ? talk : EMPTY;
-  set({ lanes: kept.lanes, settings: kept.settings, turns: [], entry: null, ...next });
+  set({ lanes: kept.lanes, settings: kept.settings, turns: [], entry: null, unsent: null, ...next });
 }
 
 export function setSettings(change: Partial<Settings>): void {
@@ -103,18 +115,39 @@ export function removeLane(lane: string): void {
   set({ lanes: talk.lanes.filter((one) => one.id !== lane) });
 }
 
-/** One prompt to every lane. */
+/** One prompt to every lane; back in the box where it cannot be sent. */
 export async function send(prompt: Prompt): Promise<void> {
-  const fields = fieldsOf(talk.settings);
-  const { lanes, turns } = talk;
+  const { lanes } = talk;
   const turn: Turn = { id: ++count, prompt, takes: {}, shown: {} };
-  set({ turns: [...turns, turn] });
-  await Promise.all(
-    lanes.map(async (lane) => {
-      const messages = await messagesOf(talk.settings, turns, lane.id, prompt);
-      await take(turn.id, lane.id, lane.model, [], { model: lane.model, messages, ...fields });
-    }),
+  set({ turns: [...talk.turns, turn] });
+  const asked = await made(turn, () =>
+    Promise.all(lanes.map(async ({ id, model }) => ({ lane: id, request: await requestOf(turn, id, model) }))),
   );
+  if (asked === null) takeBack(turn);
+  else await Promise.all(asked.map(({ lane, request }) => take(turn.id, lane, request.model, [], request)));
+}
+
+/** What is to be sent; null where it cannot be, and then it is said why, or where the conversation is another by now. */
+async function made<Asked>(turn: Turn, make: () => Promise<Asked>): Promise<Asked | null> {
+  const isThere = () => talk.turns.some((one) => one.id === turn.id);
+  setUnsent(null);
+  try {
+    const asked = await make();
+    return isThere() ? asked : null;
+  } catch (error) {
+    if (isThere()) setUnsent(`Nothing was sent. ${asProblem(error).said}`);
+    return null;
+  }
+}
+
+export function setUnsent(why: string | null): void {
+  set({ unsent: why });
+}
+
+function takeBack(turn: Turn): void {
+  if (!talk.turns.includes(turn)) return;
+  set({ turns: talk.turns.filter((one) => one !== turn) });
+  putBack(turn.prompt);
 }
 
 /** What asks this turn's question in a lane, at a model. */
@@ -126,7 +159,8 @@ export async function requestOf(turn: Turn, lane: string, model: string): Promis
 
 /** The same prompt again, or at another model; what was answered before stays to be looked at. */
 export async function again(turn: Turn, lane: string, model: string): Promise<void> {
-  await take(turn.id, lane, model, [], await requestOf(turn, lane, model));
+  const request = await made(turn, () => requestOf(turn, lane, model));
+  if (request !== null) await take(turn.id, lane, model, [], request);
 }
 
 /** The last step anew, after one that failed. */
@@ -161,7 +195,8 @@ export async function giveResults(
   if (step === undefined) return;
   const place = { turn: turn.id, lane, take: of.id };
   change(place, () => ({ results }));
-  const asked = await requestOf(turn, lane, of.model);
+  const asked = await made(turn, () => requestOf(turn, lane, of.model));
+  if (asked === null) return;
   const steps = [...of.steps.slice(0, -1), { ...step, results }];
   const request = { ...asked, messages: [...asked.messages, ...steps.flatMap((one) => answered(one, true))] };
   changeTake(place, (old) => ({ ...old, steps: [...old.steps, fresh(request)] }));

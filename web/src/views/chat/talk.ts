@@ -180,25 +180,34 @@ async function asked(prompt: Prompt): Promise<Message> {
   return { role: "user", content: parts };
 }
 
-async function partOf({ kind, name, file }: Attached): Promise<Part> {
-  if (kind === "picture") return { type: "image_url", image_url: { url: await dataOf(file) } };
-  return { type: "text", text: `File ${name}:\n\n${await file.text()}` };
+async function partOf(one: Attached): Promise<Part> {
+  const content = await contentOf(one);
+  if (one.kind === "picture") return { type: "image_url", image_url: { url: content } };
+  return { type: "text", text: `File ${one.name}:\n\n${content}` };
 }
 
 const read = new WeakMap<File, Promise<string>>();
 
-/** A file as providers take it; read once. */
-function dataOf(file: File): Promise<string> {
+/** What is in a file. It is read once: a browser reads no file that has changed since it was chosen. */
+function contentOf({ kind, name, file }: Attached): Promise<string> {
   const known = read.get(file);
   if (known) return known;
-  const data = new Promise<string>((done, fail) => {
+  const content = (kind === "picture" ? dataOf(file) : file.text()).catch(() => {
+    read.delete(file);
+    throw new Error(`${name} cannot be read any more: it has changed, or is gone. Attach it again.`);
+  });
+  read.set(file, content);
+  return content;
+}
+
+/** A picture as providers take it. */
+function dataOf(file: File): Promise<string> {
+  return new Promise((done, fail) => {
     const reader = new FileReader();
     reader.onload = () => done(String(reader.result));
-    reader.onerror = () => fail(new Error(`${file.name} cannot be read any more.`));
+    reader.onerror = () => fail(reader.error);
     reader.readAsDataURL(file);
   });
-  read.set(file, data);
-  return data;
 }
 
 /** What was answered, with what the person gave for its calls. `sealed`: with what its provider sealed, for the same
