@@ -7,7 +7,7 @@ from typing import Generic, Protocol, TypeVar
 
 from msgspec import Struct, structs
 
-from ownkey.engine.attempt import Attempt
+from ownkey.engine.attempt import Attempt, is_answer
 from ownkey.engine.target import Target
 from ownkey.talk.errors import OwnkeyError, ProviderTimeout, StreamCut, UnexpectedResponse
 from ownkey.talk.reply import (
@@ -178,12 +178,15 @@ class Stream(Generic[Piece]):
         return piece
 
     def close(self) -> None:
-        """End it here: what was given is charged, and the provider's connection is closed if it was not at its end."""
+        """End it here: what was given is charged, all that was held where nothing was, and the provider's connection is
+        closed if it was not at its end."""
         tap = self._tap
         if tap.ended:
             self._settle()
-        else:
+        elif tap.began or self._is_whole:
             self._attempt.cut(tap.usage, tap.finish, None, text_bytes=tap.text_bytes)
+        else:
+            self._attempt.abandoned()
         self._done = True
         self._incoming.close()
 
@@ -225,7 +228,7 @@ class Stream(Generic[Piece]):
     def _broke(self, error: OwnkeyError) -> None:
         tap = self._tap
         self._done = True
-        if tap.began or isinstance(error, StreamCut | UnexpectedResponse):
+        if tap.began or is_answer(error):
             self._attempt.cut(tap.usage, tap.finish, error, text_bytes=tap.text_bytes)
         else:
             self._attempt.failed(error)
