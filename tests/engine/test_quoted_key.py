@@ -24,7 +24,7 @@ base_url = "http://127.0.0.1:{port}/v1"
 """
 # Of no shape that keys are known by.
 KEY = canary("of no shape", "open.", between="()")
-ERROR = b'{"error":{"message":"no credit for %b","type":"server_error"}}' % KEY.encode()
+ERROR = b'{"error":{"message":"no credit for %b","type":"server_error","param":"%b"}}' % (KEY.encode(), KEY.encode())
 CHUNK = b'data: {"id":"c","choices":[{"index":0,"delta":{"content":"Hello"},"finish_reason":null}]}\n\n'
 EVENT = b"data: " + ERROR + b"\n\n"
 
@@ -39,6 +39,11 @@ ANSWERS = {
     "a stream that does not begin": (answer(b"200 OK", b"text/event-stream", EVENT), True),
     "a stream that breaks off": (answer(b"200 OK", b"text/event-stream", CHUNK + EVENT), True),
 }
+
+
+def told_in(error: OwnkeyError) -> str:
+    """All that it holds, as text."""
+    return f"{error} {error.args} {vars(error)} {error.__cause__!r}"
 
 
 async def to_its_end(ownkey: Ownkey, request: Request) -> None:
@@ -70,7 +75,7 @@ async def told(home: Path, says: bytes, *, stream: bool, passes: bool) -> str:
                 request.chat, request.door, request.ask = request.as_chat(), None, None
             with pytest.raises(OwnkeyError) as caught:
                 await to_its_end(ownkey, request)
-            return f"{caught.value} {caught.value.args} {caught.value.__cause__!r}"
+            return told_in(caught.value)
 
 
 @pytest.mark.parametrize("passes", [False, True], ids=["translated", "passed through"])
@@ -96,7 +101,7 @@ def test_U04_a_key_that_is_quoted_when_it_is_tested_is_not_shown(tmp_path: Path,
                 ownkey.keys.set("slow", KEY)
                 with pytest.raises(OwnkeyError) as caught:
                     await ownkey.keys.test("slow")
-                return str(caught.value)
+                return told_in(caught.value)
 
     text = asyncio.run(main())
     assert "no credit for" in text

@@ -31,7 +31,7 @@ TOO_MANY = json.dumps({"error": {"message": "slow down", "code": "rate_limit_exc
 @dataclass
 class Fake:
     """A provider that takes its time, and says how many it had at once. `full`: what a key is refused with, and for how
-    long it says so; `heads`: what a good answer has besides."""
+    long it says so; `heads`: what a good answer has besides. `turns`: so many are answered."""
 
     port: int = 0
     takes_s: float = 0.0
@@ -42,6 +42,7 @@ class Fake:
     heads: tuple[str, ...] = ()
     heard: asyncio.Event = field(default_factory=asyncio.Event)
     two: asyncio.Event = field(default_factory=asyncio.Event)
+    turns: asyncio.Semaphore | None = None
 
     @property
     def keys(self) -> str:
@@ -59,6 +60,8 @@ class Fake:
             self.running += 1
             self.most = max(self.most, self.running)
             await asyncio.sleep(self.takes_s)
+            if self.turns is not None:
+                await self.turns.acquire()
             self.running -= 1
             if letter in self.full:
                 after = f"retry-after: {self.full[letter]}" if self.full[letter] else "x-nothing: 1"
@@ -374,3 +377,31 @@ def test_where_an_answer_says_that_nothing_remains_that_key_is_left_for_the_next
         assert fake.keys == "aba"
 
     played(tmp_path, work, "a", "b", retry_longest_wait_s=5)
+
+
+@pytest.mark.parametrize("later", ["another refusal", "a good answer after which nothing remains"])
+def test_a_wait_that_was_told_is_not_shortened_by_what_is_told_later(tmp_path: Path, later: str) -> None:
+    """Two are under way at once: the provider tells the first to wait for long, and then the second for a second."""
+
+    async def work(ownkey: Ownkey, fake: Fake) -> None:
+        fake.turns = asyncio.Semaphore(0)
+        first, second = (asyncio.create_task(ownkey.chat("Hello", MODEL)) for _ in range(2))
+        await fake.two.wait()
+        fake.full["a"] = "300"
+        fake.turns.release()
+        await asyncio.wait((first, second), return_when=asyncio.FIRST_COMPLETED)
+        if later == "another refusal":
+            fake.full["a"] = "1"
+        else:
+            fake.full, fake.heads = {}, ("x-ratelimit-remaining-requests: 0", "x-ratelimit-reset-requests: 1s")
+        fake.turns.release()
+        told = await asyncio.gather(first, second, return_exceptions=True)
+        waits_s = [one.retry_after_s for one in told if isinstance(one, RateLimitExceeded)]
+        assert len(waits_s) == (2 if later == "another refusal" else 1)
+        fake.turns = None
+        with pytest.raises(RateLimitExceeded) as error:
+            await ownkey.chat("Hello", MODEL)
+        assert all(wait_s is not None and wait_s > 100 for wait_s in (*waits_s, error.value.retry_after_s))
+        assert len(fake.used) == 2
+
+    played(tmp_path, work)

@@ -12,8 +12,8 @@ from ownkey.talk.errors import StreamCut
 WHOLE = "A key opens a lock that was made for it, and no other; whoever has it may come in, by day and by night."
 
 
-def joined(said: str, rest: str, size: int = 3) -> str:
-    splice = Splice(said)
+def joined(said: str, rest: str, size: int = 3, untold: str = "") -> str:
+    splice = Splice(said, untold)
     given = [splice.feed(rest[place : place + size]) for place in range(0, len(rest), size)]
     return said + "".join(given) + splice.close()
 
@@ -23,6 +23,12 @@ def test_whatever_is_said_again_is_said_once(cut: int, size: int, data: st.DataO
     said = WHOLE[:cut]
     again = data.draw(st.sampled_from([0, *range(min(LEAST_REPEATED, cut), cut + 1)]))
     assert joined(said, WHOLE[cut - again :], size) == WHOLE
+
+
+@given(st.text("ab \n", min_size=1, max_size=20).map(str.rstrip), st.text(" \n", max_size=9), st.integers(1, 20))
+def test_blanks_that_were_not_told_are_said_once(told: str, untold: str, size: int) -> None:
+    assert joined(told + untold, untold + "xyz", size, untold) == told + untold + "xyz"
+    assert joined(told + untold, "xyz", size, untold) == told + untold + "xyz"
 
 
 @given(st.integers(1, 20))

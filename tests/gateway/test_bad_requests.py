@@ -8,6 +8,7 @@ import secrets
 import socket
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -155,6 +156,30 @@ def test_G01_a_body_of_eleven_mebibytes_is_413(served: Gateway) -> None:
     answer = served.send("POST", CHAT, chat(user="x" * (11 << 20)), served.own)
     assert (answer.status, answer.error["code"]) == (413, "request_too_large")
     assert "10 MiB" in clear(answer)
+
+
+@pytest.mark.parametrize(
+    ("path", "form"),
+    [
+        (CHAT, {"error": {"type": "invalid_request_error"}}),
+        ("/v1/messages", {"type": "error", "error": {}}),
+        ("/v1beta/models/openai/gpt-4o:generateContent?alt=json", {"error": {"status": "INVALID_ARGUMENT"}}),
+        ("/v1/models/openai/gpt-4o:streamGenerateContent", {"error": {"status": "INVALID_ARGUMENT"}}),
+    ],
+)
+@pytest.mark.parametrize(
+    ("status", "more"),
+    [(413, {"Content-Length": "20000000"}), (431, {f"X-{number}": "y" for number in range(200)})],
+)
+def test_G01_what_is_refused_before_it_is_read_is_told_in_the_form_of_its_path(
+    served: Gateway, path: str, form: dict[str, Any], status: int, more: dict[str, str]
+) -> None:
+    answer = served.send("POST", path, None, served.own | more)
+    assert answer.status == status
+    told = answer.json
+    assert told.get("type") == form.get("type")
+    assert form["error"].items() <= told["error"].items()
+    assert ("request-id" in answer.headers) == (path == "/v1/messages")
 
 
 @pytest.mark.parametrize(

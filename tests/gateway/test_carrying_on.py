@@ -11,6 +11,27 @@ from house import Gateway
 
 CARRY = {"x-ownkey-carry-on": "yes"}
 ASKED = "Say 60 words"
+THREE = "Say 3 words"
+# Events of that answer until it has said why it ended, and until it has said what it used.
+ENDED, COUNTED = 5, 6
+DOORS: dict[str, tuple[str, dict[str, Any], bytes]] = {
+    "openai-chat": (
+        "/v1/chat/completions",
+        {"stream": True, "messages": [{"role": "user", "content": THREE}]},
+        b'"finish_reason":"stop"',
+    ),
+    "openai-responses": ("/v1/responses", {"stream": True, "input": THREE}, b'"type":"response.completed"'),
+    "anthropic-messages": (
+        "/v1/messages",
+        {"stream": True, "max_tokens": 99, "messages": [{"role": "user", "content": THREE}]},
+        b'"stop_reason":"end_turn"',
+    ),
+    "gemini": (
+        "/v1beta/models/{model}:streamGenerateContent?alt=sse",
+        {"contents": [{"role": "user", "parts": [{"text": THREE}]}]},
+        b'"finishReason":"STOP"',
+    ),
+}
 
 
 def last_marked(answer: Any) -> list[str]:
@@ -89,4 +110,32 @@ def test_what_cannot_be_told_in_two_halves_is_not_carried_on(served: Gateway, mo
     answer = served.ask(f"{first}/gpt-4o,{second}/gpt-4o", "Use tool look", stream=True, headers=CARRY, **more)
     assert answer.status == 200
     assert json.loads(answer.events[-1])["error"]["code"] == "upstream_cut"
+    assert served.simulator.seen(second) == []
+
+
+@pytest.mark.parametrize(
+    ("door", "carry"), [*((door, CARRY) for door in DOORS), *((door, {}) for door in DOORS if door != "openai-chat")]
+)
+@pytest.mark.parametrize(("events", "state"), [(ENDED, "counted"), (COUNTED, "exact")])
+def test_what_breaks_off_after_it_said_why_it_ended_is_whole(
+    served: Gateway, door: str, carry: dict[str, str], events: int, state: str
+) -> None:
+    first, second = served.provider(f"cut={events}"), served.provider()
+    path, body, ended = DOORS[door]
+    model = f"{first}/gpt-4o,{second}/gpt-4o"
+    body = body if "{model}" in path else {"model": model, **body}
+    answer = served.send("POST", path.replace("{model}", model), json.dumps(body).encode(), served.own | carry)
+    assert answer.status == 200
+    assert answer.body.count(ended) == 1
+    assert b'"error":{' not in answer.body
+    assert served.simulator.seen(second) == []
+    (row,) = served.rows(first)
+    assert (row.state, row.finish, row.error) == (state, "stop", None)
+    assert 0 < row.cost_nano < row.held_nano
+
+
+def test_a_whole_answer_that_comes_in_pieces_is_not_asked_for_again_once_it_said_why_it_ended(served: Gateway) -> None:
+    first, second = served.provider(f"cut={ENDED}"), served.provider()
+    assert served.ask(f"{first}/gpt-4o,{second}/gpt-4o", THREE).text == "word1 word2 word3"
+    assert len(served.simulator.seen(first)) == 1
     assert served.simulator.seen(second) == []

@@ -31,6 +31,7 @@ class Shop:
     tasks: set[Task[None]] = field(default_factory=set)
     seen: list[Exchange] = field(default_factory=list)
     go: asyncio.Event = field(default_factory=asyncio.Event)
+    refused: list[str] = field(default_factory=list)
     pieces: int = 0
     ended: list[str] = field(default_factory=list)
     port: int = 0
@@ -75,6 +76,7 @@ class Shop:
             raise
 
     def refuse(self, exchange: Exchange, error: OwnkeyError, status: int | None = None) -> None:
+        self.refused.append(exchange.path)
         exchange.answer(status or 500, error.message.encode(), [])
 
 
@@ -374,13 +376,16 @@ def test_a_client_that_never_stops_sending_is_cut_off() -> None:
     run(main)
 
 
-@pytest.mark.parametrize("sent", [b"G", GET[:-2], POST + b"Content-Length: 5\r\n\r\nab"])
-def test_G02_a_request_that_does_not_end_is_408(sent: bytes) -> None:
+@pytest.mark.parametrize(
+    ("sent", "path"), [(b"G", ""), (GET[:-2], "/a"), (POST + b"Content-Length: 5\r\n\r\nab", "/p"), (GET + b"G", "")]
+)
+def test_G02_a_request_that_does_not_end_is_408(sent: bytes, path: str) -> None:
     async def main() -> None:
         async with shop(Limits(request_s=0.2)) as open_:
             reader, writer = await asyncio.open_connection("127.0.0.1", open_.port)
             writer.write(sent)
-            assert (await asyncio.wait_for(reader.read(), 3)).startswith(b"HTTP/1.1 408 ")
+            assert statuses(await reader.read())[-1] == 408
+            assert open_.refused == [path]
             writer.close()
 
     run(main)

@@ -7,9 +7,9 @@ from typing import Generic, Protocol, TypeVar
 
 from msgspec import Struct, structs
 
-from ownkey.engine.attempt import Attempt
+from ownkey.engine.attempt import Attempt, is_answer
 from ownkey.engine.target import Target
-from ownkey.talk.errors import OwnkeyError, ProviderError, ProviderTimeout, StreamCut, UnexpectedResponse
+from ownkey.talk.errors import OwnkeyError, ProviderTimeout, StreamCut, UnexpectedResponse
 from ownkey.talk.reply import (
     Collector,
     Event,
@@ -60,11 +60,13 @@ class Tap(Protocol[Given]):
 class EventTap:
     """Bytes to events, for a caller whose wire is another one, or none."""
 
-    __slots__ = ("_reader", "began", "finish", "text_bytes", "usage")
+    __slots__ = ("_reader", "began", "finish", "text_bytes", "told", "usage")
 
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
         self.began = False
+        self.told = False
+        """Whether it has said why it ended: what may still come are counts."""
         self.usage = Usage()
         self.finish: str | None = None
         self.text_bytes = 0
@@ -92,6 +94,7 @@ class EventTap:
                 case UsageReport(usage=usage):
                     self.usage = self.usage.merged(usage)
                 case Finish(raw=raw):
+                    self.told = True
                     self.finish = raw
                 case _:
                     pass
@@ -154,35 +157,36 @@ class Stream(Generic[Piece]):
             if piece:
                 self._head.append(piece)
 
-    async def _take(self) -> Piece:
+    async def _take(self) -> Piece | None:
+        piece: Piece | None = None
         try:
             data = await self._incoming.next()
-        except ProviderError as error:
-            if not self._tap.ended:
-                self._broke(error)
-                raise
-            data = b""
-        try:
             if data:
                 piece = self._tap.feed(data)
             else:
                 self._done = True
                 piece = self._tap.close()
         except OwnkeyError as error:
-            error = self._read_as(error)
-            self._broke(error)
-            raise error from None
+            if not self._is_whole:
+                error = self._read_as(error)
+                self._broke(error)
+                raise error from None
+            self._done = True
+            self._incoming.close()
         if self._tap.ended or self._done:
             self._settle()
         return piece
 
     def close(self) -> None:
-        """End it here: what was given is charged, and the provider's connection is closed if it was not at its end."""
+        """End it here: what was given is charged, all that was held where nothing was, and the provider's connection is
+        closed if it was not at its end."""
         tap = self._tap
         if tap.ended:
             self._settle()
-        else:
+        elif tap.began or self._is_whole:
             self._attempt.cut(tap.usage, tap.finish, None, text_bytes=tap.text_bytes)
+        else:
+            self._attempt.abandoned()
         self._done = True
         self._incoming.close()
 
@@ -200,6 +204,11 @@ class Stream(Generic[Piece]):
         """What is known so far; the cost once it has ended."""
         hold = self._attempt.hold
         return Receipt(hold.request_id, hold.provider, hold.model, self.attempts, self._attempt.cost)
+
+    @property
+    def _is_whole(self) -> bool:
+        """Whether all of the answer has come, whatever may break off now."""
+        return self._tap.ended or (isinstance(self._tap, EventTap) and self._tap.told)
 
     def _settle(self) -> None:
         # All of it may have come in one piece.
@@ -219,7 +228,7 @@ class Stream(Generic[Piece]):
     def _broke(self, error: OwnkeyError) -> None:
         tap = self._tap
         self._done = True
-        if tap.began or isinstance(error, StreamCut | UnexpectedResponse):
+        if tap.began or is_answer(error):
             self._attempt.cut(tap.usage, tap.finish, error, text_bytes=tap.text_bytes)
         else:
             self._attempt.failed(error)

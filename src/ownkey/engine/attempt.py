@@ -13,7 +13,7 @@ from ownkey.engine.target import hide_key
 from ownkey.spending.count import counted
 from ownkey.spending.price import Rates, cost
 from ownkey.store.book import Book, Ending, Hold
-from ownkey.talk.errors import OwnkeyError, ProviderError
+from ownkey.talk.errors import OwnkeyError, ProviderError, StreamCut, UnexpectedResponse
 from ownkey.talk.money import Money
 from ownkey.talk.reply import Usage
 from ownkey.talk.secret import Secret
@@ -198,6 +198,12 @@ class Attempt:
         self._book.settle(ending, self.hold)
         if self._tell is not None:
             self._tell(self.hold, ending)
+
+
+def is_answer(error: OwnkeyError) -> bool:
+    """Whether with this error an answer came all the same, before anything of it could be read: what was sent for it is
+    charged. A break after a silence is no answer."""
+    return isinstance(error, StreamCut | UnexpectedResponse) and not error.perhaps_billed
 
 
 def _tokens(usage: Usage) -> tuple[int | None, int | None]:

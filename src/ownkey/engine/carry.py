@@ -47,11 +47,23 @@ class Broken(Struct, frozen=True):
     error: ProviderError
 
 
+class Rest(Struct, frozen=True):
+    """What goes on with a broken answer: its stream, and the blanks at the end of what was said that it did not get."""
+
+    stream: EventStream
+    untold: str = ""
+
+
 def with_prefill(chat: Chat, said: str) -> Chat:
     """The same chat with the answer begun. Blanks at its end are left out: Anthropic refuses a prefilled answer that
     ends with one (Prefill Claude's response)."""
-    begun = said.rstrip()
+    begun = said.removesuffix(blanks(said))
     return _said(chat, said, Message("assistant", (Text(begun),))) if begun else _said(chat, said)
+
+
+def blanks(said: str) -> str:
+    """Those at its end."""
+    return said[len(said.rstrip()) :]
 
 
 def with_word(chat: Chat, said: str) -> Chat:
@@ -79,7 +91,7 @@ class Carried:
     def __init__(
         self,
         stream: EventStream,
-        rest: Callable[[Broken], Awaitable[EventStream]],
+        rest: Callable[[Broken], Awaitable[Rest]],
         broke: Callable[[Target, ProviderError], None],
     ) -> None:
         self.warnings = stream.warnings
@@ -137,7 +149,7 @@ class Carried:
         charged = _sum(self._before, self._stream.charged)
         said = "".join(self._said)
         try:
-            stream = await self._rest(Broken(self._targets, self._stream.attempts, said, error))
+            rest = await self._rest(Broken(self._targets, self._stream.attempts, said, error))
         except ConsentRequired as asked:
             asked.begun = True
             asked.message = f"The answer broke off. {asked.message}"
@@ -145,9 +157,9 @@ class Carried:
         except OwnkeyError as other:
             error.hint = " ".join(filter(None, [error.hint, f"Nobody could go on: {other.message}"]))
             raise error from None
-        self._stream = stream
-        self._targets = (*self._targets, stream.target)
-        self._splice = Splice(said)
+        self._stream = rest.stream
+        self._targets = (*self._targets, rest.stream.target)
+        self._splice = Splice(said, rest.untold)
         self._before, self._usage = charged, Usage()
 
     def _passed(self, events: list[Event]) -> list[Event]:

@@ -15,7 +15,7 @@ from ownkey.catalog.manifest import Model
 from ownkey.engine.answer import Answer, AnyStream, EventStream, Stream, Whole, gathered
 from ownkey.engine.attempt import Made
 from ownkey.engine.call import Call, attempt
-from ownkey.engine.carry import Broken, Carried, can_be_carried, with_prefill, with_word
+from ownkey.engine.carry import Broken, Carried, Rest, blanks, can_be_carried, with_prefill, with_word
 from ownkey.engine.choosing import Chooser, Course
 from ownkey.engine.consent import Asker, Consents
 from ownkey.engine.counting import Count, Counted
@@ -155,24 +155,19 @@ class Engine:
             return Carried(cast("EventStream", answer), go_on, self._walker.broke)
         return answer
 
-    async def _go_on(
-        self, request: Request, course: Course, end_s: float | None, moved: Moved, broken: Broken
-    ) -> EventStream:
+    async def _go_on(self, request: Request, course: Course, end_s: float | None, moved: Moved, broken: Broken) -> Rest:
         """The rest of an answer that broke off, from the next target; those that broke it off come last."""
         left = [target for target in course.targets if target not in broken.targets] + list(broken.targets[-1:])
         moved(broken.targets[-1], left[0], broken.error)
-        return cast(
-            "EventStream",
-            await self._walk(
-                request,
-                left,
-                partial(self._attempt_rest, request, broken, count(broken.attempts + 1)),
-                moved,
-                streamed=True,
-                tries=broken.attempts,
-                policy=course.policy,
-                end_s=end_s,
-            ),
+        return await self._walk(
+            request,
+            left,
+            partial(self._attempt_rest, request, broken, count(broken.attempts + 1)),
+            moved,
+            streamed=True,
+            tries=broken.attempts,
+            policy=course.policy,
+            end_s=end_s,
         )
 
     async def call(self, call: Call[Result]) -> Result:
@@ -277,15 +272,17 @@ class Engine:
 
         return moved
 
-    async def _attempt_rest(self, request: Request, broken: Broken, numbers: Iterator[int], tried: Tried) -> Answer:
+    async def _attempt_rest(self, request: Request, broken: Broken, numbers: Iterator[int], tried: Tried) -> Rest:
         """One that refuses an answer begun for it is asked by a word."""
         chat, said = request.as_chat(), broken.said
         if tried.target.quirks.prefill:
             begun = structs.replace(request, ask=None, chat=with_prefill(chat, said))
             with suppress(RequestRefused):
-                return await self._attempt(begun, structs.replace(tried, number=next(numbers)))
+                stream = await self._attempt(begun, structs.replace(tried, number=next(numbers)))
+                return Rest(cast("EventStream", stream), blanks(said))
         asked = structs.replace(request, ask=None, chat=with_word(chat, said))
-        return await self._attempt(asked, structs.replace(tried, number=next(numbers)))
+        stream = await self._attempt(asked, structs.replace(tried, number=next(numbers)))
+        return Rest(cast("EventStream", stream))
 
     async def _attempt(self, request: Request, tried: Tried) -> Answer:
         """A whole answer for which somebody else stands ready is asked for as a stream: who is silent is then told from

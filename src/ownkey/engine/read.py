@@ -5,10 +5,10 @@ from __future__ import annotations
 from msgspec import Struct, structs
 
 from ownkey.engine.answer import Answer, ByteStream, EventStream, EventTap, Stream, Whole
-from ownkey.engine.attempt import Attempt
+from ownkey.engine.attempt import Attempt, is_answer
 from ownkey.engine.request import Request
 from ownkey.engine.target import Target
-from ownkey.talk.errors import OwnkeyError, StreamCut, UnexpectedResponse
+from ownkey.talk.errors import OwnkeyError
 from ownkey.talk.reply import Event, Receipt, Usage
 from ownkey.transport import Incoming
 
@@ -51,11 +51,11 @@ async def read(sent: Sent) -> Answer:
         data = await sent.incoming.read(MAX_REPLY_BYTES)
         sent.attempt.first()
         return _passed(sent, data) if sent.passes else _translated(sent, data)
-    except (StreamCut, UnexpectedResponse) as error:
-        sent.attempt.cut(Usage(), None, error, text_bytes=len(data))
-        raise
     except OwnkeyError as error:
-        sent.attempt.failed(error)
+        if is_answer(error):
+            sent.attempt.cut(Usage(), None, error, text_bytes=len(data))
+        else:
+            sent.attempt.failed(error)
         raise
     except BaseException:
         sent.attempt.abandoned()

@@ -19,8 +19,11 @@ LEAST_ANEW = 24
 
 
 class Splice:
-    def __init__(self, said: str) -> None:
+    """`untold`: the blanks at the end of what was said, where whoever goes on was not given them."""
+
+    def __init__(self, said: str, untold: str = "") -> None:
         self._said = said
+        self._untold = untold
         self._end = said[-MOST_REPEATED:]
         self._held = ""
         self._settled = not said
@@ -51,7 +54,7 @@ class Splice:
                 return held[size:]
         if _same(held, said) >= LEAST_ANEW:
             raise StreamCut("Who was to go on gave another answer.", "Try again.")
-        return held
+        return held[_same(held, self._untold) :]
 
     def _may_repeat(self) -> bool:
         """Whether it may be, with what is still to come, the end of what was said."""

@@ -146,6 +146,7 @@ def hide_key(error: OwnkeyError, key: Secret | None) -> None:
     if key is not None:
         error.message = clean(error.message, key)
         error.hint = clean(error.hint, key)
+        error.param = error.param and clean(error.param, key)
         error.args = (error.message,)
 
 

@@ -148,7 +148,8 @@ class Walker:
             if error.passes is None:
                 health.failed(asker, error, now_s)
                 if type(error) is RateLimitExceeded and error.retry_after_s is not None:
-                    self.conditions.limit(owner, tried.target.name, error.retry_after_s, now_s)
+                    left_s = self.conditions.limit(owner, tried.target.name, error.retry_after_s, now_s)
+                    error.retry_after_s = max(error.retry_after_s, left_s)
             else:
                 health.left(asker)
             raise

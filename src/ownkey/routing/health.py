@@ -192,10 +192,17 @@ class Conditions:
             found = self._health[target] = Health()
         return found
 
-    def limit(self, owner: str, target: str, for_s: float, now_s: float) -> None:
+    def limit(self, owner: str, target: str, for_s: float, now_s: float) -> float:
+        """The owner has been told to wait for so long. Gives for how long it is to wait: a longer wait that was told
+        before still holds."""
+        left_s = self.limited_s(owner, target, now_s)
+        for_s = min(for_s, LONGEST_LIMIT_S)
+        if for_s <= left_s:
+            return left_s
         if len(self._limits_s) >= MOST_LIMITS:
             self._limits_s = {name: until_s for name, until_s in self._limits_s.items() if until_s > now_s}
-        self._limits_s[owner, target] = now_s + min(for_s, LONGEST_LIMIT_S)
+        self._limits_s[owner, target] = now_s + for_s
+        return for_s
 
     def limited_s(self, owner: str, target: str, now_s: float) -> float:
         """How long the owner has been told to wait, in seconds from now."""

@@ -94,9 +94,10 @@ class Plan:
             return None
         others = any(one.open and not one.failures for one in self._states)
         if state.open:
-            wait_s = self._wait_s(error, state.failures)
+            standing = self._standing(place)
+            wait_s = max(self._wait_s(error, state.failures), standing.limited_s)
             state.due_s = now_s + wait_s
-            soon = wait_s <= self._policy.patience_s and not self._standing(place).rests
+            soon = wait_s <= self._policy.patience_s and not standing.rests
             if soon and others and state.due_s < self._end_s:
                 return Try(place, wait_s)
         return self._next(now_s) if error.move_on or not others else None

@@ -203,16 +203,16 @@ class Connection(asyncio.Protocol):
             return
         self._receiving = False
         self._bodiless_bytes = 0
-        path, _, query = self._url.partition(b"?")
+        path, query = self._asked
         exchange = Exchange(
             self,
             method.decode("ascii"),
-            path.decode("ascii", "replace"),
+            path,
             self._headers,
             bytes(self._body),
             keep=parser.should_keep_alive(),
             chunked=parser.get_http_version() == "1.1",
-            query=query.decode("ascii", "replace"),
+            query=query,
         )
         self._take(exchange, None)
 
@@ -304,12 +304,19 @@ class Connection(asyncio.Protocol):
             self._timer.cancel()
         self._timer = self._loop.call_later(self._limits.linger_s, transport.abort)
 
+    @property
+    def _asked(self) -> tuple[str, str]:
+        """The path and the query of what comes in, as far as they have come."""
+        path, _, query = self._url.partition(b"?")
+        return path.decode("ascii", "replace"), query.decode("ascii", "replace")
+
     def _end_badly(self, refusal: Refusal) -> None:
         """What follows is not read: after the answers that are under way the connection ends."""
+        path = self._asked[0] if self._receiving else ""
         self._parser = None
         self._receiving = False
         self._body = b""
-        self._take(Exchange(self, "", "", [], b"", keep=False, chunked=True), refusal)
+        self._take(Exchange(self, "", path, [], b"", keep=False, chunked=True), refusal)
 
     def _decline_upgrade(self, rest: bytes) -> None:
         """It may be ignored (RFC 9110 section 7.8), but the parser would take the body for the other protocol."""

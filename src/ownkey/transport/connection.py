@@ -250,15 +250,16 @@ class Connection(Protocol):
 
     def _lose(self, answer: Received, *, clean: bool) -> None:
         host = self.key[0].host
+        taken = self._loop.time() - self._asked_at >= _STALE_S
         if not answer.status:
-            taken = self._loop.time() - self._asked_at >= _STALE_S
             answer.stale = bool(self._served) and not self._heard and not taken
             why = f"{host} closed the connection before it answered."
             answer.fail(NetworkError(why, "Try again in a moment.", perhaps_billed=taken))
         elif clean and not answer.headers.keys() & {b"content-length", b"transfer-encoding"}:
             answer.end()
         else:
-            answer.fail(StreamCut(f"{host} closed the connection before its answer was whole.", status=answer.status))
+            why = f"{host} closed the connection before its answer was whole."
+            answer.fail(StreamCut(why, status=answer.status, perhaps_billed=taken and answer.status < 300))
 
     def _watch(self, due: float) -> None:
         """One timer serves all deadlines: set anew only for an earlier one, it looks what is due when it fires."""
