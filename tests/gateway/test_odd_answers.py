@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
-from answering import Provider, answering, write_manifest
+from answering import Provider, answering, json_answer, write_manifest
 from house import Gateway
 from scripted import answer
 
 CHAT = "/v1/chat/completions"
+PATHS = {"chat": CHAT, "responses": "/v1/responses"}
 HELLO = [{"role": "user", "content": "Hello"}]
 TOOLS = [{"name": "delete", "input_schema": {"type": "object"}}]
 
@@ -20,8 +21,9 @@ TOOLS = [{"name": "delete", "input_schema": {"type": "object"}}]
 @pytest.fixture(scope="module")
 def provider(served: Gateway) -> Iterator[Provider]:
     with answering({}) as made:
-        text = 'wire = "openai-chat"\nbase_url = "{url}/v1"\n[[models]]\nid = "m"\nmax_output = 1000'
-        write_manifest(served.home, "odd-chat", made, text)
+        for wire in PATHS:
+            text = f'wire = "openai-{wire}"\nbase_url = "{{url}}/v1"\n[[models]]\nid = "m"\nmax_output = 1000'
+            write_manifest(served.home, f"odd-{wire}", made, text)
         yield made
 
 
@@ -56,7 +58,7 @@ def blocks(body: bytes) -> list[tuple[str, str]]:
     [({"content": "\n"}, ("text", "\n")), ({"reasoning_content": "Hm."}, ("thinking", "Hm."))],
     ids=["text", "reasoning"],
 )
-def test_U10_a_call_with_words_in_its_midst_is_whole_for_a_client_of_anthropics(
+def test_a_call_with_words_in_its_midst_is_whole_for_a_client_of_anthropics(
     served: Gateway, provider: Provider, between: dict[str, Any], block: tuple[str, str]
 ) -> None:
     first = (called(0, "", id="a"), called(0, '{"path":'), called(1, "", id="b"), called(1, '{"path":'))
@@ -67,3 +69,23 @@ def test_U10_a_call_with_words_in_its_midst_is_whole_for_a_client_of_anthropics(
     calls = [("tool_use", '{"path":"/tmp/x"}'), ("tool_use", '{"path":"/tmp/y"}')]
     assert (told.status, blocks(told.body)) == (200, [*calls, block])
     assert b'"stop_reason":"tool_use"' in told.body
+
+
+@pytest.mark.parametrize("created", [1_700_000_000_000, 1e15, 1e18, 1e308, -1, 0])
+def test_a_time_that_is_no_date_breaks_no_answer(served: Gateway, provider: Provider, created: float) -> None:
+    choice = {"index": 0, "message": {"content": "Hi"}, "finish_reason": "stop"}
+    usage = {"prompt_tokens": 10, "completion_tokens": 2, "input_tokens": 10, "output_tokens": 2}
+    said = {"type": "message", "id": "m", "role": "assistant", "content": [{"type": "output_text", "text": "Hi"}]}
+    answers = {
+        "chat": {"created": created, "choices": [choice], "usage": usage},
+        "responses": {"id": "r", "created_at": created, "status": "completed", "output": [said], "usage": usage},
+    }
+    provider.begin({path: json_answer(json.dumps(answers[one]).encode()) for one, path in PATHS.items()})
+    contents = json.dumps({"contents": [{"role": "user", "parts": [{"text": "Hello"}]}]}).encode()
+    for wire in PATHS:
+        told = served.send("POST", f"/v1beta/models/odd-{wire}/m:generateContent", contents, served.own)
+        assert (told.status, "createTime" in told.json) == (200, False), told.body
+        assert told.json["candidates"][0]["content"]["parts"] == [{"text": "Hi"}]
+    chat = served.ask("odd-responses/m")
+    assert (chat.status, chat.text) == (200, "Hi")
+    assert 0 <= chat.json["created"] < 2**53
