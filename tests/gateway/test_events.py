@@ -5,19 +5,27 @@ from __future__ import annotations
 import asyncio
 import http.client
 import json
+import socket
+import struct
+import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from browsing import Browser, signed_in
 from house import Gateway, Simulator, gateway, library, until
+from inside import Inside, inside
 from ownkey import Ownkey
-from ownkey.server.doors import Principal
+from ownkey.server.doors import Doors, Principal
 from ownkey.server.events import MOST_OF_ONE, MOST_WAITING, Feed, event
+from ownkey.server.exchange import Exchange
+from ownkey.store.alerts import Alerts
 from ownkey.store.posting import Alert
+from ownkey.talk.errors import StorageUnavailable
 
 PATH = "/api/events"
 
@@ -74,6 +82,16 @@ def home(simulator: Simulator, tmp_path_factory: pytest.TempPathFactory) -> Iter
     place = tmp_path_factory.mktemp("events") / "home"
     with gateway(place, simulator, OWNKEY_RETRY_DELAY_S="0.01") as served, library(place) as ownkey:
         yield served, ownkey
+
+
+@pytest.fixture
+def here(simulator: Simulator, tmp_path: Path) -> Iterator[Inside]:
+    with library(tmp_path / "home") as ownkey:
+        _, shown = ownkey.house.tokens.create(ownkey.owner, "tests")
+        with inside(ownkey, simulator) as running:
+            running.gateway.token = shown.reveal().decode()
+            yield running
+            running.settle(idle=True)
 
 
 def token(ownkey: Ownkey, owner: str, name: str) -> dict[str, str]:
@@ -187,6 +205,64 @@ def test_a_person_has_eight_of_them_at_most_and_those_that_are_gone_make_room(ho
             return False
 
     assert until(again)
+
+
+@contextmanager
+def held(patch: pytest.MonkeyPatch, of: type, name: str) -> Iterator[threading.Event]:
+    """Whoever calls it within waits, in a thread; said is that somebody does."""
+    called, free, true = threading.Event(), threading.Event(), getattr(of, name)
+
+    def waits(*given: Any, **named: Any) -> Any:
+        called.set()
+        assert free.wait(60)
+        return true(*given, **named)
+
+    with patch.context() as within:
+        within.setattr(of, name, waits)
+        try:
+            yield called
+        finally:
+            free.set()
+
+
+@pytest.mark.parametrize(("of", "name"), [(Doors, "known"), (Alerts, "listed")], ids=["coming in", "its alerts"])
+def test_a_page_that_goes_before_it_is_told_anything_takes_no_room(
+    here: Inside, monkeypatch: pytest.MonkeyPatch, of: type, name: str
+) -> None:
+    gone, lost = threading.Event(), Exchange.lost
+
+    def noted(exchange: Exchange) -> None:
+        lost(exchange)
+        gone.set()
+
+    monkeypatch.setattr(Exchange, "lost", noted)
+    asked = f"GET {PATH} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: {here.gateway.own['Authorization']}\r\n\r\n"
+    with held(monkeypatch, of, name) as called:
+        page = socket.create_connection(("127.0.0.1", here.gateway.port))
+        page.sendall(asked.encode())
+        assert called.wait(30)
+        page.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        page.close()
+        assert gone.wait(30)
+    here.settle(idle=True)
+    with ExitStack() as pages:
+        for _ in range(MOST_OF_ONE):
+            pages.enter_context(listening(here.gateway, here.gateway.own))
+
+
+def test_a_page_whose_alerts_cannot_be_read_is_told_so_and_takes_no_room(
+    here: Inside, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: Any, **__: Any) -> None:
+        raise StorageUnavailable("The database does not answer.")
+
+    with monkeypatch.context() as within:
+        within.setattr(Alerts, "listed", fails)
+        for _ in range(MOST_OF_ONE):
+            refused = here.gateway.send("GET", PATH, None, here.gateway.own)
+            assert (refused.status, refused.error["code"]) == (503, "storage_unavailable")
+    with listening(here.gateway, here.gateway.own):
+        pass
 
 
 def test_a_gateway_with_listeners_stops_at_once(simulator: Simulator, tmp_path_factory: pytest.TempPathFactory) -> None:

@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 
 from browsing import Browser, signed_in
-from house import Simulator, library, make_home, run, until, write_provider
+from house import Answer, Simulator, library, make_home, run, until, write_provider
 from inside import Inside, inside
 from ownkey.engine.turns import Turns
+from ownkey.routing.limits import Kind
 
 LIMITS = "/api/byok/limits"
 
@@ -77,6 +78,67 @@ def test_asking_again_after_exactly_the_retry_after_of_the_gateway_succeeds(here
     time.sleep(1.0)
     here.ownkey.house.turns.settle(type(here.ownkey.house.turns._pace)(0, 0.0))  # pyright: ignore[reportPrivateUsage]
     assert here.gateway.ask(f"{name}/gpt-4o", headers=bearer).status == 200
+
+
+COUNTS = {
+    "anthropic-messages": ("/v1/messages/count_tokens", {"messages": [{"role": "user", "content": "Hello"}]}),
+    "gemini": ("/v1beta/models/{}:countTokens", {"contents": [{"role": "user", "parts": [{"text": "Hello"}]}]}),
+}
+
+
+def count(here: Inside, wire: str, model: str) -> Answer:
+    path, asked = COUNTS[wire]
+    body = json.dumps({"model": model, **asked} if wire != "gemini" else asked).encode()
+    return here.gateway.send("POST", path.format(model), body, here.gateway.own)
+
+
+@pytest.mark.row("E8")
+@pytest.mark.parametrize("kind", ["provider", "token"])
+@pytest.mark.parametrize("wire", COUNTS)
+def test_O17_a_count_of_tokens_is_a_request_at_the_limit_too(here: Inside, wire: str, kind: Kind) -> None:
+    name = write_provider(here.gateway.home, here.gateway.simulator, wire=wire)
+    here.ownkey.limits.set(kind, name if kind == "provider" else "tests", requests_per_minute=1)
+    turns, model = here.ownkey.house.turns, f"{name}/gpt-4o"
+    assert count(here, wire, model).status == 200
+    # So that its minute is not over, however long this takes.
+    aged(turns, -1000.0)
+    refused = count(here, wire, model)
+    assert (refused.status, refused.headers.get("x-should-retry")) == (429, "true")
+    if wire == "gemini":
+        assert (refused.error["code"], refused.error["status"]) == (429, "RESOURCE_EXHAUSTED")
+    else:
+        assert (refused.json["type"], refused.error["type"]) == ("error", "rate_limit_error")
+    assert here.gateway.ask(model).status == 429
+    assert len(here.gateway.simulator.seen(name)) == 1
+    # Asking again after exactly so long succeeds.
+    aged(turns, int(refused.headers["retry-after"]))
+    assert count(here, wire, model).status == 200
+
+
+@pytest.mark.row("E8")
+@pytest.mark.parametrize("wire", COUNTS)
+def test_a_count_of_tokens_ends_its_turn_with_as_many_as_it_counts_and_none_out(here: Inside, wire: str) -> None:
+    name = write_provider(here.gateway.home, here.gateway.simulator, wire=wire)
+    fails = write_provider(here.gateway.home, here.gateway.simulator, "status=401", wire=wire)
+    for one in (name, fails):
+        here.ownkey.limits.set("provider", one, tokens_per_minute=100_000, parallel=1)
+    assert [count(here, wire, f"{fails}/gpt-4o").status for _ in range(3)] == [502] * 3
+    told = count(here, wire, f"{name}/gpt-4o")
+    assert told.status == 200
+    meters = {place[1]: meter for place, meter in here.ownkey.house.turns._meters.items()}  # pyright: ignore[reportPrivateUsage]
+    assert [meter.running for meter in meters.values()] == [0, 0]
+    window = meters[name].tokens
+    assert window is not None
+    # As of long ago: what was let in since then counts, however long this took.
+    assert window.total(0.0) == (told.json.get("input_tokens") or told.json["totalTokens"])
+
+
+@pytest.mark.row("E8")
+def test_a_count_of_tokens_that_nobody_is_asked_for_takes_no_turn(here: Inside) -> None:
+    name = write_provider(here.gateway.home, here.gateway.simulator)
+    here.ownkey.limits.set("provider", name, requests_per_minute=1)
+    assert [count(here, "anthropic-messages", f"{name}/gpt-4o").status for _ in range(3)] == [200] * 3
+    assert here.gateway.ask(f"{name}/gpt-4o").status == 200
 
 
 def test_a_client_that_hangs_up_leaves_the_line(here: Inside) -> None:

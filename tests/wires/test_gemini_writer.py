@@ -148,6 +148,13 @@ def test_the_framing_of_events() -> None:
     ]
 
 
+@pytest.mark.parametrize("created", [253_402_300_800, 1_700_000_000_000, 2**53 - 1, 10**30, 0, -62_135_596_800, None])
+def test_a_time_that_is_no_date_is_left_out(created: int | None) -> None:
+    found = [*chunks(streamed([Start("r1", "m", created), TextDelta("a")])), whole(Text("a"), id="r1", created=created)]
+    assert [(one["responseId"], "createTime" in one) for one in found] == [("r1", False)] * 3
+    assert whole(Text("a"), created=253_402_300_799)["createTime"] == "9999-12-31T23:59:59Z"
+
+
 def test_the_other_framing_is_one_array() -> None:
     found = json.loads(streamed(EVENTS, sse=False))
     assert all(one["modelVersion"] == "m" for one in found)

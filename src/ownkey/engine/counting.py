@@ -1,4 +1,5 @@
-"""How many tokens a chat would be. Nothing is paid for the answer, so that nothing is held and nothing booked."""
+"""How many tokens a chat would be. Nothing is paid for the answer, so that nothing is held and nothing booked. To the
+provider it is a request, which takes its turn."""
 
 from __future__ import annotations
 
@@ -50,14 +51,20 @@ async def count(sender: Sender, asked: Count, tried: Tried) -> Counted:
     spoken = target.wire
     if body is None or not isinstance(spoken, Counter):
         return Counted(estimate(asked), receipt, (ESTIMATED,))
+    sending = Sending(
+        target, spoken, "count", body, number, spoken.name, turn_s=tried.turn_s, held=tried.held, hops=asked.hops
+    )
     async with sender.key(asked.owner, target, tried.passed, about=asked.id.encode) as key:
+        last = tried.last and not sender.has_other(asked.owner, target, key, tried.passed)
         try:
-            sending = Sending(target, spoken, "count", body, number, spoken.name, hops=asked.hops)
-            incoming = await sender.send(asked, sending, key)
-            try:
-                return Counted(spoken.read_count(await incoming.read(MAX_REPLY_BYTES)), receipt)
-            finally:
-                incoming.close()
+            async with sender.turn(asked, sending, key, wait=last) as ended:
+                incoming = await sender.send(asked, sending, key)
+                try:
+                    tokens = spoken.read_count(await incoming.read(MAX_REPLY_BYTES))
+                finally:
+                    incoming.close()
+                ended(tokens)
+            return Counted(tokens, receipt)
         except OwnkeyError as error:
             hide_key(error, key.secret)
             raise

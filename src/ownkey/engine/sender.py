@@ -241,7 +241,8 @@ class Sender:
 
         `wait`: no other target is left, so that room in a budget is waited for. `least`: with how little it can do.
         """
-        turn = await self._turn(asker, sending, made, key, last=wait)
+        tokens = min(made.input_tokens, len(sending.body) // BYTES_PER_TOKEN)
+        turn = await self._turn(asker, sending, key, tokens, made.output_tokens * made.choices, last=wait)
         try:
             wanted = _hold(asker, sending, made, key)
             paid = wanted if asker.purse is None else asker.purse.within(wanted, least.nano if least else None)
@@ -267,16 +268,30 @@ class Sender:
             attempt.abandoned()
             raise
 
-    async def _turn(self, asker: Asker, sending: Sending, made: Made, key: Opened, *, last: bool) -> Turn | None:
+    @asynccontextmanager
+    async def turn(
+        self, who: Who, sending: Sending, key: Opened, *, wait: bool
+    ) -> AsyncGenerator[Callable[[int], None]]:
+        """The turn of what is not paid for and has no tokens out, for as long as it is under way. What it gives ends it
+        before, with how many tokens were used. Raises LimitReached."""
+        tokens = len(sending.body) // BYTES_PER_TOKEN
+        turn = await self._turn(who, sending, key, tokens, 0, last=wait)
+        try:
+            yield partial(self._turns.end, turn)
+        finally:
+            self._turns.end(turn)
+
+    async def _turn(
+        self, who: Who, sending: Sending, key: Opened, input_tokens: int, cap: int, *, last: bool
+    ) -> Turn | None:
         """Raises LimitReached. A key's own is waited for where there is nothing else to be tried."""
-        tokens = min(made.input_tokens, len(sending.body) // BYTES_PER_TOKEN)
         return await self._turns.take(
-            asker.owner,
+            who.owner,
             sending.target,
             key.id,
-            asker.token_id,
-            tokens,
-            made.output_tokens * made.choices,
+            who.token_id,
+            input_tokens,
+            cap,
             wait_s=sending.turn_s,
             key_wait_s=None if last else 0.0,
             held=sending.held,

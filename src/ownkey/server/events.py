@@ -112,27 +112,35 @@ class Events:
 
     async def serve(self, exchange: Exchange, head: Head) -> None:
         """Until the page is gone, the server stops, or its session or token is good no more."""
-        principal = await asyncio.to_thread(self._doors.known, exchange, head)
-        feed = self._join(Feed(principal))
         task = asyncio.current_task()
         assert task is not None
-        exchange.on_gone, exchange.on_stop = task.cancel, feed.close
-        exchange.start([*_HEADERS, (b"x-request-id", new_id().encode("ascii"))])
+        exchange.on_gone = task.cancel
+        try:
+            feed = self._join(Feed(await asyncio.to_thread(self._doors.known, exchange, head)))
+            try:
+                await self._tell(exchange, feed)
+            finally:
+                self._feeds.discard(feed)
+        except asyncio.CancelledError:
+            if not exchange.gone:
+                raise
+
+    async def _tell(self, exchange: Exchange, feed: Feed) -> None:
+        exchange.on_stop = feed.close
         # What is there by now is read by whoever is ready: the first look tells what came since.
         if feed.alerts is None:
             self._tell_alerts(feed, (await asyncio.to_thread(self._alerts, [feed]))[0])
         feed.put(event("ready", {"at_ms": time.time_ns() // 1_000_000}))
+        exchange.start([*_HEADERS, (b"x-request-id", new_id().encode("ascii"))])
         try:
             while not feed.closed:
                 if told := await feed.next():
                     await exchange.write(told)
-            exchange.end(feed.rest())
         except asyncio.CancelledError:
             if not exchange.gone:
                 exchange.end()
-                raise
-        finally:
-            self._feeds.discard(feed)
+            raise
+        exchange.end(feed.rest())
 
     def _join(self, feed: Feed) -> Feed:
         own = sum(one.principal.owner == feed.principal.owner for one in self._feeds)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import Any
 
 from msgspec import Raw, json
@@ -97,8 +98,11 @@ def usage_object(usage: Usage) -> Json:
 
 
 class MessagesWriter:
-    """Writes the events of one message. Blocks follow each other: of calls that come interleaved, the first is written
-    as it comes, and the others when it has ended."""
+    """Writes the events of one message, whose blocks follow each other.
+
+    The first call is written as it comes. Its arguments are whole at the end of the answer: what begins after it, be it
+    another call, waits for that.
+    """
 
     def __init__(self, model: str) -> None:
         self._model = model
@@ -108,7 +112,8 @@ class MessagesWriter:
         self._index = -1
         self._open: str | None = None
         self._live: int | None = None
-        self._waiting: dict[int, tuple[ToolCallStart, list[str]]] = {}
+        self._waiting: list[Event] = []
+        self._arguments: defaultdict[int, list[str]] = defaultdict(list)
         self._called = False
         self._finish = Finish("unknown")
 
@@ -135,7 +140,9 @@ class MessagesWriter:
             "usage": usage_object(self._usage),
             **self._finish.mark,
         }
-        return self._begin() + self._flush() + _event(last) + _event({"type": "message_stop"})
+        begun = self._begin() + self._close()
+        waited = b"".join(map(self._waited, self._waiting)) + self._close()
+        return begun + waited + _event(last) + _event({"type": "message_stop"})
 
     def fail(self, error: OwnkeyError, status: int) -> bytes:
         return _event(error_object(error, status))
@@ -155,6 +162,20 @@ class MessagesWriter:
 
     def _write(self, event: Event) -> bytes:
         match event:
+            case ToolCallDelta(index=index, arguments=arguments) if index == self._live:
+                return self._grow_call(arguments)
+            case ToolCallDelta(index=index, arguments=arguments):
+                self._arguments[index].append(arguments)
+            case _ if self._live is None:
+                return self._piece(event)
+            case _:
+                self._waiting.append(event)
+        return b""
+
+    def _piece(self, event: Event) -> bytes:
+        match event:
+            case ToolCallStart():
+                return self._call(event)
             case TextDelta(text=text) | RefusalDelta(text=text):
                 return self._grow("text", {"type": "text", "text": ""}, {"type": "text_delta", "text": text})
             case ReasoningDelta(text=text):
@@ -162,51 +183,37 @@ class MessagesWriter:
                 return self._grow("thinking", begun, {"type": "thinking_delta", "thinking": text})
             case ReasoningSeal():
                 return self._sealed(event)
-            case ToolCallStart():
-                return self._call(event)
-            case ToolCallDelta(index=index, arguments=arguments):
-                if index == self._live:
-                    return self._delta({"type": "input_json_delta", "partial_json": arguments})
-                if index in self._waiting:
-                    self._waiting[index][1].append(arguments)
-                return b""
             case WholePart(part=part):
-                return self._flush() + b"".join(map(self._whole, _blocks(part)))
+                return self._close() + b"".join(map(self._whole, _blocks(part)))
             case _:
                 return b""
 
     def _sealed(self, event: ReasoningSeal) -> bytes:
         block = _thought("", event.signature, event.sealed, event.maker)
         if self._open != "thinking":
-            return self._flush() + self._whole(block)
+            return self._close() + self._whole(block)
         seal = block.get("signature") or block.get("data")
         return self._delta({"type": "signature_delta", "signature": seal}) + self._close()
 
     def _call(self, start: ToolCallStart) -> bytes:
-        self._called = True
-        if self._live is not None:
-            self._waiting[start.index] = (start, [])
-            return b""
-        return self._close() + self._begin_call(start)
-
-    def _begin_call(self, start: ToolCallStart) -> bytes:
+        closed = self._close()
         sealed = self._whole(_redacted("gemini", "call", start.signature)) if start.signature else b""
-        self._live = start.index
-        return sealed + self._block("call", {"type": "tool_use", "id": start.id, "name": start.name, "input": {}})
+        self._called, self._live = True, start.index
+        begun = self._block("call", {"type": "tool_use", "id": start.id, "name": start.name, "input": {}})
+        return closed + sealed + begun
 
-    def _flush(self) -> bytes:
-        """Ends what is open, and writes the calls that waited for it."""
-        written = self._close()
-        for start, arguments in self._waiting.values():
-            written += self._begin_call(start)
-            written += self._delta({"type": "input_json_delta", "partial_json": "".join(arguments)}) + self._close()
-        self._waiting.clear()
-        return written
+    def _grow_call(self, arguments: str) -> bytes:
+        return self._delta({"type": "input_json_delta", "partial_json": arguments})
+
+    def _waited(self, event: Event) -> bytes:
+        if isinstance(event, ToolCallStart):
+            return self._call(event) + self._grow_call("".join(self._arguments[event.index]))
+        return self._piece(event)
 
     def _grow(self, kind: str, begun: Json, delta: Json) -> bytes:
         if self._open == kind:
             return self._delta(delta)
-        return self._flush() + self._block(kind, begun) + self._delta(delta)
+        return self._close() + self._block(kind, begun) + self._delta(delta)
 
     def _block(self, kind: str, block: Json) -> bytes:
         self._open = kind

@@ -41,6 +41,9 @@ from ownkey.wires.wire import Ask
 
 _LINE_ENDS = (("\u2028".encode(), b"\\u2028"), ("\u2029".encode(), b"\\u2029"), ("\x85".encode(), b"\\u0085"))
 
+_LAST_S = 253_402_300_799
+"""Of the year 9999: what is later is no date. Some providers tell milliseconds."""
+
 _REASONS: Mapping[Unified, str] = {
     "stop": "STOP",
     "tool_calls": "STOP",
@@ -223,7 +226,7 @@ def _head(start: Start, model: str) -> Object:
     head: Object = {"modelVersion": model}
     if start.id:
         head["responseId"] = start.id
-    if start.created:
+    if start.created and 0 < start.created <= _LAST_S:
         head["createTime"] = datetime.fromtimestamp(start.created, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     return head
 

@@ -62,6 +62,12 @@ class Response(Struct):
     usage: Any = None
     service_tier: Any = None
 
+    @property
+    def created(self) -> int | None:
+        """Numbers that no client could read are none."""
+        at = self.created_at
+        return int(at) if at is not None and 0 < at < 2**53 else None
+
 
 class _Kind(Struct):
     type: str = ""

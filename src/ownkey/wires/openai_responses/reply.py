@@ -40,7 +40,7 @@ def read_reply(body: bytes) -> Reply:
         usage=usage_of(response.usage, response.service_tier),
         id=response.id,
         model=response.model,
-        created=None if response.created_at is None else int(response.created_at),
+        created=response.created,
         warnings=(CITED,) if cited else (),
     )
 

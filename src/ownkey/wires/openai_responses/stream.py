@@ -141,8 +141,7 @@ class ResponsesReader:
     def _note(self, response: Response, kind: str, events: list[Event]) -> None:
         if not self._began:
             self._began = True
-            created = None if response.created_at is None else int(response.created_at)
-            events.append(Start(response.id, response.model, created))
+            events.append(Start(response.id, response.model, response.created))
         if kind in _LAST:
             if not self._told:
                 self._tell_all(response, events)
