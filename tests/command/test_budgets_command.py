@@ -52,3 +52,17 @@ def test_a_budgets_model_and_its_provider_never_disagree(env: Env, asked: tuple[
     assert refused.returncode == 2, refused.stdout
     assert says in refused.stderr
     assert budgets(env, "list") == [before]
+
+
+@pytest.mark.row("B11")
+def test_what_a_budget_is_for_is_called_as_the_book_calls_it(env: Env) -> None:
+    added = run(env, "users", "add", "Ann", "--email", "ann@example.com", "--json")
+    assert added.returncode == 0, added.stderr
+    ann = json.loads(added.stdout)["id"]
+    dated = budgets(env, "set", "dear", "--limit", "5", "--model", "anthropic/claude-opus-4-5-20251101")
+    assert (dated["provider"], dated["model"]) == ("anthropic", "claude-opus-4-5")
+    unknown = budgets(env, "set", "other", "--limit", "5", "--model", "anthropic/claude-opus-4-5-19990101")
+    assert unknown["model"] == "claude-opus-4-5-19990101"
+    people = {"Ann@Example.com": ann, ann: ann, "tok-owner/bob@example.com": "tok-owner/bob@example.com"}
+    for named, owner in people.items():
+        assert budgets(env, "set", "hers", "--limit", "5", "--owner", named)["owner"] == owner

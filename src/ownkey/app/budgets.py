@@ -5,18 +5,21 @@ from __future__ import annotations
 import re
 import secrets
 import time
+from contextlib import suppress
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any, get_args
 
 import msgspec
 from msgspec import Struct, structs
 
+from ownkey.app.naming import id_of
 from ownkey.spending.budget import SCOPES, Budget, Exhausted, Room, Unit
 from ownkey.spending.preview import Cut, Preview, last_month, preview
 from ownkey.spending.window import Period, Window, check
+from ownkey.store.audit_trail import SYSTEM
 from ownkey.store.runs import Wanted
 from ownkey.store.usage import UsageTotal
-from ownkey.talk.errors import Conflict, InvalidRequest, NotFound, PermissionDenied
+from ownkey.talk.errors import Conflict, InvalidRequest, NotFound, OwnkeyError, PermissionDenied
 from ownkey.talk.money import NANO_PER_USD
 
 if TYPE_CHECKING:
@@ -89,10 +92,11 @@ class BudgetBook:
         value away. What somebody made for themselves, others change by its id only: its name is theirs.
 
         `limit` in dollars (an exact decimal, or text), tokens or requests, as `unit` says; `per` is `day`, `week`,
-        `month`, `cycle` or `ever`, with `zone` and `anchor_day`; `provider`, `model` (PROVIDER/MODEL), `owner`, `key`
-        (PROVIDER or PROVIDER/LABEL), `token` (its name) and `automation` say what it is for; `exhausted` is `refuse`,
-        `fall_back` or `ask`; `run_soft_usd`, `run_hard_usd`, `run_soft_tokens`, `run_hard_tokens`, `run_soft`,
-        `alert_percent`, `share_percent`. Raises InvalidRequest, naming the field, and NotFound for an id of none.
+        `month`, `cycle` or `ever`, with `zone` and `anchor_day`; `provider`, `model` (PROVIDER/MODEL), `owner` (by id
+        or e-mail address), `key` (PROVIDER or PROVIDER/LABEL), `token` (its name) and `automation` say what it is for;
+        `exhausted` is `refuse`, `fall_back` or `ask`; `run_soft_usd`, `run_hard_usd`, `run_soft_tokens`,
+        `run_hard_tokens`, `run_soft`, `alert_percent`, `share_percent`. Raises InvalidRequest, naming the field, and
+        NotFound for an id of none.
         """
         if not 1 <= len(name) <= 100 or not name.isprintable() or not name.strip():
             raise InvalidRequest("A budget's name is 1 to 100 printable characters.", param="name")
@@ -154,6 +158,24 @@ class BudgetBook:
     def mend(self) -> int:
         with self._house.audit.within("budget.mended", "", owner=self._owner):
             return self._house.store.budgets.mend()
+
+    def name_anew(self) -> None:
+        """Call what each is for as the book does. What was kept as it had been typed, an alias or an e-mail address,
+        limited nothing; what cannot be changed now is so at the next start."""
+        audit = self._house.audit
+        for old in self.all():
+            with suppress(OwnkeyError):
+                new = self._by_ids(old)
+                if new != old:
+                    with audit.within("budget.set", old.id, owner=self._owner, actor=SYSTEM, detail=_told(old, new)):
+                        self._house.store.budgets.set(new)
+
+    def _by_ids(self, budget: Budget) -> Budget:
+        if budget.owner is not None and not budget.id.startswith(OWN):
+            budget = structs.replace(budget, owner=id_of(self._house, budget.owner))
+        if budget.provider is None or budget.model is None:
+            return budget
+        return structs.replace(budget, model=self._house.catalogue.get(budget.provider).id_of(budget.model))
 
     def _check_own(self, budget: Budget | None) -> None:
         if self._only is not None and budget is not None and not budget.id.startswith(OWN):
@@ -218,7 +240,10 @@ class BudgetBook:
             provider, _, model = value.partition("/")
             if not model:
                 raise InvalidRequest("A model is named as PROVIDER/MODEL.", param=field)
-            return {"provider": self._house.catalogue.get(provider).id, "model": model}
+            manifest = self._house.catalogue.get(provider)
+            return {"provider": manifest.id, "model": manifest.id_of(model)}
+        if field == "owner" and self._only is None:
+            return {"owner": id_of(self._house, value)}
         if field == "token":
             for row in self._house.tokens.listed(self._only):
                 if value in (row.id, row.name) and row.revoked_at_ms is None:
