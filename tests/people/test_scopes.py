@@ -12,7 +12,8 @@ import pytest
 
 from house import KEYS, Answer, Gateway, Simulator, gateway, library, until
 from ownkey import Ownkey
-from ownkey.app.tokens import ends_at_ms
+from ownkey.app.keys import KeyRing
+from ownkey.app.tokens import MadeToken, TokenBook, ends_at_ms
 from ownkey.routing.scope import Scope, scope_of
 from ownkey.talk.errors import InvalidRequest
 
@@ -161,6 +162,22 @@ def test_a_token_with_a_budget_spends_no_more_than_that(scoped: Gateway) -> None
     refused = chat(scoped, own, "openai/gpt-4o")
     assert (refused.status, refused.headers["x-should-retry"]) == (402, "false")
     assert chat(scoped, token(scoped, budget="5"), "openai/gpt-4o").status == 200
+
+
+def test_each_token_has_a_budget_of_its_own_whoever_else_has_one_of_that_name(scoped: Gateway) -> None:
+    apps: list[MadeToken] = []
+    with library(scoped.home) as ownkey:
+        admin = ownkey.people.add("Admin", role="admin").id
+        for owner in (ownkey.owner, admin):
+            KeyRing(ownkey.house, f"{owner}/ann").set("openai", KEYS["openai"])
+            book = TokenBook(ownkey.house, owner)
+            apps.append(book.create("app", kind="service", budget="0.000001", per="ever"))
+        named = {budget.token_id: budget.name for budget in ownkey.budgets.all()}
+        assert [named.get(app.row.id) for app in apps] == ["token app", "token app 2"]
+    for app in apps:
+        own = {"Authorization": f"Bearer {app.secret.reveal().decode()}", "x-ownkey-user": "ann"}
+        own["Content-Type"] = "application/json"
+        assert chat(scoped, own, "openai/gpt-4o").error["code"] == "budget_exceeded"
 
 
 def test_a_token_whose_budget_is_none_is_not_made(scoped: Gateway) -> None:

@@ -379,7 +379,7 @@ class KeyRing:
             if there is not None:
                 self._house.store.budgets.remove(there.id)
             return
-        taken = {budget.name for budget in book.all()}
-        name = f"key {row.provider}/{row.label}"
-        name = there.name if there else name if name not in taken else f"key {row.id}"
-        book.set(name, limit=amount, per="month", key=row.id)
+        if there is not None:
+            book.change(there, limit=amount)
+        else:
+            book.make(f"key {row.provider}/{row.label}", limit=amount, per="month", key=row.id)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from msgspec import Struct, structs
 
+from ownkey.app.naming import token_of
 from ownkey.engine.turns import default_of
 from ownkey.routing.limits import KINDS, PARTS, Kind, Limit, Rule
 from ownkey.store.audit_trail import SYSTEM
@@ -164,10 +165,7 @@ class LimitBook:
         raise InvalidRequest("There is no such person.", "`ownkey users list` shows them.", param="name")
 
     def _token(self, name: str) -> str:
-        for row in self._house.tokens.listed(self._only):
-            if name in (row.id, row.name) and row.revoked_at_ms is None:
-                return row.id
-        raise InvalidRequest("There is no such token.", "`ownkey tokens list` shows them.", param="name")
+        return token_of(self._house.tokens.listed(self._only), name, self._owner, "name")
 
     def _view(self, rule: Rule) -> RuleView:
         return RuleView(rule.id, rule.owner, rule.kind, rule.name, self._named(rule), rule.limit)
