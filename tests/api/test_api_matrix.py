@@ -33,6 +33,7 @@ PERSON = "401 200 200 200 200 403 403 401 403"
 KEEPER = "401 403 403 200 403 403 403 401 403"
 SEER = "401 403 403 200 200 403 403 401 403"
 OF_A = "401 200 404 404 404 200 404 401 403"
+ASKS_OF_A = "401 200 404 404 403 200 404 401 403"
 OWN_OF_A = "401 200 404 404 403 403 404 401 403"
 PUBLIC_404 = "404 404 404 404 404 404 404 404 404"
 PUBLIC_401 = "401 401 401 401 401 401 401 401 401"
@@ -58,18 +59,18 @@ CELLS: dict[str, str] = {
     "POST /api/byok/agreement": PERSON,
     "PATCH /api/byok/key/{key}": OWN_OF_A,
     "DELETE /api/byok/key/{key}": OWN_OF_A,
-    "POST /api/byok/key/{key}/test": OF_A,
+    "POST /api/byok/key/{key}/test": ASKS_OF_A,
     "PUT /api/byok/key-order/{provider}": OWN_OF_A,
     "POST /api/byok/validate": OWNER,
     "GET /api/byok/keys": KNOWN,
     "PUT /api/byok/keys/{provider}": OWNER,
     "DELETE /api/byok/keys/{provider}": "401 200 404 404 403 403 404 401 403",
-    "POST /api/byok/keys/{provider}/test": OF_A,
+    "POST /api/byok/keys/{provider}/test": ASKS_OF_A,
     "GET /api/user/api-keys/providers": KNOWN,
     "GET /api/user/api-keys/{user_id}/keys": OF_A,
     "POST /api/user/api-keys/{user_id}/keys/{provider}": "401 200 404 404 403 403 404 401 403",
     "DELETE /api/user/api-keys/{user_id}/keys/{provider}": "401 200 404 404 403 403 404 401 403",
-    "POST /api/user/api-keys/{user_id}/keys/{provider}/test": OF_A,
+    "POST /api/user/api-keys/{user_id}/keys/{provider}/test": ASKS_OF_A,
     "GET /api/user/api-keys/{user_id}/services": OF_A,
     "GET /api/user/api-keys/{user_id}/status": OF_A,
     "GET /api/byok/tokens": KNOWN,
@@ -173,7 +174,7 @@ CELLS: dict[str, str] = {
     "GET /api/automations/{automation}/models": OF_A,
     "PATCH /api/automations/{automation}/model": OWN_OF_A,
     "POST /api/automations/{automation}/quote": OF_A,
-    "POST /api/automations/{automation}/run": "401 200 404 404 403 200 404 401 403",
+    "POST /api/automations/{automation}/run": ASKS_OF_A,
     "GET /api/automation-runs": KNOWN,
     "GET /api/automation-runs/{run}": OF_A,
     "DELETE /api/automation-runs/{run}": OWN_OF_A,

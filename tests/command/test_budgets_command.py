@@ -52,3 +52,41 @@ def test_a_budgets_model_and_its_provider_never_disagree(env: Env, asked: tuple[
     assert refused.returncode == 2, refused.stdout
     assert says in refused.stderr
     assert budgets(env, "list") == [before]
+
+
+@pytest.mark.row("B11")
+def test_what_a_budget_is_for_is_called_as_the_book_calls_it(env: Env) -> None:
+    added = run(env, "users", "add", "Ann", "--email", "ann@example.com", "--json")
+    assert added.returncode == 0, added.stderr
+    ann = json.loads(added.stdout)["id"]
+    dated = budgets(env, "set", "dear", "--limit", "5", "--model", "anthropic/claude-opus-4-5-20251101")
+    assert (dated["provider"], dated["model"]) == ("anthropic", "claude-opus-4-5")
+    unknown = budgets(env, "set", "other", "--limit", "5", "--model", "anthropic/claude-opus-4-5-19990101")
+    assert unknown["model"] == "claude-opus-4-5-19990101"
+    people = {"Ann@Example.com": ann, ann: ann, "tok-owner/bob@example.com": "tok-owner/bob@example.com"}
+    for named, owner in people.items():
+        assert budgets(env, "set", "hers", "--limit", "5", "--owner", named)["owner"] == owner
+
+
+@pytest.mark.row("B11")
+def test_a_token_is_ones_own_before_others_and_never_one_of_several(env: Env) -> None:
+    def made(*whose: str) -> str:
+        done = run(env, "tokens", "create", "ci", *whose, "--json")
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)["id"]
+
+    for name in ("ann", "bob"):
+        assert run(env, "users", "add", name, "--email", f"{name}@example.com").returncode == 0
+    ann = made("--user", "ann@example.com")
+    assert budgets(env, "set", "tests", "--limit", "5", "--token", "ci")["token_id"] == ann
+    bob = made("--user", "bob@example.com")
+    limits = ("limits", "set", "token", "ci", "--requests", "5")
+    for refused in (run(env, "budgets", "set", "tests", "--token", "ci"), run(env, *limits)):
+        assert refused.returncode == 2, refused.stdout
+        assert f"{ann}, {bob}" in refused.stderr
+    assert budgets(env, "set", "tests", "--token", bob)["token_id"] == bob
+    own = made()
+    assert budgets(env, "set", "tests", "--token", "ci")["token_id"] == own
+    assert run(env, *limits).returncode == 0
+    (limit,) = json.loads(run(env, "limits", "list", "--json").stdout)["limits"]
+    assert limit["name"] == own

@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import threading
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import structs
 from openai import APIStatusError, OpenAI
 
 from attempts import exact, hold
-from house import Answer, Gateway, library, until
+from house import KEYS, Answer, Gateway, Simulator, gateway, library, until
 from store_asked import ask, settle
 
 INTO, OUT = 2_500, 10_000
@@ -169,6 +171,30 @@ def test_a_budget_of_one_model_counts_its_runs_only_and_leaves_the_others_of_its
         (room,) = (room for room in ownkey.budgets.rooms() if room.budget.name == "dear")
         assert (room.spent, room.pending) == (row.cost_nano, 0)
         assert ownkey.budgets.wrong() == 0
+
+
+@pytest.mark.row("B11")
+def test_what_was_kept_under_a_name_that_the_book_never_has_holds_from_the_next_start_on(
+    simulator: Simulator, tmp_path: Path
+) -> None:
+    home, model, dated = tmp_path / "home", "anthropic/claude-opus-4-5", "claude-opus-4-5-20251101"
+    with library(home) as ownkey:
+        ownkey.providers.set("anthropic", endpoint=f"{simulator.url}/fault/name=kept-under/v1")
+        ownkey.keys.set("anthropic", KEYS["anthropic"])
+        ann = ownkey.people.add("Ann", "ann@example.com").id
+        dear = ownkey.budgets.set("dear", limit="0", model=model).room.budget
+        hers = ownkey.budgets.set("hers", limit="1", owner=ann).room.budget
+        ownkey.limits.set("model", model, parallel=3)
+        (rule,) = ownkey.house.store.limits.all()
+        store = ownkey.house.store
+        store.budgets.set(structs.replace(dear, model=dated))
+        store.budgets.set(structs.replace(hers, owner="ann@example.com"))
+        store.limits.set(structs.replace(rule, name=f"anthropic/{dated}"))
+    with gateway(home, simulator) as served:
+        assert served.ask(model, max_tokens=10).error["code"] == "budget_exceeded"
+    with library(home) as ownkey:
+        assert {budget.id: budget for budget in ownkey.budgets.all()} == {dear.id: dear, hers.id: hers}
+        assert ownkey.house.store.limits.all() == [rule]
 
 
 def test_a_budget_of_a_token_and_of_an_automation_counts_their_runs_only(served: Gateway, provider: str) -> None:

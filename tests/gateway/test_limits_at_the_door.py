@@ -195,6 +195,18 @@ def test_A08_nobody_lifts_what_was_set_for_their_token_or_for_them(here: Inside)
 
 
 @pytest.mark.row("E8")
+def test_a_limit_of_a_model_holds_by_whichever_of_its_names_it_was_set(here: Inside) -> None:
+    name = write_provider(here.gateway.home, here.gateway.simulator)
+    file = here.gateway.home / "providers" / f"{name}.toml"
+    file.write_text(file.read_text().replace('id = "gpt-4o"', 'id = "gpt-4o"\naliases = ["gpt-4o-dated"]'))
+    here.ownkey.house.catalogue.refresh()
+    assert here.ownkey.limits.set("model", f"{name}/gpt-4o-dated", requests_per_minute=1).name == f"{name}/gpt-4o"
+    assert [here.gateway.ask(f"{name}/{model}").status for model in ("gpt-4o", "gpt-4o-dated")] == [200, 429]
+    here.ownkey.limits.remove("model", f"{name}/gpt-4o-dated")
+    assert here.ownkey.limits.all() == []
+
+
+@pytest.mark.row("E8")
 def test_limits_are_set_listed_and_removed_by_command(simulator: Simulator, tmp_path: Path) -> None:
     from house import environment
 

@@ -14,6 +14,7 @@ from ownkey.app.preferences import PreferenceBook
 
 PREFERENCES = "/api/byok/preferences"
 HISTORY = "/api/byok/history"
+DATED = "claude-opus-4-5-20251101"
 TERMS = "/api/byok/history-terms"
 
 
@@ -103,6 +104,19 @@ def test_a_local_provider_leads_where_it_is_wanted(here: Here, person: Person) -
 def test_the_model_of_a_provider_is_theirs(here: Here, person: Person) -> None:
     person.wants(models={"openai": "gpt-4o-mini"})
     assert who(person, "openai") == who(person) == "openai/gpt-4o-mini"
+
+
+@pytest.mark.row("B11")
+@pytest.mark.parametrize("model", ["anthropic", "auto", f"anthropic/{DATED}"])
+def test_by_whichever_of_its_names_it_is_wanted_a_model_falls_under_its_budget(here: Here, model: str) -> None:
+    person = here.person(models={"anthropic": DATED})
+    person.key("anthropic")
+    book = BudgetBook(here.ownkey.house, person.id, only=person.id)
+    book.set("dear", limit="0", model="anthropic/claude-opus-4-5", exhausted="refuse")
+    answer = person.ask(model, max_tokens=50)
+    assert (answer.status, answer.error["code"]) == (402, "budget_exceeded")
+    book.set("dear", limit="5")
+    assert who(person, model) == "anthropic/claude-opus-4-5"
 
 
 @pytest.mark.row("C4")

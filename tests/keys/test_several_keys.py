@@ -186,6 +186,19 @@ def test_a_paused_or_expired_key_is_not_used_and_says_so(tmp_path: Path) -> None
 
 
 @pytest.mark.row("C3")
+def test_a_keys_monthly_limit_never_takes_the_place_of_another_budget(tmp_path: Path) -> None:
+    with library(tmp_path / "home") as ownkey:
+        id = ownkey.keys.set("openai", A).row.id
+        names = ("key openai/default", f"key {id}", "key openai/default 2")
+        others = [ownkey.budgets.set(name, limit="1").room.budget for name in names]
+        for limit in ("5", "6"):
+            ownkey.keys.change("openai", monthly_limit=limit)
+        made = [budget for budget in ownkey.budgets.all() if budget not in others]
+        assert [(one.name, one.key_id, one.limit) for one in made] == [("key openai/default 3", id, 6_000_000_000)]
+        assert len(ownkey.budgets.all()) == 4
+
+
+@pytest.mark.row("C3")
 def test_a_keys_monthly_limit_is_a_budget_of_its_own_and_the_next_key_goes_on(tmp_path: Path) -> None:
     async def work(ownkey: Ownkey, provider: Keyed) -> None:
         ownkey.keys.change("openai", "a", monthly_limit="0.006")

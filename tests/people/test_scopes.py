@@ -12,7 +12,8 @@ import pytest
 
 from house import KEYS, Answer, Gateway, Simulator, gateway, library, until
 from ownkey import Ownkey
-from ownkey.app.tokens import ends_at_ms
+from ownkey.app.keys import KeyRing
+from ownkey.app.tokens import MadeToken, TokenBook, ends_at_ms
 from ownkey.routing.scope import Scope, scope_of
 from ownkey.talk.errors import InvalidRequest
 
@@ -161,6 +162,66 @@ def test_a_token_with_a_budget_spends_no_more_than_that(scoped: Gateway) -> None
     refused = chat(scoped, own, "openai/gpt-4o")
     assert (refused.status, refused.headers["x-should-retry"]) == (402, "false")
     assert chat(scoped, token(scoped, budget="5"), "openai/gpt-4o").status == 200
+
+
+def chat_checked(gateway: Gateway) -> str:
+    """A provider whose keys are tested by a chat that is paid for."""
+    name = gateway.provider()
+    file = gateway.home / "providers" / f"{name}.toml"
+    file.write_text(file.read_text().replace("default =", 'check = "chat"\n        default ='))
+    return name
+
+
+def test_a_key_is_tested_within_what_the_token_is_for_and_from_its_budget(scoped: Gateway) -> None:
+    name = chat_checked(scoped)
+    with library(scoped.home) as ownkey:
+        id = ownkey.keys.get(name).id
+        paid = ownkey.tokens.create(f"tests {name}", models=[f"{name}/*"], budget="5")
+    paths = (f"key/{id}/test", f"keys/{name}/test", "keys/openai/test")
+    other, poor = token(scoped, providers=["gemini"]), token(scoped, providers=[name], budget="0.000001")
+    for path in (*(f"/api/byok/{path}" for path in paths), f"/api/user/api-keys/owner/keys/{name}/test"):
+        refused = scoped.send("POST", path, None, other)
+        assert (refused.status, refused.error["code"]) == (403, "permission_denied"), path
+    # A test that takes longer than a person waits says so instead.
+    until(lambda: scoped.send("POST", f"/api/byok/{paths[1]}", None, poor).json["code"] == "budget_exceeded")
+    assert scoped.simulator.seen(name) == []
+    own = {"Authorization": f"Bearer {paid.secret.reveal().decode()}"}
+    for path in paths[:2]:
+        until(lambda path=path: scoped.send("POST", f"/api/byok/{path}", None, own).json["valid"])
+    rows = scoped.rows(name)
+    assert {row.token_id for row in rows} == {paid.row.id}
+    assert any(row.cost_nano for row in rows)
+
+
+def test_an_application_tests_its_users_keys_within_what_it_is_for(scoped: Gateway) -> None:
+    name, user = chat_checked(scoped), {"x-ownkey-user": "ann"}
+    with library(scoped.home) as ownkey:
+        KeyRing(ownkey.house, "owner/ann").set(name, KEYS["openai"])
+    body = json.dumps({"provider": name}).encode()
+    for limits, status in (({"providers": ["openai"]}, 403), ({"providers": [name]}, 200)):
+        app = token(scoped, kind="service", **limits) | user
+        made = scoped.send("POST", "/api/user/api-keys/ann/page-token", None, app)
+        page = {"Authorization": f"Bearer {made.json['token']}", "Content-Type": "application/json"}
+        for own in (app, page):
+            for path in (f"/api/byok/keys/{name}/test", f"/api/user/api-keys/ann/keys/{name}/test"):
+                assert scoped.send("POST", path, None, own).status == status, path
+            assert scoped.send("POST", "/api/byok/validate", body, own).status == status
+
+
+def test_each_token_has_a_budget_of_its_own_whoever_else_has_one_of_that_name(scoped: Gateway) -> None:
+    apps: list[MadeToken] = []
+    with library(scoped.home) as ownkey:
+        admin = ownkey.people.add("Admin", role="admin").id
+        for owner in (ownkey.owner, admin):
+            KeyRing(ownkey.house, f"{owner}/ann").set("openai", KEYS["openai"])
+            book = TokenBook(ownkey.house, owner)
+            apps.append(book.create("app", kind="service", budget="0.000001", per="ever"))
+        named = {budget.token_id: budget.name for budget in ownkey.budgets.all()}
+        assert [named.get(app.row.id) for app in apps] == ["token app", "token app 2"]
+    for app in apps:
+        own = {"Authorization": f"Bearer {app.secret.reveal().decode()}", "x-ownkey-user": "ann"}
+        own["Content-Type"] = "application/json"
+        assert chat(scoped, own, "openai/gpt-4o").error["code"] == "budget_exceeded"
 
 
 def test_a_token_whose_budget_is_none_is_not_made(scoped: Gateway) -> None:

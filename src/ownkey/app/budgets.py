@@ -5,18 +5,22 @@ from __future__ import annotations
 import re
 import secrets
 import time
+from contextlib import suppress
 from decimal import Decimal, InvalidOperation
+from itertools import count
 from typing import TYPE_CHECKING, Any, get_args
 
 import msgspec
 from msgspec import Struct, structs
 
+from ownkey.app.naming import id_of, token_of
 from ownkey.spending.budget import SCOPES, Budget, Exhausted, Room, Unit
 from ownkey.spending.preview import Cut, Preview, last_month, preview
 from ownkey.spending.window import Period, Window, check
+from ownkey.store.audit_trail import SYSTEM
 from ownkey.store.runs import Wanted
 from ownkey.store.usage import UsageTotal
-from ownkey.talk.errors import Conflict, InvalidRequest, NotFound, PermissionDenied
+from ownkey.talk.errors import Conflict, InvalidRequest, NotFound, OwnkeyError, PermissionDenied
 from ownkey.talk.money import NANO_PER_USD
 
 if TYPE_CHECKING:
@@ -82,21 +86,36 @@ class BudgetBook:
             raise Conflict(
                 f"There is a budget {name[:100]!r} already.", "Take another name, or change that one.", param="name"
             )
-        return self.set(name, **given)
+        return self._put(None, name, given)
+
+    def make(self, name: str, **given: Any) -> Impact:
+        """A new one whatever there is; where there is one of that name, with a number behind it."""
+        taken = {one.name for one in self.all()}
+        numbered = (f"{name[:95]} {number}" for number in count(2))
+        return self._put(None, name if name not in taken else next(one for one in numbered if one not in taken), given)
+
+    def change(self, budget: Budget, **given: Any) -> Impact:
+        """What is given of exactly this one."""
+        return self._put(budget, budget.name, given)
 
     def set(self, name: str, **given: Any) -> Impact:
         """Make a budget of that name, or change what is given of the one that there is, by its id or name; None takes a
         value away. What somebody made for themselves, others change by its id only: its name is theirs.
 
         `limit` in dollars (an exact decimal, or text), tokens or requests, as `unit` says; `per` is `day`, `week`,
-        `month`, `cycle` or `ever`, with `zone` and `anchor_day`; `provider`, `model` (PROVIDER/MODEL), `owner`, `key`
-        (PROVIDER or PROVIDER/LABEL), `token` (its name) and `automation` say what it is for; `exhausted` is `refuse`,
-        `fall_back` or `ask`; `run_soft_usd`, `run_hard_usd`, `run_soft_tokens`, `run_hard_tokens`, `run_soft`,
-        `alert_percent`, `share_percent`. Raises InvalidRequest, naming the field, and NotFound for an id of none.
+        `month`, `cycle` or `ever`, with `zone` and `anchor_day`; `provider`, `model` (PROVIDER/MODEL), `owner` (by id
+        or e-mail address), `key` (PROVIDER or PROVIDER/LABEL), `token` (by id or name) and `automation` say what it is
+        for; `exhausted` is `refuse`, `fall_back` or `ask`; `run_soft_usd`, `run_hard_usd`, `run_soft_tokens`,
+        `run_hard_tokens`, `run_soft`, `alert_percent`, `share_percent`. Raises InvalidRequest, naming the field, and
+        NotFound for an id of none.
         """
+        return self._put(self._to_set(name), name, given)
+
+    def _put(self, there: Budget | None, name: str, given: dict[str, Any]) -> Impact:
+        """In place of that one, or as a new one of this name."""
         if not 1 <= len(name) <= 100 or not name.isprintable() or not name.strip():
             raise InvalidRequest("A budget's name is 1 to 100 printable characters.", param="name")
-        there, budget = self._would_be(name, given)
+        budget = self._would_be(there, name, given)
         self._check_grant(there, budget)
         with self._house.audit.within("budget.set", budget.id, owner=self._owner, detail=_told(there, budget)):
             self._house.store.budgets.set(budget)
@@ -105,7 +124,7 @@ class BudgetBook:
 
     def preview(self, name: str, **given: Any) -> Preview:
         """What `set` would come to with what was used last month, and as things are. Raises InvalidRequest."""
-        _, budget = self._would_be(name, given)
+        budget = self._would_be(self._to_set(name), name, given)
         check(budget.window)
         now_ms = time.time_ns() // 1_000_000
         since_ms, until_ms = last_month(budget, now_ms)
@@ -118,15 +137,13 @@ class BudgetBook:
         by_hour = {int(one.group["hour"]): _used(one, budget.unit) for one in hours}
         return preview(budget, by_hour, self._house.store.budgets.room(budget, now_ms), now_ms, cut)
 
-    def _would_be(self, name: str, given: dict[str, Any]) -> tuple[Budget | None, Budget]:
-        """The one of that name or id as it is, and as it would be."""
-        there = self._to_set(name)
+    def _would_be(self, there: Budget | None, name: str, given: dict[str, Any]) -> Budget:
         if self._only is not None:
             given = given | {"owner": self._only}
             self._check_own(there)
         budget = self._changed(there or _new(name, OWN if self._only is not None else KEPT), given)
         _check(budget)
-        return there, budget
+        return budget
 
     def _to_set(self, name: str) -> Budget | None:
         there = self.all()
@@ -154,6 +171,24 @@ class BudgetBook:
     def mend(self) -> int:
         with self._house.audit.within("budget.mended", "", owner=self._owner):
             return self._house.store.budgets.mend()
+
+    def name_anew(self) -> None:
+        """Call what each is for as the book does. What was kept as it had been typed, an alias or an e-mail address,
+        limited nothing; what cannot be changed now is so at the next start."""
+        audit = self._house.audit
+        for old in self.all():
+            with suppress(OwnkeyError):
+                new = self._by_ids(old)
+                if new != old:
+                    with audit.within("budget.set", old.id, owner=self._owner, actor=SYSTEM, detail=_told(old, new)):
+                        self._house.store.budgets.set(new)
+
+    def _by_ids(self, budget: Budget) -> Budget:
+        if budget.owner is not None and not budget.id.startswith(OWN):
+            budget = structs.replace(budget, owner=id_of(self._house, budget.owner))
+        if budget.provider is None or budget.model is None:
+            return budget
+        return structs.replace(budget, model=self._house.catalogue.get(budget.provider).id_of(budget.model))
 
     def _check_own(self, budget: Budget | None) -> None:
         if self._only is not None and budget is not None and not budget.id.startswith(OWN):
@@ -218,12 +253,12 @@ class BudgetBook:
             provider, _, model = value.partition("/")
             if not model:
                 raise InvalidRequest("A model is named as PROVIDER/MODEL.", param=field)
-            return {"provider": self._house.catalogue.get(provider).id, "model": model}
+            manifest = self._house.catalogue.get(provider)
+            return {"provider": manifest.id, "model": manifest.id_of(model)}
+        if field == "owner" and self._only is None:
+            return {"owner": id_of(self._house, value)}
         if field == "token":
-            for row in self._house.tokens.listed(self._only):
-                if value in (row.id, row.name) and row.revoked_at_ms is None:
-                    return {"token_id": row.id}
-            raise InvalidRequest(f"There is no token {value[:100]!r}.", "`ownkey tokens list` shows them.", param=field)
+            return {"token_id": token_of(self._house.tokens.listed(self._only), value, self._owner, field)}
         if field == "key":
             provider, _, label = value.partition("/")
             for row in self._house.vault.listed(self._owner):

@@ -19,6 +19,7 @@ from ownkey.catalog.shape import looks_like, told, whose
 from ownkey.engine.request import Request, new_id
 from ownkey.engine.sender import Opened
 from ownkey.engine.target import locate
+from ownkey.routing.scope import Scope, denied
 from ownkey.store.keys import KeyRow
 from ownkey.talk.chat import Chat, user
 from ownkey.talk.errors import (
@@ -56,9 +57,13 @@ class Stored(Struct, frozen=True):
 
 
 class KeyRing:
-    def __init__(self, house: House, owner: str) -> None:
+    """`token_id` and `scope` are those of a gateway's token, where one asks."""
+
+    def __init__(self, house: House, owner: str, *, token_id: str | None = None, scope: Scope | None = None) -> None:
         self._house = house
         self._owner = owner
+        self._token_id = token_id
+        self._scope = scope
 
     async def add(
         self, provider: str, key: str, label: str = DEFAULT, *, check: bool = True, force: bool = False, **terms: Any
@@ -234,14 +239,23 @@ class KeyRing:
 
     async def test(self, provider: str, label: str | None = None) -> Tested:
         """Ask the provider with the stored key, or the first that fits: for its models or, where those are shown to
-        anybody, for the shortest answer of its default model, which is paid for. Raises what came of it."""
+        anybody, for the shortest answer of its default model, which is paid for. Raises what came of it, and
+        PermissionDenied where that is not what the token is for."""
         manifest = self._house.catalogue.get(provider)
+        self._check_scope(manifest)
         row = None if label is None else self._one(provider, label, stored=False)
         told = {"key": REDACTED}
         with self._house.audit.around("key.tested", manifest.id, owner=self._owner, detail=told) as told:
             tested = await self._tested(manifest, row)
             told["models"] = tested.models
         return tested
+
+    def _check_scope(self, manifest: Provider) -> None:
+        if (scope := self._scope) is None:
+            return
+        model = manifest.default if manifest.check == "chat" else None
+        if not (scope.has_some(manifest.id) if model is None else scope.has(manifest.id, manifest.id_of(model))):
+            raise denied()
 
     async def _tested(self, manifest: Provider, row: KeyRow | None) -> Tested:
         started_s = time.monotonic()
@@ -295,9 +309,8 @@ class KeyRing:
 
     def _shortest(self, manifest: Provider, row: KeyRow | None) -> Request:
         chat = Chat((user("Say yes."),), max_output_tokens=SHORTEST_TOKENS)
-        request = Request(
-            new_id(), self._owner, f"{manifest.id}/{manifest.default}", stream=False, chat=chat, price_accepted=True
-        )
+        request = Request(new_id(), self._owner, f"{manifest.id}/{manifest.default}", stream=False, chat=chat)
+        request.price_accepted, request.token_id, request.scope = True, self._token_id, self._scope
         if row is not None:
             others = (one for one in self._stored(manifest.id) if one.id != row.id)
             request.passed = tuple((one.id, one.version) for one in others)
@@ -379,7 +392,7 @@ class KeyRing:
             if there is not None:
                 self._house.store.budgets.remove(there.id)
             return
-        taken = {budget.name for budget in book.all()}
-        name = f"key {row.provider}/{row.label}"
-        name = there.name if there else name if name not in taken else f"key {row.id}"
-        book.set(name, limit=amount, per="month", key=row.id)
+        if there is not None:
+            book.change(there, limit=amount)
+        else:
+            book.make(f"key {row.provider}/{row.label}", limit=amount, per="month", key=row.id)

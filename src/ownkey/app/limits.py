@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import secrets
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 from msgspec import Struct, structs
 
+from ownkey.app.naming import token_of
 from ownkey.engine.turns import default_of
 from ownkey.routing.limits import KINDS, PARTS, Kind, Limit, Rule
+from ownkey.store.audit_trail import SYSTEM
 from ownkey.talk.errors import InvalidRequest, NotFound, OwnkeyError
 
 if TYPE_CHECKING:
@@ -88,6 +91,20 @@ class LimitBook:
                 return self._removed(rule)
         raise NotFound("There is no such limit of yours.")
 
+    def name_anew(self) -> None:
+        """Call each model by its id. What was kept under an alias limited nothing; where there is a limit for the id
+        too, that is the one that holds."""
+        rules = self._house.store.limits.all()
+        taken = {(rule.owner, rule.kind, rule.name) for rule in rules}
+        for rule in rules:
+            with suppress(OwnkeyError):
+                named = structs.replace(rule, name=self._model(rule.name)) if rule.kind == "model" else rule
+                if (named.owner, named.kind, named.name) not in taken:
+                    taken.add((named.owner, named.kind, named.name))
+                    told = _told(rule, named)
+                    with self._house.audit.within("limit.set", rule.id, owner=self._owner, actor=SYSTEM, detail=told):
+                        self._house.store.limits.set(named)
+
     def _removed(self, rule: Rule) -> RuleView:
         view = self._view(rule)
         with self._house.audit.within("limit.removed", rule.id, owner=self._owner, detail=_told(rule, None)):
@@ -131,7 +148,8 @@ class LimitBook:
         provider, _, model = name.partition("/")
         if not model:
             raise InvalidRequest("A model is named as PROVIDER/MODEL.", param="name")
-        return f"{self._house.catalogue.get(provider).id}/{model}"
+        manifest = self._house.catalogue.get(provider)
+        return f"{manifest.id}/{manifest.id_of(model)}"
 
     def _key(self, name: str) -> str:
         provider, _, label = name.partition("/")
@@ -147,10 +165,7 @@ class LimitBook:
         raise InvalidRequest("There is no such person.", "`ownkey users list` shows them.", param="name")
 
     def _token(self, name: str) -> str:
-        for row in self._house.tokens.listed(self._only):
-            if name in (row.id, row.name) and row.revoked_at_ms is None:
-                return row.id
-        raise InvalidRequest("There is no such token.", "`ownkey tokens list` shows them.", param="name")
+        return token_of(self._house.tokens.listed(self._only), name, self._owner, "name")
 
     def _view(self, rule: Rule) -> RuleView:
         return RuleView(rule.id, rule.owner, rule.kind, rule.name, self._named(rule), rule.limit)

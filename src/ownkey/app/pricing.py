@@ -134,8 +134,7 @@ class PriceBook:
         """As the catalogue spells them."""
         provider, _, model = name.partition("/")
         manifest = self._house.catalogue.get(provider)
-        listed = manifest.model(model) if model else None
-        return manifest.id, listed.id if listed else model
+        return manifest.id, manifest.id_of(model)
 
     def _put(self, provider: str, model: str, override: Override) -> None:
         override = checked(override)

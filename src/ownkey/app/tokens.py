@@ -64,7 +64,7 @@ class TokenBook:
             only = None if kind == "service" else self._owner
             book = BudgetBook(self._house, self._owner, only=only)
             try:
-                book.set(f"token {name}"[:100], limit=budget, per=per, token=row.id)
+                book.make(f"token {name}"[:100], limit=budget, per=per, token=row.id)
             except OwnkeyError:
                 self._house.tokens.revoke(row.id)
                 raise

@@ -13,13 +13,13 @@ if TYPE_CHECKING:
     from ownkey.app.house import House
 
 
-async def validate_key(house: House, owner: str, provider: str, key: str | None) -> Tested:
+async def validate_key(house: House, ring: KeyRing, provider: str, key: str | None) -> Tested:
     """Ask the provider for its models with this key, or with the stored one. Raises what came of it.
 
     A provider that shows its models to anybody says nothing of the key by that: InvalidRequest.
     """
     if key is None:
-        return await KeyRing(house, owner).test(provider)
+        return await ring.test(provider)
     manifest = await asyncio.to_thread(house.catalogue.get, provider)
     if manifest.check == "chat":
         raise InvalidRequest(
@@ -27,4 +27,4 @@ async def validate_key(house: House, owner: str, provider: str, key: str | None)
             "Store the key, and test it then.",
             param="provider",
         )
-    return await KeyRing(house, owner).check(provider, key.strip())
+    return await ring.check(provider, key.strip())

@@ -214,3 +214,8 @@ class Provider(Struct, frozen=True, forbid_unknown_fields=True):
     def model(self, name: str) -> Model | None:
         """The model of that id or alias, where the manifest has it."""
         return next((model for model in self.models if name == model.id or name in model.aliases), None)
+
+    def id_of(self, name: str) -> str:
+        """The name under which a model is asked and booked, whichever of its names this is."""
+        listed = self.model(name)
+        return listed.id if listed else name

@@ -31,7 +31,7 @@ def set_budget(
     anchor_day: int | None = typer.Option(None, help="The day on which a cycle begins, or the weekday of a week."),
     provider: str | None = typer.Option(None, help="Only for this provider."),
     model: str | None = typer.Option(None, help="Only for this model: PROVIDER/MODEL."),
-    owner: str | None = typer.Option(None, help="Only for this person."),
+    owner: str | None = typer.Option(None, help="Only for this person: an id or e-mail address."),
     key: str | None = typer.Option(None, help="Only for this key: PROVIDER or PROVIDER/LABEL."),
     token: str | None = typer.Option(None, help="Only for this gateway token."),
     automation: str | None = typer.Option(None, help="Only for this automation."),

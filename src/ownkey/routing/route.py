@@ -102,7 +102,7 @@ def is_spare(candidate: Candidate) -> bool:
 
 def _auto(candidates: Mapping[str, Candidate], order: Sequence[str]) -> list[Pick]:
     usable = _usable(candidates, order)
-    return [Pick(one.provider.id, model) for one in usable if (model := one.default or one.stand_in)]
+    return [_pick(one, model) for one in usable if (model := one.default or one.stand_in)]
 
 
 def _every(candidates: Mapping[str, Candidate], order: Sequence[str]) -> list[Pick]:
@@ -110,10 +110,10 @@ def _every(candidates: Mapping[str, Candidate], order: Sequence[str]) -> list[Pi
     picks: list[Pick] = []
     for one in _usable(candidates, order):
         if model := one.default or one.stand_in:
-            picks.append(Pick(one.provider.id, model))
+            picks.append(_pick(one, model))
         if one.provider.kind == "cloud":
             chats = [model for model in one.provider.models if "chat" in model.does and not model.retired]
-            picks += [Pick(one.provider.id, model.id) for model in chats]
+            picks += [_pick(one, model.id) for model in chats]
     return picks
 
 
@@ -136,10 +136,7 @@ def _named(name: str, candidates: Mapping[str, Candidate]) -> Pick:
 
 def _at(candidate: Candidate, model: str) -> Pick:
     _check_enabled(candidate)
-    if not model:
-        return _default(candidate)
-    listed = candidate.provider.model(model)
-    return Pick(candidate.provider.id, listed.id if listed else model)
+    return _pick(candidate, model) if model else _default(candidate)
 
 
 def _default(candidate: Candidate) -> Pick:
@@ -151,7 +148,12 @@ def _default(candidate: Candidate) -> Pick:
             f"Name one as {provider.id}/MODEL; `ownkey models {provider.id} --refresh` lists them.",
             param="model",
         )
-    return Pick(provider.id, candidate.default)
+    return _pick(candidate, candidate.default)
+
+
+def _pick(candidate: Candidate, model: str) -> Pick:
+    """Every pick is made here: a model has one name, whichever it was called by."""
+    return Pick(candidate.provider.id, candidate.provider.id_of(model))
 
 
 def _check_enabled(candidate: Candidate) -> None:

@@ -35,6 +35,14 @@ class Scope(Struct, frozen=True):
             return False
         return not self.models or any(_fits(wanted, provider, model) for wanted in self.models)
 
+    def has_some(self, provider: str) -> bool:
+        """Whether any model of this provider may be in it."""
+        if self.providers and provider not in self.providers:
+            return False
+        return not self.models or any(
+            wanted.partition("/")[0] == provider or "/" not in wanted for wanted in self.models
+        )
+
     def admits(self, address: str) -> bool:
         """Whether a client at that address may come in. One that cannot be read may not."""
         return not self.addresses or is_in(address, self.addresses)

@@ -44,7 +44,7 @@ class Principal(Struct, frozen=True):
 
     `session` and `user` are those of a browser. A token asks; it changes nothing but, where it is of the kind for
     applications, what is their users' own; and so does what such an application lets a page of its own ask. `scope`
-    is what the token of such a page is limited to.
+    is what the token is limited to.
     """
 
     owner: str
@@ -219,10 +219,9 @@ class Doors:
         caller = caller_of(exchange, head, self._house.tokens)
         assert caller is not None
         if caller.service:
-            return Principal(
-                caller.owner, caller.owner.partition("/")[2], "member", "service", token_id=caller.token_id
-            )
-        return Principal(caller.owner, caller.owner, "member", "token", token_id=caller.token_id)
+            name = caller.owner.partition("/")[2]
+            return Principal(caller.owner, name, "member", "service", token_id=caller.token_id, scope=caller.scope)
+        return Principal(caller.owner, caller.owner, "member", "token", token_id=caller.token_id, scope=caller.scope)
 
     def _by_page(self, exchange: Exchange, head: Head) -> Principal:
         caller = self._house.page_tokens.caller(head.token or b"")

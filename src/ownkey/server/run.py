@@ -22,7 +22,9 @@ from uvicorn.server import ServerState
 
 from ownkey.app.alerting import AlertBox
 from ownkey.app.batches.worker import Worker
+from ownkey.app.budgets import BudgetBook
 from ownkey.app.house import House
+from ownkey.app.limits import LimitBook
 from ownkey.app.ownkey import OWNER
 from ownkey.app.probing import Prober
 from ownkey.server.connection import Connection
@@ -69,8 +71,7 @@ def run(
     listener = _listen(settings.host, settings.port, or_any_port=or_any_port)
     keep_private()
     _log.setLevel(settings.log_level.upper())
-    house = House(settings)
-    house.open()
+    house = _opened(settings)
     unwatch = house.vault.latch.watch()
     _spare_the_collector()
     site = Site(house)
@@ -260,6 +261,14 @@ def _bracketed(host: str) -> str:
 
 def _family(host: str) -> socket.AddressFamily:
     return socket.AF_INET6 if ":" in host else socket.AF_INET
+
+
+def _opened(settings: Settings) -> House:
+    house = House(settings)
+    house.open()
+    BudgetBook(house, OWNER).name_anew()
+    LimitBook(house, OWNER).name_anew()
+    return house
 
 
 def _check_reach(settings: Settings) -> None:

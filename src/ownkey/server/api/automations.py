@@ -7,15 +7,14 @@ import binascii
 from typing import Annotated, Any
 
 import msgspec
-from fastapi import APIRouter, Depends, Path, Query
+from fastapi import APIRouter, Path, Query
 from pydantic import Field
 
 from ownkey.app.automations.book import Automation, AutomationBook, Run
 from ownkey.app.automations.given import MOST_FILE_BYTES, GivenFile
 from ownkey.app.automations.running import RunQuote
-from ownkey.server.api.forms import Came, Form, Known, Owner, Removed, Shape, TheHouse, came
+from ownkey.server.api.forms import Form, Known, Owner, Removed, Shape, TheHouse
 from ownkey.server.doors import Principal
-from ownkey.server.guard import caller_of
 from ownkey.store.automations import RunStatus
 from ownkey.talk.errors import InvalidRequest
 from ownkey.talk.money import Money
@@ -25,7 +24,6 @@ runs_router = APIRouter(prefix="/api/automation-runs", tags=["automations"])
 
 Name = Annotated[str, Path(min_length=1, max_length=100)]
 RunId = Annotated[str, Path(min_length=1, max_length=64)]
-Asked = Annotated[Came, Depends(came)]
 MOST_RUNS = 1_000
 Limit = Annotated[int, Query(ge=1, le=MOST_RUNS)]
 
@@ -270,18 +268,16 @@ def change_model(automation: Name, form: ModelForm, principal: Owner, house: The
 
 
 @router.post("/{automation}/quote")
-def quote_run(automation: Name, form: RunForm, principal: Known, house: TheHouse, came: Asked) -> RunQuoteShape:
+def quote_run(automation: Name, form: RunForm, principal: Known, house: TheHouse) -> RunQuoteShape:
     """What a run with these would cost. Nothing is sent."""
-    book = _asking(principal, house, came)
+    book = _asking(principal, house)
     return quote_shape(book.quote(automation, form.values, _files(form), model=form.model))
 
 
 @router.post("/{automation}/run")
-async def run_automation(
-    automation: Name, form: RunForm, principal: Known, house: TheHouse, came: Asked
-) -> AutomationRunShape:
+async def run_automation(automation: Name, form: RunForm, principal: Known, house: TheHouse) -> AutomationRunShape:
     """Answers when it has ended. A token may run what its owner has saved, within what the token is for."""
-    book = _asking(principal.asks(), house, came)
+    book = _asking(principal.asks(), house)
     accepted = {name: getattr(form, name) for name in ("accept_unknown_price", "accept_over_budget")}
     return run_shape(await book.run(automation, form.values, _files(form), model=form.model, **accepted))
 
@@ -317,11 +313,9 @@ def _runs(principal: Principal, house: TheHouse, automation: str | None, limit: 
     return AutomationRunsShape(runs=[run_shape(one) for one in found])
 
 
-def _asking(principal: Principal, house: TheHouse, came: Came) -> AutomationBook:
+def _asking(principal: Principal, house: TheHouse) -> AutomationBook:
     """What is asked with a token stays within what the token is for."""
-    caller = caller_of(came.exchange, came.head, house.tokens) if principal.token_id is not None else None
-    scope = caller.scope if caller is not None else None
-    return AutomationBook(house, principal.owner, token_id=principal.token_id, scope=scope)
+    return AutomationBook(house, principal.owner, token_id=principal.token_id, scope=principal.scope)
 
 
 def _own(given: dict[str, Any]) -> dict[str, Any]:

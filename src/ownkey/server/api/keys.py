@@ -17,7 +17,7 @@ from ownkey.app.validating import validate_key
 from ownkey.server.api.forms import Form, Known, Owner, Removed, Shape, SureOwner, TheHouse
 from ownkey.server.api.providers import LackShape, ProvidersShape, list_providers
 from ownkey.server.doors import Principal, nothing_here
-from ownkey.talk.errors import NotFound, OwnkeyError, ProviderError
+from ownkey.talk.errors import NotFound, OwnkeyError, PermissionDenied, ProviderError
 
 router = APIRouter(prefix="/api/byok/keys", tags=["keys"])
 one_router = APIRouter(prefix="/api/byok", tags=["keys"])
@@ -171,19 +171,19 @@ def remove_key(provider: Id, principal: SureOwner, house: TheHouse) -> Removed:
 
 @router.post("/{provider}/test")
 async def try_key(provider: Id, principal: Known, house: TheHouse) -> ValidShape:
-    return await _tested(provider, principal, house)
+    return await _tested(provider, principal.asks(), house)
 
 
 @one_router.post("/validate")
 async def validate(form: ValidateForm, principal: Owner, house: TheHouse) -> ValidShape:
     """Ask the provider whether it takes the key. Nothing is stored."""
-    return await _told(form.provider, house, validate_key(house, principal.owner, form.provider, form.key))
+    return await _told(form.provider, house, validate_key(house, _ring(principal, house), form.provider, form.key))
 
 
 @one_router.put("/key-order/{provider}")
 def order_keys(provider: Id, form: OrderForm, principal: Owner, house: TheHouse) -> KeysShape:
     """In which the provider's keys are tried."""
-    ring = KeyRing(house, principal.owner)
+    ring = _ring(principal, house)
     if not ring.has(provider):
         raise nothing_here()
     return KeysShape(keys=[key_shape(view) for view in ring.order(provider, form.labels)])
@@ -213,7 +213,7 @@ def remove_one_key(key: KeyId, principal: SureOwner, house: TheHouse) -> Removed
 
 @one_router.post("/key/{key}/test")
 async def try_one_key(key: KeyId, principal: Known, house: TheHouse) -> ValidShape:
-    ring, view = _one(key, principal, house)
+    ring, view = _one(key, principal.asks(), house)
     return await _told(view.provider, house, ring.test(view.provider, view.label))
 
 
@@ -244,7 +244,7 @@ def remove_key_of_user(user_id: UserId, provider: Id, principal: SureOwner, hous
 
 @users_router.post("/{user_id}/keys/{provider}/test")
 async def try_key_of_user(user_id: UserId, provider: Id, principal: Known, house: TheHouse) -> ValidShape:
-    principal.is_named(user_id)
+    principal.asks().is_named(user_id)
     return await _tested(provider, principal, house)
 
 
@@ -283,12 +283,17 @@ def key_shape(view: KeyView) -> KeyShape:
     return KeyShape(models=list(view.models), **plain)
 
 
+def _ring(principal: Principal, house: TheHouse) -> KeyRing:
+    """Theirs; what is asked with a token stays within what the token is for."""
+    return KeyRing(house, principal.owner, token_id=principal.token_id, scope=principal.scope)
+
+
 def _listed(principal: Principal, house: TheHouse) -> KeysShape:
-    return KeysShape(keys=[key_shape(view) for view in KeyRing(house, principal.owner).all()])
+    return KeysShape(keys=[key_shape(view) for view in _ring(principal, house).all()])
 
 
 async def _stored(provider: str, form: KeyForm, principal: Principal, house: TheHouse) -> StoredShape:
-    ring = KeyRing(house, principal.owner)
+    ring = _ring(principal, house)
     terms = form.model_dump(exclude_unset=True, include=set(TermsForm.model_fields))
     stored = await ring.add(provider, form.key.strip(), form.label, check=form.check, force=form.force, **terms)
     tested = stored.tested
@@ -302,14 +307,14 @@ async def _stored(provider: str, form: KeyForm, principal: Principal, house: The
 
 
 def _removed(provider: str, principal: Principal, house: TheHouse) -> Removed:
-    removed = KeyRing(house, principal.owner).remove(provider)
+    removed = _ring(principal, house).remove(provider)
     if not removed:
         raise nothing_here()
     return Removed(removed=removed)
 
 
 def _one(key: str, principal: Principal, house: TheHouse) -> tuple[KeyRing, KeyView]:
-    ring = KeyRing(house, principal.owner)
+    ring = _ring(principal, house)
     try:
         return ring, ring.by_id(key)
     except NotFound:
@@ -317,17 +322,20 @@ def _one(key: str, principal: Principal, house: TheHouse) -> tuple[KeyRing, KeyV
 
 
 async def _tested(provider: str, principal: Principal, house: TheHouse) -> ValidShape:
-    ring = KeyRing(house, principal.owner)
+    ring = _ring(principal, house)
     if not ring.has(provider):
         raise nothing_here()
     return await _told(provider, house, ring.test(provider))
 
 
 async def _told(provider: str, house: TheHouse, trying: Coroutine[Any, Any, Tested]) -> ValidShape:
-    """What came of it is the answer: that a provider refuses the key is no error of this request."""
+    """What came of it is the answer: that a provider refuses the key is no error of this request, but that a token is
+    not for it."""
     started_s = time.monotonic()
     try:
         tested = await trying
+    except PermissionDenied:
+        raise
     except OwnkeyError as error:
         asked = asked_at(house, provider) if isinstance(error, ProviderError) else None
         took_ms = None if asked is None else since_ms(started_s)
