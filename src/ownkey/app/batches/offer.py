@@ -12,11 +12,15 @@ from ownkey.catalog.manifest import Provider
 from ownkey.engine.funds import soft_caps
 from ownkey.spending.price import Rates, ceiling, reduced
 from ownkey.spending.terms import TIERS
+from ownkey.store.book import BookRow
 from ownkey.talk.errors import OwnkeyError
 from ownkey.wires.batches import batch_wire
 
 if TYPE_CHECKING:
     from ownkey.app.house import House
+
+_MOST_TOKENS = 2**53 - 1
+"""That the book keeps."""
 
 
 class Offer(Struct, frozen=True):
@@ -32,6 +36,10 @@ class Offer(Struct, frozen=True):
     held_nano: int
     held_tokens: int
     percent: int
+
+    def paid_by(self, row: BookRow) -> bool:
+        """Whether what is held there is enough."""
+        return row.state == "held" and self.held_nano <= row.held_nano and self.held_tokens <= row.held_tokens
 
 
 def offer(house: House, asker: Asker, line: Line, request_id: str) -> Offer | None:
@@ -63,6 +71,6 @@ def offer(house: House, asker: Asker, line: Line, request_id: str) -> Offer | No
         sized.body,
         rates,
         held_nano,
-        made.held_tokens,
+        min(made.held_tokens, _MOST_TOKENS),
         batch.discount_percent,
     )
