@@ -229,11 +229,13 @@ def _heal(home: Path, name: str) -> None:
 def _uploaded(simulator: Simulator, name: str) -> list[dict[str, Any]]:
     """Every line that the provider was given so far."""
     bodies = [one.body for one in simulator.seen(name) if _is(one, "POST", "/files")]
-    return [json.loads(line) for body in bodies for line in body.splitlines() if line.startswith(b'{"custom_id"')]
+    lines = [json.loads(line) for body in bodies for line in body.splitlines() if line.startswith(b'{"custom_id"')]
+    return lines or [one for batch in made(simulator, name) for one in batch["requests"]]
 
 
 def _cap(uploaded: dict[str, Any]) -> int:
-    return uploaded["body"]["max_tokens"]
+    body: dict[str, int] = uploaded.get("body") or uploaded["params"]
+    return body.get("max_tokens") or body["max_completion_tokens"]
 
 
 def test_ctrl_c_leaves_it_at_the_provider_and_says_how_to_come_back(
@@ -304,3 +306,46 @@ def test_what_a_budget_has_no_room_for_waits_until_the_first_have_ended(
     assert len(made(simulator, name)) > 1
     assert set(shown(tmp_path / "calls.results.jsonl")) == {f"c{n}" for n in range(12)}
     assert not [one for one in simulator.seen(name) if _is(one, "POST", "/chat/completions")]
+
+
+@pytest.mark.parametrize(
+    ("terms", "nano", "tokens", "whole"),
+    [
+        ({"run_hard_tokens": 4_000}, 10**9, 4_000, False),
+        ({"run_hard_usd": "0.02"}, 20_000_000, 10**6, False),
+        ({"limit": "0.02", "per": "ever"}, 20_000_000, 10**6, False),
+        # There is room for two whole answers: the third is not cut short, but waits.
+        ({"limit": "0.2", "per": "ever"}, 200_000_000, 10**6, True),
+    ],
+)
+@on_both
+def test_a_line_that_does_not_say_how_long_its_answer_may_be_gets_one_that_budgets_pay_for(
+    home: Path,
+    env: dict[str, str],
+    simulator: Simulator,
+    tmp_path: Path,
+    wire: str,
+    terms: dict[str, Any],
+    nano: int,
+    tokens: int,
+    whole: bool,
+) -> None:
+    name = batching(home, simulator, "", wire)
+    lines = [line(f"c{n}", f"{name}/gpt-4o") for n in range(3)]
+    for one in lines:
+        del one["body"]["max_tokens"]
+    with library(home) as ownkey:
+        ownkey.budgets.set("small", **terms)
+    told = run(env, "batch", str(written(tmp_path / "calls.jsonl", lines)), "--provider-batch", "--yes", "--json")
+    assert told.returncode == 0, told.stderr
+    assert set(shown(tmp_path / "calls.results.jsonl")) == {"c0", "c1", "c2"}
+    assert not [one for one in simulator.seen(name) if one.path.endswith(("/completions", "/messages"))]
+    rows = {row.request_id: row for row in book_rows(home, name) if row.state == "exact"}
+    sent = _uploaded(simulator, name)
+    assert len(sent) == len(rows) == 3
+    for one in sent:
+        row, cap = rows[one["custom_id"]], _cap(one)
+        assert cap * NANO_A_TOKEN < row.held_nano <= nano
+        assert cap < row.held_tokens <= tokens
+        assert cap >= 256
+        assert (cap == 16_384) is whole

@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Container, Iterable, Set
 from itertools import islice
 from typing import TYPE_CHECKING, Literal, TypeVar
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from ownkey.app.batches.asking import Asker
 from ownkey.app.batches.landing import Landed, landed
@@ -266,8 +266,11 @@ class Apart:
             automation=self._asker.terms.automation,
             held_tokens=found.held_tokens,
         )
+        wish = Wish(hold, waits=True, accepted=self._asker.terms.over_accepted)
+        if found.least is not None:
+            wish = structs.replace(wish, least_nano=found.least.nano, least_tokens=found.least.tokens)
         try:
-            await self._house.store.parked.hold(hold, Wish(hold, accepted=self._asker.terms.over_accepted))
+            await self._house.store.parked.hold(hold, wish)
         except (BudgetExceeded, OverBudget) as error:
             return error
         return None
@@ -295,9 +298,10 @@ class Apart:
                     "A line that is held for a batch endpoint would go elsewhere by now.",
                     "Set back what was changed of its provider, its model or its price; or cancel the batch.",
                 )
-            if not found.paid_by(self._held(row)):
+            body = found.paid_by(self._held(row))
+            if body is None:
                 return None
-            lines.append(wire.write_line(self._request_id(row), found.url, found.body))
+            lines.append(wire.write_line(self._request_id(row), found.url, body))
         return lines
 
     def _held(self, row: LineRow) -> BookRow:
