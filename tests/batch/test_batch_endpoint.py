@@ -13,12 +13,15 @@ from typing import Any
 import pytest
 
 from batched import line, shown, started, written
-from house import Simulator, book_rows, environment, make_home, run, until, write_provider
+from house import Simulator, book_rows, environment, library, make_home, run, until, write_provider
+from ownkey.store.entry import Ending
 
 pytestmark = pytest.mark.row("C14")
 
 BATCH = 'batch = {{ wire = "{wire}", discount_percent = 50, source = "the simulator, whose batches cost half" }}'
 WIRES = {"openai-chat": "openai-batches", "anthropic-messages": "anthropic-batches"}
+NANO_A_TOKEN = 5_000
+"""Of an answer, at half the price."""
 on_both = pytest.mark.parametrize("wire", WIRES)
 
 
@@ -172,6 +175,69 @@ def test_S01_killed_while_the_provider_works_its_holds_stay_and_the_answers_come
     _all_once(home, simulator, tmp_path, name, 4)
 
 
+def test_S01_killed_before_it_is_there_what_costs_more_by_then_is_held_for_anew(
+    home: Path, env: dict[str, str], simulator: Simulator, tmp_path: Path
+) -> None:
+    name = batching(home, simulator, "silence")
+    lines = [line(f"c{n}", f"{name}/gpt-4o", max_tokens=4_000) for n in range(2)]
+    file = written(tmp_path / "calls.jsonl", lines)
+    with library(home) as ownkey:
+        ownkey.preferences.update(max_tokens=100)
+    _killed_in_its_upload(env, simulator, name, file)
+    assert {_cap(one) for one in _uploaded(simulator, name)} == {100}
+    with library(home) as ownkey:
+        ownkey.preferences.unset("max_tokens")
+    _heal(home, name)
+    told = run(env, "batch", str(file), "--yes", "--json")
+    assert told.returncode == 0, told.stderr
+    rows = {row.request_id: row for row in book_rows(home, name)}
+    sent = _uploaded(simulator, name)[2:]
+    assert [_cap(one) for one in sent] == [4_000, 4_000]
+    assert all(rows[one["custom_id"]].held_nano >= 4_000 * NANO_A_TOKEN for one in sent)
+    assert sorted(row.state for row in rows.values()) == ["exact", "exact", "released", "released"]
+
+
+def test_S01_killed_before_it_is_there_a_line_whose_money_was_let_go_is_held_for_anew(
+    home: Path, env: dict[str, str], simulator: Simulator, tmp_path: Path
+) -> None:
+    """As where it is killed while it gives a part up."""
+    name = batching(home, simulator, "silence")
+    file = hellos(tmp_path / "calls.jsonl", name, 2)
+    _killed_in_its_upload(env, simulator, name, file)
+    first = book_rows(home, name)[0]
+    with library(home) as ownkey:
+        ownkey.house.store.parked.settle(Ending(first.id, "released", ended_at_ms=first.started_at_ms))
+    _heal(home, name)
+    assert run(env, "batch", str(file), "--yes", "--json").returncode == 0
+    rows = {row.request_id: row for row in book_rows(home, name)}
+    assert [rows[one["custom_id"]].state for one in _uploaded(simulator, name)[2:]] == ["exact", "exact"]
+
+
+def _killed_in_its_upload(env: dict[str, str], simulator: Simulator, name: str, file: Path) -> None:
+    running = started(env, str(file), "--provider-batch")
+    until(lambda: simulator.seen(name), 60.0)
+    running.kill()
+    running.communicate()
+
+
+def _heal(home: Path, name: str) -> None:
+    """From now on the provider is not silent."""
+    file = home / "providers" / f"{name}.toml"
+    file.write_text(file.read_text().replace("/silence;", "/"))
+
+
+def _uploaded(simulator: Simulator, name: str) -> list[dict[str, Any]]:
+    """Every line that the provider was given so far."""
+    bodies = [one.body for one in simulator.seen(name) if _is(one, "POST", "/files")]
+    lines = [json.loads(line) for body in bodies for line in body.splitlines() if line.startswith(b'{"custom_id"')]
+    return lines or [one for batch in made(simulator, name) for one in batch["requests"]]
+
+
+def _cap(uploaded: dict[str, Any]) -> int:
+    body: dict[str, int] = uploaded.get("body") or uploaded["params"]
+    return body.get("max_tokens") or body["max_completion_tokens"]
+
+
 def test_ctrl_c_leaves_it_at_the_provider_and_says_how_to_come_back(
     home: Path, env: dict[str, str], simulator: Simulator, tmp_path: Path
 ) -> None:
@@ -240,3 +306,46 @@ def test_what_a_budget_has_no_room_for_waits_until_the_first_have_ended(
     assert len(made(simulator, name)) > 1
     assert set(shown(tmp_path / "calls.results.jsonl")) == {f"c{n}" for n in range(12)}
     assert not [one for one in simulator.seen(name) if _is(one, "POST", "/chat/completions")]
+
+
+@pytest.mark.parametrize(
+    ("terms", "nano", "tokens", "whole"),
+    [
+        ({"run_hard_tokens": 4_000}, 10**9, 4_000, False),
+        ({"run_hard_usd": "0.02"}, 20_000_000, 10**6, False),
+        ({"limit": "0.02", "per": "ever"}, 20_000_000, 10**6, False),
+        # There is room for two whole answers: the third is not cut short, but waits.
+        ({"limit": "0.2", "per": "ever"}, 200_000_000, 10**6, True),
+    ],
+)
+@on_both
+def test_a_line_that_does_not_say_how_long_its_answer_may_be_gets_one_that_budgets_pay_for(
+    home: Path,
+    env: dict[str, str],
+    simulator: Simulator,
+    tmp_path: Path,
+    wire: str,
+    terms: dict[str, Any],
+    nano: int,
+    tokens: int,
+    whole: bool,
+) -> None:
+    name = batching(home, simulator, "", wire)
+    lines = [line(f"c{n}", f"{name}/gpt-4o") for n in range(3)]
+    for one in lines:
+        del one["body"]["max_tokens"]
+    with library(home) as ownkey:
+        ownkey.budgets.set("small", **terms)
+    told = run(env, "batch", str(written(tmp_path / "calls.jsonl", lines)), "--provider-batch", "--yes", "--json")
+    assert told.returncode == 0, told.stderr
+    assert set(shown(tmp_path / "calls.results.jsonl")) == {"c0", "c1", "c2"}
+    assert not [one for one in simulator.seen(name) if one.path.endswith(("/completions", "/messages"))]
+    rows = {row.request_id: row for row in book_rows(home, name) if row.state == "exact"}
+    sent = _uploaded(simulator, name)
+    assert len(sent) == len(rows) == 3
+    for one in sent:
+        row, cap = rows[one["custom_id"]], _cap(one)
+        assert cap * NANO_A_TOKEN < row.held_nano <= nano
+        assert cap < row.held_tokens <= tokens
+        assert cap >= 256
+        assert (cap == 16_384) is whole

@@ -17,7 +17,12 @@ from openai import APIStatusError, ConflictError, NotFoundError, OpenAI
 from openai.types import Batch
 
 from batched import asked, line
-from house import Gateway, Simulator, book_rows, gateway, library, until, write_provider
+from browsing import Browser, signed_in
+from house import KEYS, Gateway, Simulator, book_rows, gateway, library, until, write_provider
+from ownkey.app.batches.asking import Terms
+from ownkey.app.batches.batches import BatchBook
+from ownkey.app.batches.files import FileBox
+from ownkey.store.batches import BatchRow
 
 pytestmark = pytest.mark.row("C14")
 
@@ -351,6 +356,64 @@ def test_a_batch_of_a_revoked_token_sends_no_more(home: Path, simulator: Simulat
         with client(running) as openai:
             assert ended(openai, batch.id).status == "cancelled"
         assert len(simulator.seen(name)) < 60
+
+
+def page_batch(browser: Browser, content: bytes) -> str:
+    """The id of a batch that is begun on the page."""
+    form = (
+        b'--x\r\nContent-Disposition: form-data; name="purpose"\r\n\r\nbatch\r\n'
+        b'--x\r\nContent-Disposition: form-data; name="file"; filename="calls.jsonl"\r\n\r\n%b\r\n--x--\r\n'
+    )
+    file = browser.post("/v1/files", form % content, content_type="multipart/form-data; boundary=x")
+    wanted = {"input_file_id": file.json["id"], "endpoint": CHAT, "completion_window": "24h"}
+    return browser.post("/v1/batches", wanted).json["id"]
+
+
+@pytest.mark.parametrize("becomes", ["suspended", "viewer"])
+def test_a_batch_of_the_page_sends_no_more_for_who_may_not_ask_any_more(
+    home: Path, simulator: Simulator, becomes: str
+) -> None:
+    with gateway(home, simulator) as running:
+        name = running.provider("silence")
+        with library(home) as ownkey:
+            ann = ownkey.people.add("Ann").id
+        browser = signed_in(running, ann)
+        key = {"key": KEYS["openai"], "check": False}
+        assert browser.ask("PUT", f"/api/byok/keys/{name}", key).status == 200
+        batch = page_batch(browser, lines(40, f"{name}/gpt-4o"))
+        until(lambda: simulator.seen(name), 60.0)
+        with library(home) as ownkey:
+            if becomes == "suspended":
+                ownkey.people.suspend(ann)
+            else:
+                ownkey.people.change(ann, role="viewer")
+
+            def status() -> str:
+                row = ownkey.house.store.batches.get(ann, batch)
+                assert row is not None
+                return row.status
+
+            until(lambda: status() in ("cancelling", "cancelled"), 60.0)
+        running.process.kill()
+
+
+def test_a_batch_of_the_page_and_of_who_has_no_account_goes_on(home: Path, simulator: Simulator) -> None:
+    with gateway(home, simulator) as running:
+        content = lines(3, "demo")
+        with library(home) as ownkey:
+            ann = ownkey.people.add("Ann").id
+            file = FileBox(ownkey.house, "nobody").put("calls.jsonl", [content])
+            made = {"nobody": BatchBook(ownkey.house, "nobody").create(file.id, CHAT, Terms()).id}
+        made |= {who: page_batch(signed_in(running, who), content) for who in ("owner", ann)}
+        with library(home) as ownkey:
+            kept = ownkey.house.store.batches
+
+            def over() -> list[BatchRow]:
+                found = [kept.get(who, id) for who, id in made.items()]
+                return [row for row in found if row is not None and row.ended_at_ms is not None]
+
+            until(lambda: len(over()) == 3, 60.0)
+            assert [(row.status, row.completed) for row in over()] == [("completed", 3)] * 3
 
 
 def test_B01_a_budget_that_is_used_up_holds_a_batch_up_and_is_not_passed(home: Path, simulator: Simulator) -> None:

@@ -16,10 +16,10 @@ import pytest
 
 from attempts import exact, hold
 from ownkey.store.db import Store
-from ownkey.store.entry import Ending
+from ownkey.store.entry import Ending, Hold
 from ownkey.store.pen_sqlite import SqlitePen
 from ownkey.store.posting import Verdict, Wish
-from ownkey.store.writer import Writer
+from ownkey.store.writer import Waiting, Writer
 from ownkey.talk.errors import StorageUnavailable
 
 
@@ -293,6 +293,59 @@ def test_the_thread_brings_the_log_into_the_file_though_more_is_always_waiting(f
     assert all(
         later - earlier < 300 for earlier, later in zip([0, *pen.tidied], [*pen.tidied, len(pen.wrote)], strict=True)
     )
+
+
+class Overtaken(SqlitePen):
+    """Once a hold is written, another connection takes the lock, and keeps it until this one would wait for it."""
+
+    def __init__(self, file: Path) -> None:
+        super().__init__(file, "0" * 16)
+        self.other = sqlite3.connect(file, isolation_level=None, check_same_thread=False)
+
+    def write(self, wishes: Sequence[Wish], endings: Sequence[Ending]) -> list[Verdict]:
+        verdicts = super().write(wishes, endings)
+        if wishes:
+            self.other.execute("BEGIN IMMEDIATE")
+        return verdicts
+
+    def wait_for_others(self, patient: bool) -> None:
+        if patient and self.other.in_transaction:
+            self.other.execute("COMMIT")
+        super().wait_for_others(patient)
+
+
+def test_a_hold_given_up_beside_others_that_another_process_overtakes_fails_none_of_them(file: Path) -> None:
+    store = Store.open(f"sqlite:///{file}")
+    pen = Overtaken(file)
+    writer = Writer(lambda: pen)
+    first, given_up, *others = (hold() for _ in range(5))
+
+    async def main() -> list[Verdict | BaseException | None]:
+        loop = asyncio.get_running_loop()
+
+        def asked(wanted: Hold | None) -> Waiting:
+            return Wish(wanted) if wanted else None, loop.create_future()
+
+        async def written(*items: Waiting | Ending) -> list[Verdict | BaseException | None]:
+            writer.put_here(deque(items), loop)
+            return await asyncio.gather(*(one[1] for one in items if isinstance(one, tuple)), return_exceptions=True)
+
+        # From here on the loop may write, and does where it finds the thread at rest.
+        await written(asked(first))
+        await written(asked(None))
+        released = Ending(given_up.id, "released", ended_at_ms=1)
+        async with asyncio.timeout(60):
+            return await written(asked(given_up), released, *map(asked, others), asked(None))
+
+    try:
+        told = asyncio.run(main())
+        found = {row.id: row.state for row in store.book.rows()}
+    finally:
+        writer.stop(10)
+        pen.other.close()
+        store.close()
+    assert told == [given_up, *others, None]
+    assert found == {first.id: "held", given_up.id: "released", **{one.id: "held" for one in others}}
 
 
 def test_closing_in_the_middle_of_a_write_on_a_loop_does_not_wait_for_long(tmp_path: Path) -> None:

@@ -53,6 +53,12 @@ class People:
             row = connection.execute(_ALL.where(_T.id == id)).one_or_none()
         return None if row is None else User(*row)
 
+    def may_ask(self, owner: str) -> bool:
+        """Whether models may be asked for this person, or for an application's user of theirs. An owner who has no
+        account is a member."""
+        user = self.get(owner.partition("/")[0])
+        return user is None or (user.status == "active" and user.role != "viewer")
+
     def by_email(self, email: str) -> User | None:
         """`email` as it is kept: folded."""
         with self._database.reading() as connection:

@@ -158,7 +158,7 @@ class Writer:
     def _collect(self) -> bool:
         """Wait for something to do, take all that is there, and keep others out; False: it is time to end."""
         with self._turn:
-            if self._left and not self._batches and not self._stopping:
+            if self._gave_up and self._left and not self._batches and not self._stopping:
                 self._turn.wait(_RETRY_S)
             while self._busy or not (self._batches or self._left or self._stopping or self._untidy):
                 self._turn.wait()
@@ -190,26 +190,27 @@ class Writer:
                 self._holds.append(item)
 
     def _write(self, loop: asyncio.AbstractEventLoop | None) -> None:
-        """All that was taken. `loop` is the one it runs on, if any."""
+        """All that was taken, but for endings of what is held only now: they are the next to be written, and who waits
+        until everything is on disk waits for them too. `loop` is the one it runs on, if any."""
         wishes = [wish for wish, _ in self._holds if wish is not None]
-        endings = self._endings
-        if len(endings) > 1:
-            endings = list({ending.id: ending for ending in reversed(endings)}.values())
+        endings, late = _apart(self._endings, wishes)
         told: _Told
         if wishes or endings:
             pen = self._pen
             assert pen is not None
             try:
-                verdicts = _write_all(pen, wishes, endings)
+                verdicts = pen.write(wishes, endings)
                 told = [(future, verdict) for (_, future), verdict in zip(self._holds, verdicts, strict=True)]
             except StorageUnavailable:
                 raise
             except Exception:  # noqa: BLE001  one row that no database would keep must not take the others with it
-                told = self._write_singly(pen)
+                told, late = self._write_singly(pen), []
         else:
             told = []
-        told += [(future, None) for future in self._drains]
-        self._holds, self._endings, self._drains = [], [], []
+        self._holds, self._endings = [], late
+        if not late:
+            told += [(future, None) for future in self._drains]
+            self._drains = []
         self._gave_up = False
         self._tell(told, loop)
 
@@ -277,15 +278,14 @@ class Writer:
                 continue
 
 
-def _write_all(pen: Pen, wishes: list[Wish], endings: list[Ending]) -> list[Verdict]:
-    """What ended makes room before anything is held; what was given up while it was held comes after."""
+def _apart(endings: list[Ending], wishes: list[Wish]) -> tuple[list[Ending], list[Ending]]:
+    """What ended makes room before anything is held; what was given up before it was held comes after, by itself."""
+    if len(endings) > 1:
+        endings = list({ending.id: ending for ending in reversed(endings)}.values())
     asked = {wish.hold.id for wish in wishes} if endings else set[str]()
-    late = [ending for ending in endings if ending.id in asked] if asked else []
-    if not late:
-        return pen.write(wishes, endings)
-    verdicts = pen.write(wishes, [ending for ending in endings if ending.id not in asked])
-    pen.write([], late)
-    return verdicts
+    if asked.isdisjoint(ending.id for ending in endings):
+        return endings, []
+    return [one for one in endings if one.id not in asked], [one for one in endings if one.id in asked]
 
 
 def _drawn(gathered: Gathered) -> list[Waiting | Ending]:

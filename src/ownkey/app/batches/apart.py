@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Container, Iterable, Set
 from itertools import islice
 from typing import TYPE_CHECKING, Literal, TypeVar
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from ownkey.app.batches.asking import Asker
 from ownkey.app.batches.landing import Landed, landed
@@ -23,7 +23,7 @@ from ownkey.engine.attempt import price_text
 from ownkey.engine.sender import Opened
 from ownkey.store.batch_parts import PartRow
 from ownkey.store.batches import BatchRow, LineRow, LineState
-from ownkey.store.book import Ending, Hold, Wish
+from ownkey.store.book import BookRow, Ending, Hold, Wish
 from ownkey.talk.errors import BudgetExceeded, Conflict, OverBudget, OwnkeyError, ProviderError, UnexpectedResponse
 from ownkey.wires.batches import BatchWire, Question, Result, Standing
 
@@ -47,7 +47,6 @@ EARLIER_S = 3600
 """By which a provider's clock may be behind."""
 
 _AT_ONCE = 100
-_MOST_TOKENS = 2**53 - 1
 
 
 class Surroundings(Struct, frozen=True):
@@ -141,9 +140,10 @@ class Apart:
     async def _create(self, there: _There) -> None:
         part, wire = there.part, there.wire
         upload = part.upload_id
-        lines: list[bytes] = []
-        if upload is None:
-            lines = await asyncio.to_thread(self._written, part, wire)
+        lines = await asyncio.to_thread(self._written, part, wire) if upload is None else []
+        if lines is None:
+            await self._undo(part)
+            return
         if upload is None and wire.uploads:
             upload = wire.read_upload(await there.ask(wire.upload(part.mark, lines)))
         tried = {"state": "creating", "upload_id": upload, "tried_at_ms": time.time_ns() // 1_000_000}
@@ -195,9 +195,7 @@ class Apart:
             await self._around.write(row.number, end.state, end.shown, row.cost_nano + end.ending.cost_nano)
 
     def _landed(self, row: LineRow, result: Result) -> Landed:
-        request_id = self._request_id(row)
-        hold = self._house.store.book.rows(request_id=request_id, limit=1)[0]
-        return landed(self._batch.id, self._line(row), hold, result, self._around.failed)
+        return landed(self._batch.id, self._line(row), self._held(row), result, self._around.failed)
 
     async def _put_together(self) -> list[PartRow]:
         """Parts of those lines that wait for one, as far as the budgets have room for what they cost at most. Raises
@@ -266,10 +264,13 @@ class Apart:
             price=price_text(found.rates),
             started_at_ms=time.time_ns() // 1_000_000,
             automation=self._asker.terms.automation,
-            held_tokens=min(found.held_tokens, _MOST_TOKENS),
+            held_tokens=found.held_tokens,
         )
+        wish = Wish(hold, waits=True, accepted=self._asker.terms.over_accepted)
+        if found.least is not None:
+            wish = structs.replace(wish, least_nano=found.least.nano, least_tokens=found.least.tokens)
         try:
-            await self._house.store.parked.hold(hold, Wish(hold, accepted=self._asker.terms.over_accepted))
+            await self._house.store.parked.hold(hold, wish)
         except (BudgetExceeded, OverBudget) as error:
             return error
         return None
@@ -287,7 +288,8 @@ class Apart:
         provider = self._house.catalogue.get(part.provider)
         return await self._house.remote.key(self._batch.owner, provider, part.model, part.key_id)
 
-    def _written(self, part: PartRow, wire: BatchWire) -> list[bytes]:
+    def _written(self, part: PartRow, wire: BatchWire) -> list[bytes] | None:
+        """None where money is not held for all that it may cost by now."""
         lines: list[bytes] = []
         for row in self._rows(part.number):
             found = self._offer(row)
@@ -296,8 +298,14 @@ class Apart:
                     "A line that is held for a batch endpoint would go elsewhere by now.",
                     "Set back what was changed of its provider, its model or its price; or cancel the batch.",
                 )
-            lines.append(wire.write_line(self._request_id(row), found.url, found.body))
+            body = found.paid_by(self._held(row))
+            if body is None:
+                return None
+            lines.append(wire.write_line(self._request_id(row), found.url, body))
         return lines
+
+    def _held(self, row: LineRow) -> BookRow:
+        return self._house.store.book.rows(request_id=self._request_id(row), limit=1)[0]
 
     def _rows(self, number: int) -> list[LineRow]:
         rows: list[LineRow] = []

@@ -4,24 +4,30 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from ownkey.app.batches.asking import Asker, chat_request
 from ownkey.app.batches.line import EMBEDDINGS, Line
 from ownkey.catalog.manifest import Provider
 from ownkey.engine.funds import soft_caps
+from ownkey.engine.sender import Least
+from ownkey.engine.writing import least_of
 from ownkey.spending.price import Rates, ceiling, reduced
 from ownkey.spending.terms import TIERS
+from ownkey.store.book import BookRow
 from ownkey.talk.errors import OwnkeyError
 from ownkey.wires.batches import batch_wire
 
 if TYPE_CHECKING:
     from ownkey.app.house import House
 
+_MOST_TOKENS = 2**53 - 1
+"""That the book keeps."""
+
 
 class Offer(Struct, frozen=True):
     """`body` is for the provider's `wire`, at the path `url`; `held_nano` is the most that it costs at `rates`, which
-    are its batch's."""
+    are its batch's. `least`: with how little it can do, where nobody said how long the answer may be."""
 
     provider: Provider
     model: str
@@ -32,6 +38,18 @@ class Offer(Struct, frozen=True):
     held_nano: int
     held_tokens: int
     percent: int
+    least: Least | None
+
+    def paid_by(self, row: BookRow) -> bytes | None:
+        """What may be sent for what is held there: the body, perhaps with a shorter answer; None where it is not
+        enough."""
+        if row.state != "held":
+            return None
+        if self.held_nano <= row.held_nano and self.held_tokens <= row.held_tokens:
+            return self.body
+        if self.least is None or self.least.nano > row.held_nano or self.least.tokens > row.held_tokens:
+            return None
+        return self.least.rewritten(row)
 
 
 def offer(house: House, asker: Asker, line: Line, request_id: str) -> Offer | None:
@@ -55,6 +73,8 @@ def offer(house: House, asker: Asker, line: Line, request_id: str) -> Offer | No
         return None
     rates = reduced(made.rates, batch.discount_percent)
     held_nano = ceiling(rates, input_tokens=made.input_tokens, output_tokens=made.output_tokens, choices=made.choices)
+    there = structs.replace(made, rates=rates, held_nano=held_nano, options=(rates,))
+    least = None if sized.least is None else least_of(request, target, there, passes=sized.passes)
     return Offer(
         target.provider,
         target.model,
@@ -63,6 +83,7 @@ def offer(house: House, asker: Asker, line: Line, request_id: str) -> Offer | No
         sized.body,
         rates,
         held_nano,
-        made.held_tokens,
+        min(made.held_tokens, _MOST_TOKENS),
         batch.discount_percent,
+        least,
     )

@@ -184,9 +184,7 @@ class Work:
         """Whether it was cancelled, its time is over, or whoever asked for it may ask no more."""
         batch = await asyncio.to_thread(self._again_from_store)
         expired = time.time_ns() // 1_000_000 >= batch.expires_at_ms
-        gone = False
-        if batch.token_id is not None:
-            gone = not await asyncio.to_thread(self._house.tokens.live, (batch.token_id,))
+        gone = not await asyncio.to_thread(self._may_ask, batch)
         if gone:
             when = ("in_progress",)
             values = {"status": "cancelling", "cancelling_at_ms": time.time_ns() // 1_000_000}
@@ -286,6 +284,12 @@ class Work:
         await self._house.store.book.drain()
         rows = await asyncio.to_thread(self._house.store.book.rows, request_id=request_id)
         return sum(row.cost_nano for row in rows)
+
+    def _may_ask(self, batch: BatchRow) -> bool:
+        """Whoever has this machine may: what the command was given is theirs."""
+        if batch.token_id is not None:
+            return bool(self._house.tokens.live((batch.token_id,)))
+        return batch.runs_in == "command" or self._house.store.people.may_ask(batch.owner)
 
     def _again_from_store(self) -> BatchRow:
         batch = self._store.get(self._batch.owner, self._batch.id)
