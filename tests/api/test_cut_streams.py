@@ -56,14 +56,15 @@ def test_A09_an_answer_under_way_is_cut_within_a_second_when_its_token_ends(
         with asked(place, f"{name}/gpt-4o", token.reveal().decode()) as connection:
             assert connection.recv(65_536).startswith(b"HTTP/1.1 200")
             WAYS[how](ownkey, user, row.id)
-            ended_s = time.monotonic()
+            ended_ms = time.time_ns() // 1_000_000
             rest = to_the_end(connection)
-            assert time.monotonic() - ended_s < 1.5
     assert b'"code":"invalid_api_key"' in rest
     assert b"[DONE]" not in rest
     (booked,) = place.rows(name)
     assert booked.state in ("counted", "assumed")
     assert booked.cost_nano > 0
+    # The second, and three in which a busy machine does something else; of itself it would last twenty or more.
+    assert booked.ended_at_ms - ended_ms < 4_000
 
 
 def test_A09_the_answers_of_other_tokens_go_on(place: Gateway) -> None:

@@ -10,6 +10,7 @@ import struct
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -143,15 +144,28 @@ def test_A26_nobody_is_told_of_somebody_elses_runs_or_alerts(home: tuple[Gateway
 @pytest.mark.row("D5")
 def test_a_provider_that_fails_and_comes_back_is_told_as_it_happens(home: tuple[Gateway, Ownkey]) -> None:
     served, _ = home
-    name = served.provider("status=503;times=3")
-    with listening(served, served.own) as page:
-        assert served.ask(f"{name}/gpt-4o").status == 502
-        told = page.next("health")
-        assert (told["provider"], told["model"], told["state"]) == (name, "gpt-4o", "resting")
-        assert told["last_error"] == "upstream_unavailable"
-        assert served.ask(f"{name}/gpt-4o").status == 200
-        while told["state"] != "well":
-            told = page.next("health")
+    name = served.provider("status=503")
+    file, statuses = served.home / "providers" / f"{name}.toml", set[int]()
+
+    def answers() -> bool:
+        statuses.add(status := served.ask(f"{name}/gpt-4o").status)
+        return status == 200
+
+    def told(state: str) -> Any:
+        while (one := page.next("health"))["state"] != state:
+            assert (one["provider"], one["model"]) == (name, "gpt-4o")
+        return one
+
+    # It is asked again and again: how it is, is looked at once in a second, and its first rest lasts no longer.
+    with listening(served, served.own) as page, ThreadPoolExecutor(1) as pool:
+        asking = pool.submit(until, answers, 30)
+        rests = told("resting")
+        assert (rests["provider"], rests["model"]) == (name, "gpt-4o")
+        assert rests["last_error"] == "upstream_unavailable"
+        file.write_text(file.read_text().replace("status=503;", ""))
+        told("well")
+        assert asking.result()
+    assert statuses == {502, 200}
 
 
 def test_A09_A10_a_token_that_is_revoked_and_a_person_who_is_suspended_hear_no_more(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import socket
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -45,18 +44,21 @@ def test_O17_at_the_limit_it_is_429_and_asking_again_after_the_retry_after_succe
     name = write_provider(here.gateway.home, here.gateway.simulator)
     here.ownkey.limits.set("provider", name, requests_per_minute=2)
     model = f"{name}/gpt-4o"
+    began_s = time.monotonic()
     assert [here.gateway.ask(model).status for _ in range(2)] == [200, 200]
-    aged(here.ownkey.house.turns, 53.2)
+    aged(here.ownkey.house.turns, 30.0)
     refused = here.gateway.ask(model)
+    passed_s = time.monotonic() - began_s
     assert (refused.status, refused.error["code"]) == (429, "rate_limited")
     assert refused.headers["x-should-retry"] == "true"
-    assert refused.headers["retry-after"] in ("6", "7")
+    wait_s = int(refused.headers["retry-after"])
+    assert 30 - passed_s <= wait_s <= 30
     assert name in refused.error["message"]
-    aged(here.ownkey.house.turns, 5.0)
+    aged(here.ownkey.house.turns, wait_s - 2.0)
     # Now it is near enough to be waited for, by whoever asks; and to the others the rest is told.
     began_s = time.monotonic()
     assert here.gateway.ask(model).status == 200
-    assert time.monotonic() - began_s < 2.5
+    assert time.monotonic() - began_s < 5
     assert len(here.gateway.simulator.seen(name)) == 3
 
 
@@ -66,12 +68,14 @@ def test_asking_again_after_exactly_the_retry_after_of_the_gateway_succeeds(here
     _, other = here.ownkey.house.tokens.create(here.ownkey.owner, "slow")
     here.ownkey.limits.set("token", "slow", requests_per_minute=1)
     bearer = {"Authorization": f"Bearer {other.reveal().decode()}"}
+    began_s = time.monotonic()
     assert here.gateway.ask(f"{name}/gpt-4o", headers=bearer).status == 200
-    aged(here.ownkey.house.turns, 54.0)
+    aged(here.ownkey.house.turns, 30.0)
     refused = here.gateway.ask(f"{name}/gpt-4o", headers=bearer)
+    passed_s = time.monotonic() - began_s
     assert refused.status == 429
     wait_s = int(refused.headers["retry-after"])
-    assert 5 <= wait_s <= 6
+    assert 30 - passed_s <= wait_s <= 30
     # The limit is the token's, and nobody else's.
     assert here.gateway.ask(f"{name}/gpt-4o").status == 200
     aged(here.ownkey.house.turns, wait_s - 1.0)
@@ -142,11 +146,10 @@ def test_a_count_of_tokens_that_nobody_is_asked_for_takes_no_turn(here: Inside) 
 
 
 def test_a_client_that_hangs_up_leaves_the_line(here: Inside) -> None:
-    name = write_provider(here.gateway.home, here.gateway.simulator, "delay=1.5")
+    name = write_provider(here.gateway.home, here.gateway.simulator, "silence;times=1")
     here.ownkey.limits.set("provider", name, parallel=1)
     turns, model = here.ownkey.house.turns, f"{name}/gpt-4o"
-    first = threading.Thread(target=here.gateway.ask, args=(model,))
-    first.start()
+    first = here.gateway.open(model, stream=True)
     until(lambda: here.gateway.simulator.seen(name))
     (meter,) = turns._meters.values()  # pyright: ignore[reportPrivateUsage]
     waiting: list[socket.socket] = [here.gateway.open(model, stream=True) for _ in range(3)]
@@ -154,10 +157,10 @@ def test_a_client_that_hangs_up_leaves_the_line(here: Inside) -> None:
     for one in waiting:
         one.close()
     until(lambda: not meter.line)
-    first.join(10)
+    first.close()
     assert here.gateway.ask(model).status == 200
     assert len(here.gateway.simulator.seen(name)) == 2
-    assert meter.running == 0
+    until(lambda: meter.running == 0)
 
 
 @pytest.mark.row("E8")

