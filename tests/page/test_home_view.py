@@ -106,6 +106,20 @@ def test_what_is_asked_elsewhere_appears_on_home_and_usage_by_itself(window: Vis
     assert page.evaluate("window.same"), "the page was loaded anew"
 
 
+@pytest.mark.row("C12")
+def test_what_was_asked_while_nothing_could_be_told_appears_once_it_can(window: Visit) -> None:
+    # Whoever listens is cut off, and listens again in a few seconds; without that it asks each 20 s.
+    window.expected = ("ERR_FAILED",)
+    window.page.route("**/api/events", lambda route: route.abort())
+    with window.page.expect_event("requestfailed", lambda one: one.url.endswith("/api/events")):
+        page = window.sign_in()
+    expect(page.get_by_text("You have spent $0.00 this month.")).to_be_visible()
+    assert window.gateway.ask("openai/gpt-4o").status == 200
+    assert window.gateway.rows("openai")
+    page.unroute("**/api/events")
+    expect(page.get_by_text(re.compile(r"You have spent \$0\.00\d+ this month\."))).to_be_visible(timeout=15_000)
+
+
 @pytest.mark.row("B13")
 def test_what_needs_a_hand_is_said_with_the_button_that_leads_there(
     chromium: Browser, kept: Gateway, simulator: Simulator

@@ -33,6 +33,7 @@ LOOK_EVERY_S = 1.0
 TOGETHER_S = 0.1
 """What happens within so short a time is sent together."""
 
+WRITTEN_S = 5.0
 HEARTBEAT_S = 15.0
 MOST_WAITING = 256
 """Events that are kept for one who reads slowly."""
@@ -135,12 +136,19 @@ class Events:
         try:
             while not feed.closed:
                 if told := await feed.next():
+                    await self._written()
                     await exchange.write(told)
         except asyncio.CancelledError:
             if not exchange.gone:
                 exchange.end()
             raise
         exchange.end(feed.rest())
+
+    async def _written(self) -> None:
+        """What is told is read anew at once: it is in the book by then, where the database answers."""
+        with suppress(TimeoutError, StorageUnavailable):
+            async with asyncio.timeout(WRITTEN_S):
+                await self._house.store.book.drain()
 
     def _join(self, feed: Feed) -> Feed:
         own = sum(one.principal.owner == feed.principal.owner for one in self._feeds)
