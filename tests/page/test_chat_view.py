@@ -104,6 +104,15 @@ def test_what_a_follow_up_costs_is_told_once_the_answer_before_it_is_whole(chrom
         expect(price(page)).to_contain_text("about $")
 
 
+def test_a_double_click_asks_once_and_stops_nothing(chromium: Chromium, slow: Gateway) -> None:
+    with visit(chromium, slow) as window:
+        page = open_chat(window, "openai/gpt-4o")
+        message(page).fill("say 4 words")
+        page.get_by_role("button", name="Send", exact=True).dblclick()
+        expect(answers(page)).to_contain_text("word1 word2 word3 word4")
+        assert len(slow.rows("openai")) == 1
+
+
 @pytest.mark.row("E13")
 def test_several_models_answer_one_question_beside_each_other(window: Visit) -> None:
     page = open_chat(window, "openai/gpt-4o")

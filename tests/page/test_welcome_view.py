@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
+from chatting import simulated
 from conftest import LOCAL
 from house import BAD, KEYS, Gateway, Simulator, gateway, library, until
 from ownkey.app.onboarding import Onboarding, agreement
@@ -400,6 +401,27 @@ def test_an_answer_that_does_not_come_says_why_and_what_to_do(
         expect(alert).to_contain_text("Your Google Gemini API key is invalid. Please check and try again.")
         press(page, "Re-enter key")
         at(page, "Your first key")
+
+
+def test_a_double_click_on_ask_does_not_stop_and_stopping_does_not_ask_again(
+    chromium: Browser, tmp_path: Path, simulator: Simulator
+) -> None:
+    home = tmp_path / "home"
+    with simulated(home, simulator, {"openai": "chunk-delay=0.2"}) as running, visit(chromium, running) as found:
+        begin_at(home, "try", model="openai")
+        page = found.sign_in(then="/welcome")
+        page.get_by_label("Your question").fill("say 4 words")
+        page.get_by_role("button", name="Ask", exact=True).dblclick()
+        answer, cost = page.get_by_role("region", name="The answer"), page.get_by_text(re.compile(r"^That cost \$"))
+        expect(answer).to_have_text("word1 word2 word3 word4")
+        expect(cost).to_be_visible()
+        assert len(running.rows("openai")) == 1
+        page.get_by_label("Your question").fill("say 2000 words")
+        press(page, "Ask")
+        expect(answer).to_contain_text("word3")
+        press(page, "Stop")
+        expect(cost).to_be_visible()
+        assert len(running.rows("openai")) == 2
 
 
 @pytest.mark.row("B14")

@@ -3,6 +3,7 @@ import { useMediaQuery } from "@mantine/hooks";
 import { IconAdjustments, IconPaperclip, IconPlayerStop, IconSend2, IconX } from "@tabler/icons-react";
 import { type ClipboardEvent, type DragEvent, type KeyboardEvent, useId, useRef, useState } from "react";
 import { useNavigate } from "react-router";
+import { single } from "../../parts/clicks";
 import { LIMITS, size, TAKEN, taken } from "./attach";
 import classes from "./Chat.module.css";
 import { NO_PROMPT, setDraft, useDraft } from "./draft";
@@ -151,11 +152,15 @@ export default function Composer({ talk }: { talk: Talk }) {
               Enter sends, Shift Enter begins a new line
             </Text>
             {running ? (
-              <Button variant="default" leftSection={<IconPlayerStop size={16} aria-hidden />} onClick={stopAll}>
+              <Button
+                variant="default"
+                leftSection={<IconPlayerStop size={16} aria-hidden />}
+                onClick={single(stopAll)}
+              >
                 Stop{talk.lanes.length > 1 ? " all" : ""}
               </Button>
             ) : (
-              <Button onClick={go} disabled={wrong !== null} leftSection={<IconSend2 size={16} aria-hidden />}>
+              <Button onClick={single(go)} disabled={wrong !== null} leftSection={<IconSend2 size={16} aria-hidden />}>
                 Send
               </Button>
             )}

@@ -2,6 +2,7 @@ import { Button, Group, Text } from "@mantine/core";
 import { IconChevronLeft, IconChevronRight, IconPlayerStop, IconRefresh, IconSwitch2 } from "@tabler/icons-react";
 import { lazy, Suspense, useState } from "react";
 import { saysSomething } from "../../api/answer";
+import { single } from "../../parts/clicks";
 import { Calls } from "./Calls";
 import classes from "./Chat.module.css";
 import { ConsentAsk } from "./ConsentAsk";
@@ -40,7 +41,7 @@ export default function TakeView({ turn, lane, alone }: { turn: Turn; lane: Lane
             size="compact-sm"
             variant="default"
             leftSection={<IconPlayerStop size={14} aria-hidden />}
-            onClick={() => stop(turn.id, lane.id)}
+            onClick={single(() => stop(turn.id, lane.id))}
           >
             Stop
           </Button>
@@ -52,7 +53,7 @@ export default function TakeView({ turn, lane, alone }: { turn: Turn; lane: Lane
               variant="subtle"
               color="gray"
               leftSection={<IconRefresh size={14} aria-hidden />}
-              onClick={() => void again(turn, lane.id, take.model)}
+              onClick={single(() => void again(turn, lane.id, take.model))}
             >
               Ask again
             </Button>

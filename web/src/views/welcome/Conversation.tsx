@@ -5,6 +5,7 @@ import { type FormEvent, type ReactNode, useState } from "react";
 import { consentOf } from "../../api/chat";
 import { asProblem } from "../../api/problem";
 import { isQuote, quote } from "../../api/quote";
+import { single } from "../../parts/clicks";
 import { Money } from "../../parts/Figures";
 import { type Acts, Failed } from "../../parts/States";
 import { costSaid } from "./cost";
@@ -48,11 +49,18 @@ export function Conversation({
         <Group justify="space-between" mt="xs">
           <Price model={model} prompt={prompt} />
           {busy ? (
-            <Button variant="default" onClick={talk.stop}>
+            // Another element than Ask: changed into that while it is clicked, it would send the form.
+            <Button key="stop" variant="default" onClick={single(talk.stop)}>
               Stop
             </Button>
           ) : (
-            <Button type="submit" variant={cost ? "default" : "filled"} disabled={prompt.trim() === ""}>
+            <Button
+              key="ask"
+              type="submit"
+              variant={cost ? "default" : "filled"}
+              disabled={prompt.trim() === ""}
+              onClick={single(() => undefined)}
+            >
               Ask
             </Button>
           )}
