@@ -60,6 +60,8 @@ class Product(ThreadingHTTPServer):
         self.origin = f"http://{self.host}"
         self.ownkey: Gateway | None = None
         self.service = ""
+        self.user = "ann"
+        """Who has signed in at the product."""
         self.tokens: list[str] = []
         self.spoilt = 0
         """So many of the next tokens are none."""
@@ -69,14 +71,18 @@ class Product(ThreadingHTTPServer):
         if self.spoilt:
             self.spoilt -= 1
             return "op-" + "x" * 43
-        answer = self.ask("POST", "/api/user/api-keys/ann/page-token")
+        answer = self.ask("POST", f"/api/user/api-keys/{self.user}/page-token")
         assert answer.status == 201, answer.body
         self.tokens.append(answer.json["token"])
         return self.tokens[-1]
 
     def ask(self, method: str, path: str, body: Any = None) -> Answer:
         assert self.ownkey is not None
-        sent = {"Authorization": f"Bearer {self.service}", "x-ownkey-user": "ann", "Content-Type": "application/json"}
+        sent = {
+            "Authorization": f"Bearer {self.service}",
+            "x-ownkey-user": self.user,
+            "Content-Type": "application/json",
+        }
         return self.ownkey.send(method, path, None if body is None else json.dumps(body).encode(), sent)
 
 
@@ -258,6 +264,52 @@ def test_a_token_that_is_over_is_asked_for_again_once(
         expect(window.page.get_by_label("Provider", exact=True)).to_be_visible()
         assert len(product.tokens) == 1
         assert not any(token in everything(window.page) for token in product.tokens)
+
+
+TAKEN_AND_GIVEN = """() => {
+  for (const one of document.querySelectorAll("[base-url]")) {
+    const { token } = one;
+    one.token = null;
+    one.token = token;
+  }
+}"""
+GONE_AND_NEW = """() => {
+  const old = [...document.querySelectorAll("[base-url]")];
+  const { token } = old[0];
+  const places = old.map((one) => one.parentElement);
+  for (const one of old) one.remove();
+  old.forEach((one, at) => places[at].append(Object.assign(one.cloneNode(), { token })));
+}"""
+ANOTHER_THAT_WAITS = """() => {
+  for (const one of document.querySelectorAll("[base-url]")) one.token = () => new Promise(() => undefined);
+}"""
+
+
+@pytest.mark.row("D8")
+def test_the_next_user_on_a_page_sees_nothing_of_the_one_before(
+    chromium: Browser, product: Product, simulator: Simulator, tmp_path: Path
+) -> None:
+    home = tmp_path / "home"
+    with shown(chromium, product, simulator, home, OWNKEY_PAGE_ORIGINS=product.origin) as window:
+        page = window.page
+        keys, field = page.get_by_role("list", name="Keys of OpenAI"), page.get_by_label("API key", exact=True)
+        type_key(page, GOOD)
+        expect(keys).to_contain_text(MASKED)
+        product.user = "bob"
+        page.evaluate(TAKEN_AND_GIVEN)
+        expect(keys).to_have_count(0)
+        page.get_by_label("Provider", exact=True).select_option("openai")
+        field.fill("half a key")
+        assert MASKED not in everything(page)
+        product.user = "ann"
+        page.evaluate(GONE_AND_NEW)
+        expect(keys).to_contain_text(MASKED)
+        page.get_by_role("button", name="Replace the key").click()
+        field.fill("half a key")
+        page.evaluate(ANOTHER_THAT_WAITS)
+        expect(page.get_by_text("Looking up providers…")).to_be_visible()
+        assert MASKED not in everything(page)
+        assert "half a key" not in everything(page)
 
 
 @pytest.mark.row("D8")

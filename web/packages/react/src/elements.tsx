@@ -11,15 +11,24 @@ import { UsageChart } from "./UsageChart.js";
 const sheet = new CSSStyleSheet();
 sheet.replaceSync(css);
 
-/** Elements that are given the same function share one token, and what one changes the others look up again. */
-const clients = new WeakMap<TokenSource, Map<string, Client>>();
+/** One client, and the elements that ask by it: those that are given the same function share one token, and what one
+ * changes the others look up again. */
+interface Shared {
+  readonly id: number;
+  readonly source: TokenSource;
+  readonly baseUrl: string;
+  readonly client: Client;
+  readonly by: Set<OwnkeyElement>;
+}
 
-function clientOf(source: TokenSource, baseUrl: string): Client {
-  const made = clients.get(source) ?? new Map<string, Client>();
-  clients.set(source, made);
-  const client = made.get(baseUrl) ?? new Client(baseUrl, source);
-  made.set(baseUrl, client);
-  return client;
+const clients = new Set<Shared>();
+let count = 0;
+
+function sharedBy(source: TokenSource, baseUrl: string): Shared {
+  const known = [...clients].find((one) => one.source === source && one.baseUrl === baseUrl);
+  const shared = known ?? { id: ++count, source, baseUrl, client: new Client(baseUrl, source), by: new Set() };
+  clients.add(shared);
+  return shared;
 }
 
 /** `base-url` says where Ownkey is; `token` is set by script. Until both are there nothing is asked. */
@@ -27,6 +36,7 @@ abstract class OwnkeyElement extends HTMLElement {
   static observedAttributes: readonly string[] = ["base-url"];
   #root: Root | null = null;
   #token: TokenSource | null = null;
+  #shared: Shared | null = null;
 
   abstract content(): ReactNode;
 
@@ -48,6 +58,7 @@ abstract class OwnkeyElement extends HTMLElement {
   }
 
   disconnectedCallback(): void {
+    this.#leave();
     this.#root?.unmount();
     this.#root = null;
   }
@@ -60,11 +71,33 @@ abstract class OwnkeyElement extends HTMLElement {
     const baseUrl = this.getAttribute("base-url");
     if (this.#root === null) return;
     if (this.#token === null || !baseUrl) {
+      // Whoever it was for has gone: the same function may bring another's token next.
+      if (this.#token === null && this.#shared) clients.delete(this.#shared);
+      this.#leave();
       this.#root.render(null);
       return;
     }
-    const client = clientOf(this.#token, baseUrl);
-    this.#root.render(<Given client={client}>{this.content()}</Given>);
+    const { id, client } = this.#join(this.#token, baseUrl);
+    this.#root.render(
+      <Given key={id} client={client}>
+        {this.content()}
+      </Given>,
+    );
+  }
+
+  #join(source: TokenSource, baseUrl: string): Shared {
+    if (this.#shared?.source === source && this.#shared.baseUrl === baseUrl) return this.#shared;
+    this.#leave();
+    this.#shared = sharedBy(source, baseUrl);
+    this.#shared.by.add(this);
+    return this.#shared;
+  }
+
+  /** With the last element its client goes, and the token that is in it. */
+  #leave(): void {
+    this.#shared?.by.delete(this);
+    if (this.#shared?.by.size === 0) clients.delete(this.#shared);
+    this.#shared = null;
   }
 
   protected tell(detail: unknown): void {
