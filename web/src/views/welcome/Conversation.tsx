@@ -49,7 +49,7 @@ export function Conversation({
         <Group justify="space-between" mt="xs">
           <Price model={model} prompt={prompt} />
           {busy ? (
-            // Another element than *Ask*: it would send the form where it became that while it is clicked.
+            // Another element than Ask: changed into that while it is clicked, it would send the form.
             <Button key="stop" variant="default" onClick={single(talk.stop)}>
               Stop
             </Button>
