@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import socket
 import time
 from collections.abc import Iterator
@@ -189,6 +190,23 @@ def test_a_route_that_does_not_carry_on_can_be_asked_to(routed: Routed) -> None:
     assert b"[DONE]" not in routed.gateway.ask(route, "Say 60 words", stream=True).body
     asked = routed.gateway.ask(route, "Say 60 words", headers={"x-ownkey-carry-on": "yes"}, stream=True)
     assert b"[DONE]" in asked.body
+
+
+@pytest.mark.parametrize("asked", [{"n": 2}, {"logprobs": True}], ids=str)
+def test_what_cannot_be_carried_on_is_not_and_goes_through_where_only_the_route_wants_it(
+    routed: Routed, asked: dict[str, Any]
+) -> None:
+    well, cut, there = routed.provider(), routed.provider("cut=12"), routed.provider()
+    goes, broken = (routed.route(first, there, carry_on=True) for first in (well, cut))
+    answer = routed.gateway.ask(goes, stream=True, **asked)
+    assert answer.status == 200, answer.body
+    assert answer.events[-1] == "[DONE]"
+    (sent,) = routed.gateway.simulator.seen(well)
+    assert asked.items() <= json.loads(sent.body).items()
+    assert b"[DONE]" not in routed.gateway.ask(broken, "Say 60 words", stream=True, **asked).body
+    refused = routed.gateway.ask(broken, headers={"x-ownkey-carry-on": "yes"}, stream=True, **asked)
+    assert (refused.status, refused.error["param"]) == (422, next(iter(asked)))
+    assert routed.seen(there) == 0
 
 
 def test_A24_a_route_leads_no_token_to_a_model_that_it_is_not_for(routed: Routed) -> None:

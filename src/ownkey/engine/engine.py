@@ -31,7 +31,7 @@ from ownkey.engine.targets import Targets
 from ownkey.engine.turns import Turns
 from ownkey.engine.uses import KeyUses, Who, actor
 from ownkey.engine.walk import Tried, Walker
-from ownkey.engine.writing import can_come_in_pieces, least_of, limited, passes_through, write
+from ownkey.engine.writing import can_be_told, can_come_in_pieces, least_of, limited, passes_through, write
 from ownkey.routing.health import Conditions
 from ownkey.routing.plan import Policy
 from ownkey.routing.route import AUTO
@@ -245,13 +245,15 @@ class Engine:
         return self._targets.listed(owner, demo_only=demo_only, scope=scope)
 
     def _course(self, request: Request) -> Course:
-        """Whom to ask. What a route says of going on with a broken answer holds where whoever asks has not said it."""
+        """Whom to ask. What a route says of going on with a broken answer holds where whoever asks has not said it, and
+        as far as it is in the way of nothing that was asked for."""
         asked = request.door.name if request.door else None
         found = self._targets.found(request.owner, request.model, asked, scope=request.scope)
         course = self._chooser.course(request, found, self._walker.policy)
         request.chosen = course.why
         if course.route is not None and course.route.carry_on is not None and not request.carry_said:
-            request.carries = course.route.carry_on and request.stream
+            goes_on = course.route.carry_on and request.stream
+            request.carries = goes_on and can_be_told(request, course.targets)
         return course
 
     def _ended(self, hold: Hold, ending: Ending) -> None:

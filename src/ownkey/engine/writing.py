@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ownkey.engine.attempt import Made
 from ownkey.engine.funds import LEAST_OUTPUT_TOKENS, affordable, bound
 from ownkey.engine.request import Request
@@ -25,6 +27,17 @@ def can_come_in_pieces(request: Request, target: Target) -> bool:
         return not request.as_chat().other
     except RequestError:
         return False
+
+
+def can_be_told(request: Request, targets: Sequence[Target]) -> bool:
+    """Whether each of them takes in words what it takes as it came: not so two choices, for one."""
+    try:
+        for target in targets:
+            if request.door is target.wire:
+                write(request, target, passes=False)
+    except RequestError:
+        return False
+    return True
 
 
 def passes_through(request: Request, target: Target) -> bool:

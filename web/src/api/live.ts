@@ -40,6 +40,8 @@ function listen(queries: QueryClient): () => void {
     all();
   });
   source.addEventListener("ready", () => {
+    // What happened while nobody listened is not told.
+    if (polling !== undefined) all();
     window.clearInterval(polling);
     polling = undefined;
   });
