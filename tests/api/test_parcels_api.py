@@ -14,6 +14,7 @@ from moving import PASSPHRASE, plain, sealed
 from ownkey.app.keys import KeyRing
 from ownkey.app.signing import FRESH_MS
 from ownkey.store.columns import metadata
+from ownkey.store.keys import KeyRow
 from ownkey.store.parcel import PARTS
 from ownkey.vault.login import hash_password
 
@@ -102,6 +103,24 @@ def test_A05_a_file_that_somebody_made_brings_nobody_and_no_key_of_anothers(admi
         assert answer.status == 200, answer.body
         assert _people(ownkey) == before
         assert any("key of somebody else" in left for left in answer.json["left"])
+
+
+def test_A05_no_file_takes_the_place_of_a_key_of_anothers(admin: Browser, served: Gateway) -> None:
+    """Its row would be theirs who sent it, under the id of a key that somebody else has."""
+    with library(served.home) as ownkey:
+        keys = {row["owner"]: row for row in ownkey.house.store.parcel.every(PARTS["keys"])}
+        own = next(user.id for user in ownkey.people.listed() if user.name == "Admin of files")
+        other = next(user.id for user in ownkey.people.listed() if user.name == "Other of files")
+        text = plain(exported(admin, keys=True))
+        forged = text.replace(keys[own]["id"].encode(), keys[other]["id"].encode())
+        assert forged != text
+        before = _people(ownkey)
+        form = {"passphrase": WORDS, "file": b64encode(sealed(forged)).decode(), "replace": True}
+        assert admin.post("/api/byok/import", form).json["conflicts"] == ["key openai/default"]
+        refused = admin.post("/api/byok/import", form | {"preview": False})
+        assert (refused.status, refused.error["code"]) == (409, "conflict")
+        assert _people(ownkey) == before
+        assert ownkey.house.vault.give_out(KeyRow(**keys[other])).reveal() == THEIRS.encode()
 
 
 def test_V23_what_is_no_file_is_an_error_that_says_so(admin: Browser) -> None:

@@ -169,7 +169,7 @@ class Incoming:
 
     def _compared(self, part: Part, rows: list[Values]) -> Compared:
         same = self._same_key if part.table == "keys" else alike
-        found = compared(part, rows, self._seen[part.table], same, replace=self._replace)
+        found = compared(part, rows, self._seen[part.table], same, replace=self._replace, only=self._only)
         self._conflicts += found.conflicts
         return found
 

@@ -46,9 +46,17 @@ class Compared(Struct):
         return Step(self.part, self.gone, self.changed, self.added)
 
 
-def compared(part: Part, rows: Sequence[Values], there: Sequence[Values], alike: Alike, *, replace: bool) -> Compared:
+def compared(
+    part: Part,
+    rows: Sequence[Values],
+    there: Sequence[Values],
+    alike: Alike,
+    *,
+    replace: bool,
+    only: str | None = None,
+) -> Compared:
     """`alike`: whether two rows of one primary key say the same. With `replace` what says something else gives way;
-    a person never does to somebody else."""
+    a person never does to somebody else, nor does a key of anybody's but `only`'s, where that is given."""
     found = Compared(part)
     index = {columns: {_of(row, columns): row for row in there} for columns in (part.key, *part.also)}
     for row in rows:
@@ -65,7 +73,7 @@ def compared(part: Part, rows: Sequence[Values], there: Sequence[Values], alike:
             found.same += 1
         elif mine is not None and not others and _untouched(part, mine):
             found.changed.append((_key(part, mine), _changed(part, row)))
-        elif not replace or (others and part.table == "users"):
+        elif not replace or (others and part.table == "users") or _is_anothers(part, mine, only):
             found.conflicts.append(named(part, row))
         else:
             found.replaced += 1
@@ -105,6 +113,10 @@ def _stays(part: Part, row: Values, there: Values) -> bool:
     if part.kept or _untouched(part, row):
         return True
     return part.table == "tokens" and there["revoked_at_ms"] is not None and row["digest"] == there["digest"]
+
+
+def _is_anothers(part: Part, there: Values | None, only: str | None) -> bool:
+    return part.table == "keys" and there is not None and only not in (None, there["owner"])
 
 
 def _untouched(part: Part, there: Values) -> bool:
