@@ -71,10 +71,12 @@ def run(env: dict[str, str], *arguments: str, given: str = "") -> subprocess.Com
 def until(true: Callable[[], Result], within_s: float = 5.0) -> Result:
     """What `true` gives as soon as it is true; fails where it does not become so."""
     end_s = time.monotonic() + within_s
-    while not (found := true()):
-        assert time.monotonic() < end_s, "it did not come about in time"
+    while True:
+        asked_s = time.monotonic()
+        if found := true():
+            return found
+        assert asked_s < end_s, "it did not come about in time"
         time.sleep(0.01)
-    return found
 
 
 class Simulator:
@@ -199,6 +201,13 @@ class Gateway:
     def provider(self, fault: str = "", *, wire: str = "openai-chat", **more: str) -> str:
         """Write a provider's file: at the simulator, with that fault and a key. Its name; its model is `gpt-4o`."""
         return write_provider(self.home, self.simulator, fault, wire=wire, **more)
+
+    def rewrite(self, name: str, before: str, after: str) -> None:
+        """Another text in a provider's file; it is seen within a second."""
+        file = self.home / "providers" / f"{name}.toml"
+        text = file.read_text()
+        assert before in text
+        file.write_text(text.replace(before, after))
 
     @property
     def processor_s(self) -> float:

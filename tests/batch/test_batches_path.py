@@ -348,10 +348,9 @@ def test_a_batch_of_a_revoked_token_sends_no_more(home: Path, simulator: Simulat
         name = running.provider("delay=0.3")
         with library(home) as ownkey:
             token = ownkey.house.tokens.create("owner", "for a while")[1].reveal().decode()
-        with client(running, token) as openai:
-            batch = begun(openai, lines(200, f"{name}/gpt-4o"))
-        until(lambda: simulator.seen(name), 20.0)
-        with library(home) as ownkey:
+            with client(running, token) as openai:
+                batch = begun(openai, lines(200, f"{name}/gpt-4o"))
+            until(lambda: simulator.seen(name), 20.0)
             ownkey.house.tokens.revoke("for a while")
         with client(running) as openai:
             assert ended(openai, batch.id).status == "cancelled"

@@ -146,6 +146,12 @@ def test_a_context_too_long_goes_to_a_larger_model_only(patient: Gateway) -> Non
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
 def test_three_failures_in_a_row_and_others_are_asked_first(patient: Gateway, stream: bool) -> None:
     first, second = patient.provider("status=503"), patient.provider()
-    answers = [patient.ask(f"{first}/gpt-4o,{second}/gpt-4o", stream=stream) for _ in range(4)]
-    assert {answer.status for answer in answers} == {200}
-    assert [answer.headers["x-ownkey-attempts"] for answer in answers] == ["4", "1", "1", "1"]
+
+    def attempts() -> str:
+        answer = patient.ask(f"{first}/gpt-4o,{second}/gpt-4o", stream=stream)
+        assert answer.status == 200
+        return answer.headers["x-ownkey-attempts"]
+
+    assert attempts() == "4"
+    # Where the first rest of a second was over meanwhile it is tried anew, and rests for longer.
+    assert any([attempts() for _ in range(3)] == ["1"] * 3 for _ in range(3))

@@ -118,14 +118,15 @@ def test_G17_a_client_that_hangs_up_pays_for_what_had_come(served: Gateway, wire
     gone_s = time.monotonic()
     (row,) = served.rows(name)
     (seen,) = until(lambda: [one for one in served.simulator.seen(name) if one.ended_at_s])
-    assert time.monotonic() - gone_s < 1
+    assert seen.ended_at_s is not None
+    assert seen.ended_at_s - gone_s < 4, "the gateway itself gives up after five seconds"
     assert row.state == "counted"
     assert 0 < row.cost_nano < row.held_nano
     assert row.output_tokens < 400
     assert seen.closed_early
 
 
-@pytest.mark.parametrize("fault", ["first-token=3", "delay=3", "silence"])
+@pytest.mark.parametrize("fault", ["first-token=9", "delay=9", "silence"])
 def test_G17_a_client_that_hangs_up_before_the_first_token_leaves_nothing_open(served: Gateway, fault: str) -> None:
     name = served.provider(fault)
     connection = served.open(f"{name}/gpt-4o", stream=True)
@@ -134,7 +135,8 @@ def test_G17_a_client_that_hangs_up_before_the_first_token_leaves_nothing_open(s
     gone_s = time.monotonic()
     (row,) = served.rows(name)
     (seen,) = until(lambda: [one for one in served.simulator.seen(name) if one.ended_at_s])
-    assert time.monotonic() - gone_s < 1
+    assert seen.ended_at_s is not None
+    assert seen.ended_at_s - gone_s < 4, "the gateway itself gives up after five seconds"
     assert row.state == "assumed"
     assert row.cost_nano == row.held_nano > 0
     assert seen.closed_early

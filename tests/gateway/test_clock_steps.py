@@ -42,7 +42,7 @@ def stepping(tmp_path: Path, simulator: Simulator) -> Iterator[tuple[Gateway, Cl
     clock.folder.mkdir()
     (clock.folder / "sitecustomize.py").write_text(_SITE)
     clock.step(0)
-    quick = {"OWNKEY_HEADERS_TIMEOUT_S": "2", "OWNKEY_IDLE_TIMEOUT_S": "2", "OWNKEY_RETRIES": "0"}
+    quick = {"OWNKEY_HEADERS_TIMEOUT_S": "5", "OWNKEY_IDLE_TIMEOUT_S": "5", "OWNKEY_RETRIES": "0"}
     with gateway(tmp_path / "home", simulator, PYTHONPATH=f"{clock.folder}:{SRC}", **quick) as running:
         yield running, clock
 
@@ -60,7 +60,7 @@ def test_O21_a_clock_that_is_set_neither_cuts_off_what_runs_nor_lets_it_wait_for
         clock.step(step_s)
         assert answers[0].result().status == 200
         assert answers[1].result().status == 504
-        assert 1.5 < time.monotonic() - began_s < 8
+        assert 4.5 < time.monotonic() - began_s < 20
         # The book has what was told, in whichever hour it was told to be.
         rows = running.rows(slow)
         assert [row.state for row in rows] == ["exact", "exact"]

@@ -59,7 +59,7 @@ LABELS = {
 def here(simulator: Simulator, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Inside]:
     home = tmp_path_factory.mktemp("told") / "home"
     make_home(home)
-    quick: dict[str, Any] = {"retry_delay_s": 0.01, "headers_timeout_s": 1.0, "idle_timeout_s": 1.0}
+    quick: dict[str, Any] = {"retry_delay_s": 0.01, "headers_timeout_s": 5.0, "idle_timeout_s": 5.0}
     ownkey = Ownkey(home, keychain=False, allow_private_hosts=f"127.0.0.1:{simulator.port}", **quick)
     ownkey.keys.set("openai", KEYS["openai"])
     ownkey.keys.set("anthropic", KEYS["anthropic"])

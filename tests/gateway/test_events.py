@@ -145,7 +145,7 @@ def test_A26_nobody_is_told_of_somebody_elses_runs_or_alerts(home: tuple[Gateway
 def test_a_provider_that_fails_and_comes_back_is_told_as_it_happens(home: tuple[Gateway, Ownkey]) -> None:
     served, _ = home
     name = served.provider("status=503")
-    file, statuses = served.home / "providers" / f"{name}.toml", set[int]()
+    statuses = set[int]()
 
     def answers() -> bool:
         statuses.add(status := served.ask(f"{name}/gpt-4o").status)
@@ -162,7 +162,7 @@ def test_a_provider_that_fails_and_comes_back_is_told_as_it_happens(home: tuple[
         rests = told("resting")
         assert (rests["provider"], rests["model"]) == (name, "gpt-4o")
         assert rests["last_error"] == "upstream_unavailable"
-        file.write_text(file.read_text().replace("status=503;", ""))
+        served.rewrite(name, "status=503;", "")
         told("well")
         assert asking.result()
     assert statuses == {502, 200}

@@ -49,10 +49,14 @@ def test_a_provider_that_answers_is_well_with_its_times_and_what_is_left(served:
 
 @pytest.mark.row("D5")
 def test_a_provider_that_fails_rests_says_why_and_is_well_again_after_one_answer(served: Gateway) -> None:
-    name = served.provider("status=503;times=4")
-    assert served.ask(f"{name}/gpt-4o").status == 502
-    found = target(served, name)
-    assert (found["state"], found["last_error"]) == ("resting", "upstream_unavailable")
+    name = served.provider("status=503")
+
+    def rests() -> dict[str, Any] | None:
+        assert served.ask(f"{name}/gpt-4o").status == 502
+        return one if (one := target(served, name))["state"] == "resting" else None
+
+    assert until(rests)["last_error"] == "upstream_unavailable"
+    served.rewrite(name, "status=503;", "")
     until(lambda: served.ask(f"{name}/gpt-4o").status == 200)
     assert target(served, name)["state"] == "well"
     served.rows(name)

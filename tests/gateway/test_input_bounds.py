@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import gzip
 import json
-import time
 import zlib
 from typing import Any
 
@@ -47,9 +46,9 @@ def test_G04_an_encoded_body_is_415_and_not_unpacked(served: Gateway, encoding: 
 
 def test_G04_a_bomb_is_refused_before_it_is_looked_at(served: Gateway) -> None:
     bomb = gzip.compress(bytes(64 << 20))
-    began = time.monotonic()
+    began_s = served.processor_s
     assert served.send("POST", CHAT, bomb, served.own | {"Content-Encoding": "gzip"}).status == 415
-    assert time.monotonic() - began < 1
+    assert served.processor_s - began_s < 0.5
     plain = {"Content-Encoding": "identity"}
     assert served.send("POST", CHAT, say("Hello"), served.own | plain).status == 200
 
@@ -220,9 +219,9 @@ def test_G14_an_idempotency_key_makes_no_request_the_answer_of_another(served: G
 )
 def test_G19_what_is_asked_of_a_list_beside_it_changes_nothing(served: Gateway, query: str) -> None:
     whole = served.send("GET", "/v1/models", None, served.own).json
-    began = time.monotonic()
+    began_s = served.processor_s
     answer = served.send("GET", f"/v1/models?{query.replace(' ', '%20')}", None, served.own)
-    assert time.monotonic() - began < 1
+    assert served.processor_s - began_s < 0.5
     assert (answer.status, answer.json) == (200, whole)
 
 
@@ -265,8 +264,8 @@ def test_G22_nothing_that_was_answered_is_answered_again_from_memory(served: Gat
 def test_G23_what_asks_for_a_part_or_for_what_changed_gets_the_whole(served: Gateway, headers: dict[str, str]) -> None:
     for path in ("/v1/models", "/health", "/v1/models/openai/gpt-4o"):
         whole = served.send("GET", path, None, served.own)
-        began = time.monotonic()
+        began_s = served.processor_s
         answer = served.send("GET", path, None, served.own | headers)
-        assert time.monotonic() - began < 1
+        assert served.processor_s - began_s < 0.5
         assert (answer.status, answer.body) == (200, whole.body)
         assert "content-range" not in answer.headers

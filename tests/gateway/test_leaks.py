@@ -72,18 +72,21 @@ def found(where: str, data: bytes, secrets: dict[str, str]) -> Iterator[str]:
                 yield f"{name}, {form}, in {where}"
 
 
-@pytest.fixture
-def everything(tmp_path: Path, simulator: Simulator) -> Iterator[tuple[Gateway, dict[str, str]]]:
+@pytest.fixture(params=["5"])
+def everything(
+    tmp_path: Path, simulator: Simulator, request: pytest.FixtureRequest
+) -> Iterator[tuple[Gateway, dict[str, str]]]:
     home = tmp_path / "home"
     with library(home) as ownkey:
         ownkey.providers.set("openai", endpoint=f"{simulator.url}/fault/name=canary/v1")
         ownkey.keys.set("openai", KEYS["openai-chat"], force=True)
-    debug = {"OWNKEY_LOG_LEVEL": "debug", "OWNKEY_RETRY_DELAY_S": "0.01", "OWNKEY_HEADERS_TIMEOUT_S": "0.3"}
+    debug = {"OWNKEY_LOG_LEVEL": "debug", "OWNKEY_RETRY_DELAY_S": "0.01", "OWNKEY_HEADERS_TIMEOUT_S": request.param}
     with gateway(home, simulator, **debug) as running:
         yield running, {**KEYS, "token": running.token}
 
 
 @pytest.mark.row("B16")
+@pytest.mark.parametrize("everything", ["0.3"], indirect=True)
 def test_O01_a_key_and_a_token_appear_nowhere(everything: tuple[Gateway, dict[str, str]]) -> None:
     running, secrets = everything
     said: dict[str, bytes] = {}

@@ -47,6 +47,7 @@ def starve(running: Gateway, name: str) -> list[int | None]:
     with ThreadPoolExecutor(8) as pool:
         # What is made once is made by now.
         assert {answer.status for answer in pool.map(running.ask, [f"{name}/gpt-4o"] * 40)} == {200}
+        assert [row.state for row in running.rows(name)] == ["exact"] * 40
         pid = running.process.pid
         short = address_space(pid) + ROOM_BYTES
         resource.prlimit(pid, resource.RLIMIT_AS, (short, resource.RLIM_INFINITY))
@@ -65,13 +66,17 @@ def test_S17_where_memory_runs_out_requests_fail_and_the_gateway_or_the_next_one
         # A library that does not get what it asks for may end the process: then it is gone at once, and does not hang.
         if running.process.poll() is None:
             until(lambda: running.process.poll() is not None or answers(running, f"{name}/gpt-4o"), 10)
+        died = running.process.poll() is not None
     with gateway(home, simulator) as again:
         for _ in range(5):
             assert again.ask(f"{name}/gpt-4o").status == 200
         assert large(again, f"{name}/gpt-4o") == 200
         rows = again.rows(name)
         assert {row.state for row in rows} <= {"exact", "released", "assumed", "counted"}
-        assert sum(row.state == "exact" for row in rows) >= 40 + told.count(200) + 6
+        # What was answered is settled just after; of a process that died then, by the next one.
+        settled = ("exact", "assumed") if died else ("exact",)
+        assert sum(row.state == "exact" for row in rows) >= 40 + 6
+        assert sum(row.state in settled for row in rows) >= 40 + told.count(200) + 6
         with library(home) as ownkey:
             assert ownkey.house.store.problems() == []
             assert ownkey.audit.verify().whole

@@ -17,13 +17,13 @@ from ownkey.simulate.server import Seen
 from ownkey.talk.errors import ProviderUnavailable
 
 EVERY = {"OWNKEY_PROBE_EVERY_S": "0.2", "OWNKEY_RETRY_DELAY_S": "0.01"}
+PROBED = 'probe = "models"\ndefault ='
 
 
 def probed_provider(served: Gateway, fault: str = "", key: str = KEYS["openai"]) -> str:
     """One whose file says that it may be probed."""
     name = write_provider(served.home, served.simulator, fault, key=key)
-    file = served.home / "providers" / f"{name}.toml"
-    file.write_text(file.read_text().replace("default =", 'probe = "models"\ndefault ='))
+    served.rewrite(name, "default =", PROBED)
     return name
 
 
@@ -44,8 +44,10 @@ def served(simulator: Simulator, tmp_path_factory: pytest.TempPathFactory) -> It
 
 @pytest.mark.row("D5")
 def test_a_provider_that_fails_is_probed_and_an_answer_does_not_make_it_well(served: Gateway) -> None:
-    name = probed_provider(served, "status=503;times=3")
+    name = served.provider("status=503;times=3")
     assert served.ask(f"{name}/gpt-4o").status == 502
+    # Not before it has failed three times: a probe would be one of them.
+    served.rewrite(name, "default =", PROBED)
     until(lambda: health(served, name)["probe"])
     found = health(served, name)
     assert (found["probe"]["error"], found["state"]) == (None, "failing")

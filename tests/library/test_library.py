@@ -49,7 +49,7 @@ def opened(home: Path, simulator: Simulator, **settings: Any) -> Ownkey:
         home,
         keychain=False,
         allow_private_hosts=[("127.0.0.1", simulator.port)],
-        **{"retry_delay_s": 0.01, "headers_timeout_s": 1.0, **settings},
+        **{"retry_delay_s": 0.01, "headers_timeout_s": 5.0, **settings},
     )
 
 
