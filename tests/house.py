@@ -79,6 +79,14 @@ def until(true: Callable[[], Result], within_s: float = 5.0) -> Result:
         time.sleep(0.01)
 
 
+@contextmanager
+def nobody() -> Iterator[int]:
+    """A port at which nobody listens nor begins to: whoever connects is refused."""
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        yield bound.getsockname()[1]
+
+
 class Simulator:
     """A simulated provider on a thread of this process."""
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.server
 import json
-import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -14,7 +13,7 @@ from typing import Any
 import pytest
 
 from browsing import Browser, signed_in
-from house import KEYS, Gateway, Simulator, gateway, library, until
+from house import KEYS, Gateway, Simulator, gateway, library, nobody, until
 
 LOCAL = """id = "{id}"
 name = "{id}"
@@ -116,11 +115,6 @@ def listening(answer: tuple[int, Any], wait_s: float = 0.0) -> Iterator[tuple[in
         thread.join()
 
 
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        return taken.getsockname()[1]
-
-
 @pytest.mark.row("A9")
 def test_servers_of_ones_own_are_found_by_themselves(place: Gateway, browser: Browser) -> None:
     listed = (200, {"object": "list", "data": [{"id": "small", "object": "model"}, {"id": "tall", "object": "model"}]})
@@ -129,8 +123,9 @@ def test_servers_of_ones_own_are_found_by_themselves(place: Gateway, browser: Br
         listening((401, {"error": {"message": "A key is wanted."}})) as (locked, _),
         listening((200, {"hello": "world"})) as (other, _),
         listening(listed, wait_s=20) as (slow, _),
+        nobody() as empty,
     ):
-        places = {"there": there, "locked": locked, "other": other, "slow": slow, "empty": free_port()}
+        places = {"there": there, "locked": locked, "other": other, "slow": slow, "empty": empty}
         folder = place.home / "providers"
         folder.mkdir(exist_ok=True)
         for id, port in places.items():

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import csv
 import json
-import socket
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ import pytest
 
 from attempts import exact, hold
 from browsing import Browser, signed_in
-from house import KEYS, Gateway, Simulator, gateway, library
+from house import KEYS, Gateway, Simulator, gateway, library, nobody
 from ownkey.app.keys import KeyRing
 from ownkey.store.book import Ending, Hold
 from store_asked import ask, settle
@@ -110,12 +110,11 @@ def test_a_run_opens_to_its_tries_as_the_book_has_them(browser: Browser) -> None
 
 
 def test_a_try_says_when_it_was_sent_and_that_it_was_not(simulator: Simulator, tmp_path: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        nobody = server.getsockname()[1]
-    allowed = ",".join(f"127.0.0.1:{port}" for port in (simulator.port, nobody))
-    with gateway(tmp_path / "home", simulator, OWNKEY_ALLOW_PRIVATE_HOSTS=allowed) as running:
+    with nobody() as there, ExitStack() as stack:
+        allowed = ",".join(f"127.0.0.1:{port}" for port in (simulator.port, there))
+        running = stack.enter_context(gateway(tmp_path / "home", simulator, OWNKEY_ALLOW_PRIVATE_HOSTS=allowed))
         with library(running.home, allow_private_hosts=allowed.split(",")) as ownkey:
-            ownkey.providers.set("openai", endpoint=f"http://127.0.0.1:{nobody}/v1")
+            ownkey.providers.set("openai", endpoint=f"http://127.0.0.1:{there}/v1")
             ownkey.keys.set("openai", KEYS["openai"])
         lost, slow = running.provider("reset"), running.provider("first-token=0.2")
         answer = running.ask(f"openai/gpt-4o,{lost}/gpt-4o,{slow}/gpt-4o", stream=True)

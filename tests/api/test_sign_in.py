@@ -162,9 +162,9 @@ def test_A12_a_password_of_nobody_takes_as_long_as_a_wrong_one() -> None:
     took: dict[str, list[float]] = {"wrong": [], "nobody": []}
     for _ in range(9):
         for name, one in (("wrong", kept), ("nobody", None)):
-            began = time.perf_counter()
+            began = time.process_time()
             assert not login.is_password(one, "another")
-            took[name].append(time.perf_counter() - began)
+            took[name].append(time.process_time() - began)
     wrong, nobody = (statistics.median(took[name]) for name in ("wrong", "nobody"))
     assert 0.5 < wrong / nobody < 2
 
@@ -306,10 +306,11 @@ def by_code(place: Gateway, step: str, code: str) -> Answer:
 
 
 def test_A15_each_code_is_good_once_however_it_is_written_and_who_comes_at_once(place: Gateway) -> None:
+    began_s = int(time.time())
     _, browser, otp, recovery = with_authenticator(place, "Coder")
     email = "coder@example.com"
-    now = otp.now()
-    assert by_code(place, step(place, email), now).status == 401, "it confirmed the authenticator"
+    now = otp.at(began_s)
+    assert by_code(place, step(place, email), now).status == 401, "it, or the next, confirmed the authenticator"
     later = otp.at(int(time.time()) + 30)
     steps = [step(place, email) for _ in range(4)]
     spellings = (later, f"{later[:3]} {later[3:]}", f" {later} ", later)

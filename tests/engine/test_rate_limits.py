@@ -303,9 +303,10 @@ def test_keys_are_used_as_they_weigh_and_a_conversation_stays_with_its_key(tmp_p
     async def work(ownkey: Ownkey, fake: Fake) -> None:
         for letter, weight in (("a", 1), ("b", 3), ("c", 0)):
             ownkey.keys.change("openai", letter, weight=weight)
-        for number in range(120):
+        for number in range(240):
             await ownkey.chat(f"Question {number}", MODEL)
-        assert 15 <= fake.keys.count("a") <= 48
+        # A quarter of them are 60, a half would be 120: by chance it is as far off as this once in a hundred thousand.
+        assert 30 <= fake.keys.count("a") <= 90
         assert "c" not in fake.keys
         fake.used.clear()
         talk: list[dict[str, str]] = []

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import json
 import secrets
-import socket
 import time
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ from typing import Any
 import pytest
 
 from canaries import MARK
-from house import BAD, CHAT, KEYS, USER, Answer, Gateway, Simulator, gateway, library, write_provider
+from house import BAD, CHAT, KEYS, USER, Answer, Gateway, Simulator, gateway, library, nobody, write_provider
 
 
 def chat(**fields: object) -> bytes:
@@ -36,11 +35,6 @@ def clear(answer: Answer) -> str:
         assert bad not in answer.body.decode()
     assert answer.headers["x-request-id"]
     return message
-
-
-def closed_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return server.getsockname()[1]
 
 
 MALFORMED = {
@@ -234,15 +228,16 @@ def test_B14_an_unknown_price_asks_first_and_is_never_nothing(served: Gateway) -
 
 
 def test_U01_a_provider_that_is_not_there_is_502(tmp_path: Path, simulator: Simulator) -> None:
-    home, place = tmp_path / "home", f"127.0.0.1:{closed_port()}"
-    with library(home) as ownkey:
-        ownkey.providers.set("openai", endpoint=f"http://{place}/v1")
-        ownkey.keys.set("openai", KEYS["openai"])
-    with gateway(home, simulator, OWNKEY_ALLOW_PRIVATE_HOSTS=place, OWNKEY_RETRY_DELAY_S="0.01") as running:
-        answer = running.ask("openai/gpt-4o")
-        assert (answer.status, answer.error["code"]) == (502, "upstream_unreachable")
-        assert "127.0.0.1" in clear(answer)
-        assert [row.state for row in running.rows("openai")] == ["released"] * 3
+    with nobody() as port:
+        home, place = tmp_path / "home", f"127.0.0.1:{port}"
+        with library(home) as ownkey:
+            ownkey.providers.set("openai", endpoint=f"http://{place}/v1")
+            ownkey.keys.set("openai", KEYS["openai"])
+        with gateway(home, simulator, OWNKEY_ALLOW_PRIVATE_HOSTS=place, OWNKEY_RETRY_DELAY_S="0.01") as running:
+            answer = running.ask("openai/gpt-4o")
+            assert (answer.status, answer.error["code"]) == (502, "upstream_unreachable")
+            assert "127.0.0.1" in clear(answer)
+            assert [row.state for row in running.rows("openai")] == ["released"] * 3
 
 
 def test_E02_a_key_does_not_follow_a_provider_to_another_address(served: Gateway) -> None:

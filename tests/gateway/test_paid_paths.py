@@ -11,7 +11,7 @@ import pytest
 
 from answering import Provider, answering, json_answer, write_manifest
 from canaries import canary
-from house import Answer, Gateway, library, until
+from house import Answer, Gateway, book_rows, library, until
 from ownkey.server.operations import BATCHED, MEDIA
 from ownkey.server.site import DOORS
 from scripted import answer as whole
@@ -171,7 +171,12 @@ def test_B25_two_hundred_streams_cut_after_two_kilobytes_cost_what_had_come_of_e
         for thread in threads:
             thread.join()
     assert len(read) == 200
-    rows = until(lambda: rows if len(rows := served.rows(name)) == 200 else None, 20)
+
+    def settled() -> list[Any] | None:
+        rows = book_rows(served.home, name)
+        return rows if len(rows) == 200 and all(row.state != "held" for row in rows) else None
+
+    rows = until(settled, 20)
     assert {row.state for row in rows} == {"counted"}
     assert all(0 < row.cost_nano < row.held_nano for row in rows)
     # Each piece of the answer that came to a client is a token at least.
