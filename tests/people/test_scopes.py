@@ -164,9 +164,9 @@ def test_a_token_with_a_budget_spends_no_more_than_that(scoped: Gateway) -> None
     assert chat(scoped, token(scoped, budget="5"), "openai/gpt-4o").status == 200
 
 
-def chat_checked(gateway: Gateway) -> str:
+def chat_checked(gateway: Gateway, fault: str = "") -> str:
     """A provider whose keys are tested by a chat that is paid for."""
-    return gateway.provider(quirks='{}\ncheck = "chat"')
+    return gateway.provider(fault, quirks='{}\ncheck = "chat"')
 
 
 def test_a_key_is_tested_within_what_the_token_is_for_and_from_its_budget(scoped: Gateway) -> None:
@@ -188,6 +188,20 @@ def test_a_key_is_tested_within_what_the_token_is_for_and_from_its_budget(scoped
     rows = scoped.rows(name)
     assert {row.token_id for row in rows} == {paid.row.id}
     assert any(row.cost_nano for row in rows)
+
+
+def test_where_a_key_is_refused_its_test_says_so_and_pays_nobody_else(scoped: Gateway) -> None:
+    name = chat_checked(scoped, "status=401")
+    before = len(scoped.simulator.seen("scoped-anthropic"))
+
+    def tested() -> Answer | None:
+        """Which keys there are is read once a second; a test that takes longer than a person waits says so instead."""
+        told = scoped.send("POST", f"/api/byok/keys/{name}/test", None, scoped.own)
+        return told if told.status == 200 and told.json["code"] != "upstream_timeout" else None
+
+    told = until(tested, 30)
+    assert (told.json["valid"], told.json["code"]) == (False, "upstream_auth")
+    assert len(scoped.simulator.seen("scoped-anthropic")) == before
 
 
 def test_an_application_tests_its_users_keys_within_what_it_is_for(scoped: Gateway) -> None:
