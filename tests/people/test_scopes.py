@@ -164,12 +164,9 @@ def test_a_token_with_a_budget_spends_no_more_than_that(scoped: Gateway) -> None
     assert chat(scoped, token(scoped, budget="5"), "openai/gpt-4o").status == 200
 
 
-def chat_checked(gateway: Gateway) -> str:
+def chat_checked(gateway: Gateway, fault: str = "") -> str:
     """A provider whose keys are tested by a chat that is paid for."""
-    name = gateway.provider()
-    file = gateway.home / "providers" / f"{name}.toml"
-    file.write_text(file.read_text().replace("default =", 'check = "chat"\n        default ='))
-    return name
+    return gateway.provider(fault, quirks='{}\ncheck = "chat"')
 
 
 def test_a_key_is_tested_within_what_the_token_is_for_and_from_its_budget(scoped: Gateway) -> None:
@@ -180,17 +177,31 @@ def test_a_key_is_tested_within_what_the_token_is_for_and_from_its_budget(scoped
     paths = (f"key/{id}/test", f"keys/{name}/test", "keys/openai/test")
     other, poor = token(scoped, providers=["gemini"]), token(scoped, providers=[name], budget="0.000001")
     for path in (*(f"/api/byok/{path}" for path in paths), f"/api/user/api-keys/owner/keys/{name}/test"):
-        refused = scoped.send("POST", path, None, other)
-        assert (refused.status, refused.error["code"]) == (403, "permission_denied"), path
+        # Which keys there are is read once a second.
+        until(lambda path=path: scoped.send("POST", path, None, other).error["code"] == "permission_denied", 30)
     # A test that takes longer than a person waits says so instead.
-    until(lambda: scoped.send("POST", f"/api/byok/{paths[1]}", None, poor).json["code"] == "budget_exceeded")
+    until(lambda: scoped.send("POST", f"/api/byok/{paths[1]}", None, poor).json["code"] == "budget_exceeded", 30)
     assert scoped.simulator.seen(name) == []
     own = {"Authorization": f"Bearer {paid.secret.reveal().decode()}"}
     for path in paths[:2]:
-        until(lambda path=path: scoped.send("POST", f"/api/byok/{path}", None, own).json["valid"])
+        until(lambda path=path: scoped.send("POST", f"/api/byok/{path}", None, own).json["valid"], 30)
     rows = scoped.rows(name)
     assert {row.token_id for row in rows} == {paid.row.id}
     assert any(row.cost_nano for row in rows)
+
+
+def test_where_a_key_is_refused_its_test_says_so_and_pays_nobody_else(scoped: Gateway) -> None:
+    name = chat_checked(scoped, "status=401")
+    before = len(scoped.simulator.seen("scoped-anthropic"))
+
+    def tested() -> Answer | None:
+        """Which keys there are is read once a second; a test that takes longer than a person waits says so instead."""
+        told = scoped.send("POST", f"/api/byok/keys/{name}/test", None, scoped.own)
+        return told if told.status == 200 and told.json["code"] != "upstream_timeout" else None
+
+    told = until(tested, 30)
+    assert (told.json["valid"], told.json["code"]) == (False, "upstream_auth")
+    assert len(scoped.simulator.seen("scoped-anthropic")) == before
 
 
 def test_an_application_tests_its_users_keys_within_what_it_is_for(scoped: Gateway) -> None:
@@ -202,6 +213,8 @@ def test_an_application_tests_its_users_keys_within_what_it_is_for(scoped: Gatew
         app = token(scoped, kind="service", **limits) | user
         made = scoped.send("POST", "/api/user/api-keys/ann/page-token", None, app)
         page = {"Authorization": f"Bearer {made.json['token']}", "Content-Type": "application/json"}
+        # Which keys there are is read once a second.
+        until(lambda app=app: scoped.send("POST", f"/api/byok/keys/{name}/test", None, app).status != 404, 30)
         for own in (app, page):
             for path in (f"/api/byok/keys/{name}/test", f"/api/user/api-keys/ann/keys/{name}/test"):
                 assert scoped.send("POST", path, None, own).status == status, path
@@ -221,7 +234,8 @@ def test_each_token_has_a_budget_of_its_own_whoever_else_has_one_of_that_name(sc
     for app in apps:
         own = {"Authorization": f"Bearer {app.secret.reveal().decode()}", "x-ownkey-user": "ann"}
         own["Content-Type"] = "application/json"
-        assert chat(scoped, own, "openai/gpt-4o").error["code"] == "budget_exceeded"
+        # Which keys there are is read once a second.
+        until(lambda own=own: chat(scoped, own, "openai/gpt-4o").error["code"] == "budget_exceeded", 30)
 
 
 def test_a_token_whose_budget_is_none_is_not_made(scoped: Gateway) -> None:

@@ -239,8 +239,8 @@ class KeyRing:
 
     async def test(self, provider: str, label: str | None = None) -> Tested:
         """Ask the provider with the stored key, or the first that fits: for its models or, where those are shown to
-        anybody, for the shortest answer of its default model, which is paid for. Raises what came of it, and
-        PermissionDenied where that is not what the token is for."""
+        anybody, for the shortest answer of its default model, which is paid for; nobody else is asked instead.
+        Raises what came of it, and PermissionDenied where that is not what the token is for."""
         manifest = self._house.catalogue.get(provider)
         self._check_scope(manifest)
         row = None if label is None else self._one(provider, label, stored=False)
@@ -309,8 +309,9 @@ class KeyRing:
 
     def _shortest(self, manifest: Provider, row: KeyRow | None) -> Request:
         chat = Chat((user("Say yes."),), max_output_tokens=SHORTEST_TOKENS)
-        request = Request(new_id(), self._owner, f"{manifest.id}/{manifest.default}", stream=False, chat=chat)
-        request.price_accepted, request.token_id, request.scope = True, self._token_id, self._scope
+        model = f"{manifest.id}/{manifest.id_of(manifest.default or '')}"
+        request = Request(new_id(), self._owner, model, stream=False, chat=chat)
+        request.price_accepted, request.token_id, request.scope = True, self._token_id, Scope(models=(model,))
         if row is not None:
             others = (one for one in self._stored(manifest.id) if one.id != row.id)
             request.passed = tuple((one.id, one.version) for one in others)
