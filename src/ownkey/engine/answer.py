@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import Generic, Protocol, TypeVar
 
 from msgspec import Struct, structs
@@ -27,6 +28,9 @@ from ownkey.talk.reply import (
 )
 from ownkey.transport import Incoming
 from ownkey.wires.wire import Reader
+
+LET_END_S = 1.0
+"""How long the end of a body is waited for once the answer is whole: its connection can be used again then."""
 
 Piece = TypeVar("Piece", bytes, list[Event])
 Given = TypeVar("Given", bytes, list[Event], covariant=True)
@@ -158,6 +162,9 @@ class Stream(Generic[Piece]):
                 self._head.append(piece)
 
     async def _take(self) -> Piece | None:
+        if self._tap.ended:
+            await self._let_end()
+            return None
         piece: Piece | None = None
         try:
             data = await self._incoming.next()
@@ -176,6 +183,15 @@ class Stream(Generic[Piece]):
         if self._tap.ended or self._done:
             self._settle()
         return piece
+
+    async def _let_end(self) -> None:
+        """What still comes is no part of the answer; a body that is held open is left."""
+        self._done = True
+        with suppress(OwnkeyError, TimeoutError):
+            async with asyncio.timeout(LET_END_S):
+                while await self._incoming.next():
+                    pass
+        self._incoming.close()
 
     def close(self) -> None:
         """End it here: what was given is charged, all that was held where nothing was, and the provider's connection is
