@@ -186,7 +186,8 @@ def test_U08_a_stream_that_comes_byte_by_byte_says_the_same(name: str, tmp_path:
 @every_wire
 @pytest.mark.parametrize("how", ["ends", "gone"])
 def test_U08_a_stream_cut_off_anywhere_never_looks_whole(name: str, how: str, tmp_path: Path) -> None:
-    """`ends`: a server between ends it politely; then only the wire can tell. `gone`: the connection is closed."""
+    """`ends`: a server between ends it politely; then only the wire can tell. `gone`: the connection is closed.
+    In OpenAI's chat the reason comes before the end: then it is whole, but for its counts."""
     streams = [case for case in ours(name) if case.streaming and case.kind == "answer"]
 
     async def main() -> list[str]:
@@ -207,7 +208,7 @@ async def cut_off(played: Played, case: Case, at: int, how: str) -> str | None:
         kinds = {"upstream_cut"} if how == "ends" else {"upstream_cut", "upstream_unreachable"}
         return None if outcome.error and outcome.error.code in kinds else f"{where}: {outcome.error!r}"
     rest = case.response_body[at:]
-    if how == "gone" and rest.strip():
+    if how == "gone" and rest.strip() and case.wire != "openai-chat":
         return f"{where}: a clean end, though the connection broke"
     found, expected = case.oracle.said(outcome.reply), case.expected
     missing = [field for field in found if field != "usage" and found[field] != expected[field]]
