@@ -131,6 +131,13 @@ def test_who_cannot_carry_the_request_is_not_asked(
     assert f"{unable}/m" in alone.error["message"]
 
 
+def test_a_provider_that_was_just_added_stands_in_a_route_at_once(routed: Routed) -> None:
+    there = routed.provider(price="5")
+    assert who(routed.ask(routed.route(there))) == there
+    added = routed.provider(price="1")
+    assert who(routed.ask(routed.route(there, added, choose="cheapest"))) == added
+
+
 def test_what_is_too_long_for_one_goes_to_one_that_takes_it(routed: Routed) -> None:
     small, large = routed.provider(price="1", context=2_000), routed.provider(price="5")
     route = routed.route(small, large, choose="cheapest")

@@ -279,7 +279,7 @@ class Targets:
 
     def _routed(self, route: Route, owner: str, asked: str | None, operation: str) -> Found:
         found = self.survey(route, owner, asked, operation)
-        if not found.options:
+        if not found.options or any(isinstance(one.error, UnknownModel) for one in found.out):
             # A provider's file may have come since the folder was looked at.
             self._catalogue.refresh()
             found = self.survey(route, owner, asked, operation)
