@@ -6463,6 +6463,8 @@ export interface operations {
             };
             401: components["responses"]["401"];
             403: components["responses"]["403"];
+            404: components["responses"]["404"];
+            409: components["responses"]["409"];
             413: components["responses"]["413"];
             421: components["responses"]["421"];
             422: components["responses"]["422"];
@@ -8046,6 +8048,7 @@ export interface operations {
             };
             401: components["responses"]["401"];
             403: components["responses"]["403"];
+            409: components["responses"]["409"];
             413: components["responses"]["413"];
             421: components["responses"]["421"];
             422: components["responses"]["422"];
@@ -8079,6 +8082,7 @@ export interface operations {
             401: components["responses"]["401"];
             403: components["responses"]["403"];
             404: components["responses"]["404"];
+            409: components["responses"]["409"];
             413: components["responses"]["413"];
             421: components["responses"]["421"];
             422: components["responses"]["422"];
