@@ -178,6 +178,7 @@ def test_a_field_that_was_renamed_is_given_no_more(chromium: Browser, kept: Gate
     with visit(chromium, kept) as window:
         page = window.sign_in(then="/automations/tidy")
         page.get_by_label("text").fill("a mess")
+        expect(page.get_by_text(re.compile("This run costs about"))).to_be_visible()
         page.get_by_role("link", name="Edit").click()
         sheet(page).get_by_label("Prompt").fill("Tidy this up: {{words}}")
         sheet(page).get_by_role("button", name="Save automation").click()
