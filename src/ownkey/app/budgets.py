@@ -73,12 +73,12 @@ class BudgetBook:
         """By its id or name. Raises InvalidRequest."""
         there = self.all()
         named = [one for one in there if one.id == name] or [one for one in there if one.name == name]
+        if not named:
+            raise InvalidRequest(
+                f"There is no budget {name[:100]!r}.", "`ownkey budgets list` shows those that there are.", param="name"
+            )
         # What is kept over people comes before what they have made for themselves.
-        for budget in sorted(named, key=lambda one: one.id.startswith(OWN)):
-            return budget
-        raise InvalidRequest(
-            f"There is no budget {name[:100]!r}.", "`ownkey budgets list` shows those that there are.", param="name"
-        )
+        return min(named, key=lambda one: one.id.startswith(OWN))
 
     def add(self, name: str, **given: Any) -> Impact:
         """As `set`, where there is none of that name yet. Raises Conflict too."""
